@@ -1,0 +1,69 @@
+//! Labels, annotations, tags and fixed names: the marks by which the operator knows what is its own.
+
+/// The API group, and the domain of every label and annotation of ours.
+pub const GROUP: &str = "openclaw.io";
+
+/// The field manager of every server-side apply and every other write.
+pub const FIELD_MANAGER: &str = "openclaw-tenant-operator";
+
+/// The finalizer on a Tenant: taken off only after its external state was confirmed.
+pub const FINALIZER: &str = "openclaw.io/tenant-operator";
+
+/// Label on everything that the operator keeps; the watches select by it.
+pub const MANAGED: &str = "openclaw.io/managed";
+
+/// Label on every owned object, and annotation on an owned namespace: the tenant's name.
+pub const TENANT: &str = "openclaw.io/tenant";
+
+/// Annotation on an owned namespace: the incarnation it belongs to.
+pub const INCARNATION: &str = "openclaw.io/incarnation";
+
+/// Annotation on an owned namespace: SHA-256 of the owner's subject, in hex.
+pub const OWNER_HASH: &str = "openclaw.io/owner-hash";
+
+/// Annotation on an owned namespace: the workspace's ServiceAccount.
+pub const SERVICE_ACCOUNT: &str = "openclaw.io/service-account";
+
+/// Annotation on an owned namespace: the record's phase.
+pub const PHASE: &str = "openclaw.io/phase";
+
+/// Annotation on an owned namespace: when its record may be purged.
+pub const PURGE_AFTER: &str = "openclaw.io/purge-after";
+
+/// Annotation by which a foreign namespace consents to being adopted by the tenant that it names.
+pub const ADOPT_BY: &str = "openclaw.io/adopt-by";
+
+/// Annotation on a Tenant: with the value `true` nothing is written for it.
+pub const PAUSED: &str = "openclaw.io/paused";
+
+/// Annotation on the pod template: hash of the configuration, so that a changed one rolls the pod.
+pub const CONFIG_HASH: &str = "openclaw.io/config-hash";
+
+/// The container's and the Service's port of a workspace (OpenClaw's own default).
+pub const GATEWAY_PORT: u16 = 18789;
+
+/// Keys of the tags on AWS resources.
+pub mod tags {
+    /// ABAC: must equal the session tag `kubernetes-namespace`. The old platform's key.
+    pub const NAMESPACE: &str = "tenant-namespace";
+    /// ABAC: must equal the session tag `kubernetes-service-account`; `revoked` ends access at once.
+    pub const SERVICE_ACCOUNT: &str = "tenant-service-account";
+    /// ABAC: must equal the session tag of the same name.
+    pub const CLUSTER_ARN: &str = "eks-cluster-arn";
+    /// The tenant's name.
+    pub const TENANT: &str = "openclaw-tenant";
+    /// The incarnation.
+    pub const INCARNATION: &str = "openclaw-incarnation";
+    /// SHA-256 of the owner's subject.
+    pub const OWNER_HASH: &str = "openclaw-owner-hash";
+    /// UID of the cluster's `kube-system` namespace: a rebuilt cluster of the same name is another cluster.
+    pub const CLUSTER_UID: &str = "openclaw-cluster-uid";
+    /// Who made it.
+    pub const MANAGED_BY: &str = "managed-by";
+    /// The value of [`MANAGED_BY`] on what is ours.
+    pub const MANAGED_BY_US: &str = "openclaw-tenant-operator";
+    /// What the cost layer watches.
+    pub const BUDGET: &str = "budget-usd";
+    /// The value of [`SERVICE_ACCOUNT`] that matches no session.
+    pub const REVOKED: &str = "revoked";
+}

@@ -1,0 +1,269 @@
+//! `TenantRecord`: the ledger of every tenant name ever used. It outlives its Tenant.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    class::{IdentityMode, RoutingMode, SecretsMode},
+    names::{
+        AssociationId, ClassName, DomainName, Incarnation, NamespaceName, NamespacePrefix, Nonce, OwnerHash,
+        OwnerSubject, RoleArn, SecretArn, SecretItemName, SecretsPrefix, ServiceAccountName, Uid, VersionId,
+    },
+    quantity::Quantity,
+    tenant::DeletionPolicy,
+};
+
+/// What the operator knows about one tenant name, written by the operator alone.
+///
+/// Think of a PersistentVolume to the Tenant's claim. Everything in it is spec: it is what decisions are made from,
+/// not a report about them.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "openclaw.io",
+    version = "v1alpha1",
+    kind = "TenantRecord",
+    plural = "tenantrecords",
+    shortname = "tnr",
+    category = "openclaw",
+    derive = "PartialEq",
+    doc = "What the operator knows about one tenant name. Written by the operator alone; it outlives the Tenant.",
+    printcolumn = r#"{"name":"Phase","type":"string","jsonPath":".spec.phase"}"#,
+    printcolumn = r#"{"name":"Namespace","type":"string","jsonPath":".spec.namespace.name"}"#,
+    printcolumn = r#"{"name":"Incarnation","type":"string","jsonPath":".spec.incarnation"}"#,
+    printcolumn = r#"{"name":"Purge After","type":"string","jsonPath":".spec.purgeAfter"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"Owner","type":"string","jsonPath":".spec.owner.subject","priority":1}"#,
+    printcolumn = r#"{"name":"Volume","type":"string","jsonPath":".spec.volume.name","priority":1}"#
+)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantRecordSpec {
+    /// Where this name stands in its life.
+    pub phase: RecordPhase,
+
+    /// What "this tenant" means to AWS. Recorded once, never recomputed.
+    pub incarnation: Incarnation,
+
+    /// The UID of the Tenant that holds this record now, or held it last.
+    pub tenant_uid: Uid,
+
+    /// Whose it is.
+    pub owner: RecordedOwner,
+
+    /// The class it was made with, or moved to.
+    pub class_name: ClassName,
+
+    /// The namespace.
+    pub namespace: RecordedNamespace,
+
+    /// The ServiceAccount of the workspace.
+    pub service_account: ServiceAccountName,
+
+    /// Who the workspace is to AWS.
+    pub identity: RecordedIdentity,
+
+    /// Its secrets.
+    pub secrets: RecordedSecrets,
+
+    /// Its volume.
+    pub storage: RecordedStorage,
+
+    /// Its place on a gateway.
+    pub routing: RecordedRouting,
+
+    /// Hash of the pod template that was applied last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub template_hash: Option<String>,
+
+    /// What its end needs, taken from class and Tenant while they exist.
+    pub retirement: Retirement,
+
+    /// Since when it is retained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retained_since: Option<Time>,
+
+    /// When it may be purged; never by time where this is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purge_after: Option<Time>,
+}
+
+/// Where a tenant name stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RecordPhase {
+    /// A Tenant holds it, or held it and went without being deleted (detached).
+    Active,
+    /// Its Tenant was deleted; everything is kept for the owner.
+    Retained,
+    /// Being removed.
+    Purging,
+    /// Removed, as the receipt says.
+    Purged,
+}
+
+/// Whose a record is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedOwner {
+    /// The subject. Absent in a record that was rebuilt from its mirrors and not yet claimed by its owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<OwnerSubject>,
+
+    /// SHA-256 of the subject, in hex: what decides who the owner is.
+    pub hash: OwnerHash,
+}
+
+/// The namespace of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedNamespace {
+    /// Its name.
+    pub name: NamespaceName,
+
+    /// The class's prefix that it was named by.
+    pub prefix: NamespacePrefix,
+
+    /// The UID of the namespace that was made last: a precondition for deleting it, not a proof of owning it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<Uid>,
+}
+
+/// The AWS identity of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedIdentity {
+    /// The mode it was made with.
+    pub mode: IdentityMode,
+
+    /// The role of the association.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<RoleArn>,
+
+    /// The association; absent before it was made and after it was removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub association_id: Option<AssociationId>,
+
+    /// From it the idempotency token of the next create is made; a new one is drawn for each new association.
+    pub nonce: Nonce,
+}
+
+/// The secrets of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedSecrets {
+    /// Where they are kept.
+    pub mode: SecretsMode,
+
+    /// What their names begin with.
+    pub prefix: SecretsPrefix,
+
+    /// Each of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub items: Vec<RecordedSecret>,
+}
+
+/// One secret of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedSecret {
+    /// The name of the item.
+    pub name: SecretItemName,
+
+    /// Whether the operator generates the value, or a person puts it.
+    pub origin: SecretOrigin,
+
+    /// From it the idempotency token of the next value is made.
+    pub nonce: Nonce,
+
+    /// The ARN, known once the secret exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<SecretArn>,
+
+    /// The version that the pod template names; absent while the secret has no value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<VersionId>,
+}
+
+/// Whose work the value of a secret is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SecretOrigin {
+    /// The operator generates it.
+    Generated,
+    /// A person or a pipeline puts it; the operator never writes a value.
+    Person,
+}
+
+/// The volume of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedStorage {
+    /// The StorageClass it was made with.
+    #[schemars(length(min = 1, max = 253))]
+    pub class_name: String,
+
+    /// The size that was asked for last.
+    pub size: Quantity,
+
+    /// The bound volume, once it is bound and set to Retain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<RecordedVolume>,
+}
+
+/// The bound volume of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedVolume {
+    /// The PersistentVolume's name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+
+    /// What the storage calls it: the CSI volume handle, or the path of a local one.
+    #[schemars(length(max = 1024))]
+    pub handle: String,
+}
+
+/// The place of a record on a gateway.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedRouting {
+    /// The mode it was made with.
+    pub mode: RoutingMode,
+
+    /// Where it was placed; absent while no gateway has room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<Placement>,
+}
+
+/// A place on a gateway.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Placement {
+    /// The Gateway's namespace.
+    pub namespace: NamespaceName,
+
+    /// The Gateway's name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+
+    /// The domain or shared host.
+    pub domain: DomainName,
+}
+
+/// What the end of a tenant needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Retirement {
+    /// The Tenant's deletion policy, as last seen.
+    pub deletion_policy: DeletionPolicy,
+
+    /// Days of retention; absent: never purged by time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 365))]
+    pub retention_days: Option<u16>,
+
+    /// Days for which a deleted secret can be restored.
+    #[schemars(range(min = 7, max = 30))]
+    pub recovery_window_days: u8,
+}

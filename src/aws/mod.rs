@@ -1,0 +1,64 @@
+//! The only place that knows AWS: a narrow trait for each service, the SDK behind it.
+
+pub mod error;
+pub mod types;
+
+use futures::future::BoxFuture;
+
+use crate::api::names::{AssociationId, NamespaceName, RoleArn, SecretArn, ServiceAccountName, VersionId};
+
+pub use error::{AwsError, AwsErrorKind};
+use types::{Association, NewAssociation, NewSecret, Secret, Tags};
+
+/// EKS Pod Identity associations of one cluster.
+///
+/// Every method is one request (`find` and its pages aside) with one attempt; mutating ones pass the fence.
+pub trait PodIdentity: Send + Sync {
+    /// Ids of the associations of this namespace and ServiceAccount. Listings lag several seconds behind.
+    fn find<'a>(
+        &'a self,
+        namespace: &'a NamespaceName,
+        service_account: &'a ServiceAccountName,
+    ) -> BoxFuture<'a, Result<Vec<AssociationId>, AwsError>>;
+
+    /// The association; `None` where there is none of this id.
+    fn describe<'a>(&'a self, id: &'a AssociationId) -> BoxFuture<'a, Result<Option<Association>, AwsError>>;
+
+    /// Makes an association.
+    fn create<'a>(&'a self, new: &'a NewAssociation) -> BoxFuture<'a, Result<Association, AwsError>>;
+
+    /// Gives an association another role. Running pods keep the old role's session until they roll.
+    fn update_role<'a>(
+        &'a self,
+        id: &'a AssociationId,
+        role: &'a RoleArn,
+        token: &'a str,
+    ) -> BoxFuture<'a, Result<Association, AwsError>>;
+
+    /// Adds or overwrites tags.
+    fn tag<'a>(&'a self, association: &'a Association, tags: &'a Tags) -> BoxFuture<'a, Result<(), AwsError>>;
+
+    /// Deletes an association; one that is gone already is success.
+    fn delete<'a>(&'a self, id: &'a AssociationId) -> BoxFuture<'a, Result<(), AwsError>>;
+}
+
+/// Secrets in Secrets Manager. No method reads a value: the operator has no right to.
+pub trait Secrets: Send + Sync {
+    /// The secret of this name; `None` where there is none.
+    fn describe<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret>, AwsError>>;
+
+    /// Makes a secret, with a freshly generated value where one is asked for.
+    fn create<'a>(&'a self, new: &'a NewSecret) -> BoxFuture<'a, Result<SecretArn, AwsError>>;
+
+    /// Puts a freshly generated value as this version under these staging labels. The same version again, after a
+    /// lost answer, is success.
+    fn put_generated<'a>(
+        &'a self,
+        arn: &'a SecretArn,
+        version: &'a VersionId,
+        stages: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<(), AwsError>>;
+
+    /// Adds or overwrites tags.
+    fn tag<'a>(&'a self, arn: &'a SecretArn, tags: &'a Tags) -> BoxFuture<'a, Result<(), AwsError>>;
+}

@@ -1,0 +1,102 @@
+//! What the rest of the operator knows of AWS: values only, no client. Decisions are made from these.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::api::names::{
+    AssociationId, ClusterArn, KmsKeyArn, NamespaceName, RoleArn, SecretArn, ServiceAccountName, Uid, VersionId,
+};
+
+/// Tags of an AWS resource.
+pub type Tags = BTreeMap<String, String>;
+
+/// The cluster that this operator serves, as AWS knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// The EKS cluster's ARN.
+    pub arn: ClusterArn,
+    /// The EKS cluster's name.
+    pub name: String,
+    /// UID of `kube-system`: a rebuilt cluster of the same name is another cluster.
+    pub uid: Uid,
+}
+
+/// A Pod Identity association as EKS describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Association {
+    /// Its id.
+    pub id: AssociationId,
+    /// Its ARN, as needed for tagging.
+    pub arn: String,
+    /// The namespace it is for.
+    pub namespace: String,
+    /// The ServiceAccount it is for.
+    pub service_account: String,
+    /// The role; `None` where EKS returned something that is no role ARN.
+    pub role_arn: Option<RoleArn>,
+    /// Set where an EKS add-on owns it: then it is never touched.
+    pub owner_arn: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// An association to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAssociation {
+    /// The namespace it is for.
+    pub namespace: NamespaceName,
+    /// The ServiceAccount it is for.
+    pub service_account: ServiceAccountName,
+    /// The role.
+    pub role_arn: RoleArn,
+    /// Its tags.
+    pub tags: Tags,
+    /// The idempotency token, 1 to 64 characters.
+    pub token: String,
+}
+
+/// A secret as Secrets Manager describes it. Never a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
+    /// Its ARN.
+    pub arn: SecretArn,
+    /// Its name.
+    pub name: String,
+    /// The key that was given; absent for the account's default key.
+    pub kms_key: Option<String>,
+    /// Set while it is scheduled for deletion: when deletion was asked for.
+    pub deleted_at: Option<Timestamp>,
+    /// Its tags.
+    pub tags: Tags,
+    /// Staging labels of each version that has any.
+    pub versions: BTreeMap<String, Vec<String>>,
+}
+
+impl Secret {
+    /// The version that readers get who name none.
+    pub fn current_version(&self) -> Option<VersionId> {
+        let (id, _) = self.versions.iter().find(|(_, labels)| labels.iter().any(|l| l == "AWSCURRENT"))?;
+        id.parse().ok()
+    }
+
+    /// Whether this version is still retrievable.
+    pub fn has_version(&self, id: &VersionId) -> bool {
+        self.versions.contains_key(id.as_str())
+    }
+}
+
+/// A secret to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSecret {
+    /// Its name.
+    pub name: String,
+    /// What it is for, for people who find it in the console.
+    pub description: String,
+    /// The key that encrypts it; `None` for the account's default key.
+    pub kms_key: Option<KmsKeyArn>,
+    /// Its tags.
+    pub tags: Tags,
+    /// The version to make with a generated value; `None` for a secret that a person fills.
+    pub generate: Option<VersionId>,
+}

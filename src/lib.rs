@@ -1,0 +1,6 @@
+//! An operator that turns one `Tenant` object into one person's isolated OpenClaw workspace on Amazon EKS.
+
+pub mod api;
+pub mod aws;
+pub mod clock;
+pub mod fence;
