@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"openclaw.io/local/platform/internal/cache"
+	"openclaw.io/local/platform/internal/instance"
+	"openclaw.io/local/platform/internal/progress"
+)
+
+func newCache(log *progress.Log) (*cache.Cache, error) {
+	source := os.Getenv("OPENCLAW_PLATFORM_SOURCE")
+	if source == "" {
+		return nil, errors.New("OPENCLAW_PLATFORM_SOURCE is not set; start this program through deploy/local/platform.sh")
+	}
+	root, err := cache.Root()
+	return &cache.Cache{Root: root, Source: source, Log: log}, err
+}
+
+func build(args []string) error {
+	if err := parse(flag.NewFlagSet("build", flag.ContinueOnError), args); err != nil {
+		return err
+	}
+	log := progress.New(os.Stderr)
+	c, err := newCache(log)
+	if err != nil {
+		return err
+	}
+	if _, err := c.Fill(); err != nil {
+		return err
+	}
+	log.Summary("everything is in " + c.Root)
+	return nil
+}
+
+type runOptions struct {
+	place
+	kwok, keep, untilEOF bool
+}
+
+func (o *runOptions) flags(flags *flag.FlagSet) {
+	o.place.flags(flags)
+	flags.BoolVar(&o.kwok, "kwok", true, "play nodes and pods; without it pods stay Pending until nodes come from elsewhere")
+	flags.BoolVar(&o.keep, "keep", false, "leave the instance's directory (logs, audit log) when it ends")
+}
+
+func runForeground(args []string) error {
+	var options runOptions
+	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	options.flags(flags)
+	flags.BoolVar(&options.untilEOF, "until-stdin-eof", false, "end when standard input ends, and so with whoever holds its other end")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if options.name == "" && options.dir == "" {
+		options.dir = filepath.Join(base(), fmt.Sprintf("run-%d", os.Getpid()))
+	}
+	if err := options.resolve(); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancelCause(context.Background())
+	go stopOnSignal(stop)
+	if options.untilEOF {
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			stop(errors.New("standard input ended"))
+		}()
+	}
+	return run(ctx, options)
+}
+
+// errAsked is the reason for a stop that somebody wanted.
+var errAsked = errors.New("asked to stop")
+
+func stopOnSignal(stop context.CancelCauseFunc) {
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	<-signals
+	stop(errAsked)
+}
+
+// run keeps an instance until ctx ends or a part of it fails.
+func run(ctx context.Context, options runOptions) (err error) {
+	log := progress.New(os.Stderr)
+	c, err := newCache(log)
+	if err != nil {
+		return err
+	}
+	tools, err := c.Fill()
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return stopped(ctx)
+	}
+	lock, err := options.claim()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	running, err := instance.Start(ctx, instance.Options{
+		Dir: options.dir, Ports: filepath.Join(base(), "ports"), Program: program, Kwok: options.kwok,
+	}, tools, log)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = stopped(ctx)
+		}
+		return errors.Join(err, finish(options, running))
+	}
+	log.Summary("ready")
+	if err := announce(running.Info()); err != nil {
+		log.Say("%v", err)
+	}
+	select {
+	case <-ctx.Done():
+		err = stopped(ctx)
+	case <-running.Done():
+		err = running.Cause()
+		if ctx.Err() != nil {
+			err = stopped(ctx)
+		}
+	}
+	log.Say("stopping")
+	running.Stop()
+	return errors.Join(err, finish(options, running))
+}
+
+// finish removes the directory and sends the janitor home.
+func finish(options runOptions, running *instance.Instance) error {
+	var err error
+	if !options.keep {
+		err = instance.Clean(options.dir)
+	}
+	if running != nil {
+		running.Farewell()
+	}
+	return err
+}
+
+// stopped: an end that was asked for is no error.
+func stopped(ctx context.Context) error {
+	fmt.Fprintf(os.Stderr, "%v\n", context.Cause(ctx))
+	return nil
+}
+
+func announce(info instance.Info) error {
+	return json.NewEncoder(os.Stdout).Encode(struct {
+		Event    string `json:"event"`
+		Dir      string `json:"dir"`
+		Platform string `json:"platform"`
+	}{"ready", info.Dir, filepath.Join(info.Dir, instance.InfoFile)})
+}

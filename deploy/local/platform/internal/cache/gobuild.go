@@ -1,0 +1,138 @@
+package cache
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+const kubernetesVersion = "v1.35.4"
+
+// Without these the programs call themselves v0.0.0-master, and kubectl cannot even say its version.
+const kubernetesFlags = "-s -w -X k8s.io/component-base/version.gitVersion=" + kubernetesVersion +
+	" -X k8s.io/client-go/pkg/version.gitVersion=" + kubernetesVersion
+
+// tool is one program to build from a pinned module. A node's own programs (kubelet, kube-proxy) would be further
+// entries of the same module.
+type tool struct {
+	name string // of the binary
+	pkg  string
+	path *string // where to note its place
+	kube bool    // may be taken from KUBEBUILDER_ASSETS
+}
+
+func (c *Cache) kubernetes(tools *Tools) error {
+	const cmd = "k8s.io/kubernetes/cmd/"
+	return c.build("kubernetes", kubernetesFlags, []tool{
+		{"etcd", "go.etcd.io/etcd/server/v3", &tools.Etcd, true},
+		{"kube-apiserver", cmd + "kube-apiserver", &tools.APIServer, true},
+		{"kubectl", cmd + "kubectl", &tools.Kubectl, true},
+		{"kube-controller-manager", cmd + "kube-controller-manager", &tools.ControllerManager, false},
+		{"kube-scheduler", cmd + "kube-scheduler", &tools.Scheduler, false},
+	})
+}
+
+func (c *Cache) kwok(tools *Tools) error {
+	err := c.build("kwok", "-s -w", []tool{{"kwok", "sigs.k8s.io/kwok/cmd/kwok", &tools.Kwok, false}})
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(filepath.Dir(tools.Kwok), "stages")
+	if err := c.kwokStages(dir); err != nil {
+		return fmt.Errorf("copying kwok's stages: %w", err)
+	}
+	tools.KwokStages, err = filepath.Glob(filepath.Join(dir, "*.yaml"))
+	return err
+}
+
+// build makes the missing ones of a module's tools, all in one go so that their common packages compile once.
+func (c *Cache) build(module, ldflags string, tools []tool) error {
+	dir, err := c.place(module, []string{module + "/go.mod", module + "/go.sum"}, ldflags)
+	if err != nil {
+		return err
+	}
+	missing := func() (left []tool) {
+		for _, t := range tools {
+			if !exists(*t.path) {
+				left = append(left, t)
+			}
+		}
+		return left
+	}
+	for _, t := range tools {
+		*t.path = filepath.Join(dir, t.name)
+		if assets := os.Getenv("KUBEBUILDER_ASSETS"); assets != "" && t.kube {
+			*t.path = filepath.Join(assets, t.name)
+			if !exists(*t.path) {
+				return fmt.Errorf("KUBEBUILDER_ASSETS is %s, but there is no %s in it; put it there or unset the variable", assets, t.name)
+			}
+		}
+	}
+	if len(missing()) == 0 {
+		return nil
+	}
+	return c.locked(dir, func() error {
+		left := missing() // another process may have built them meanwhile
+		if len(left) == 0 {
+			return nil
+		}
+		names := make([]string, len(left))
+		for i, t := range left {
+			names[i] = t.name
+		}
+		return c.Log.Stage("building "+strings.Join(names, ", "), func() error { return c.compile(module, ldflags, dir, left) })
+	})
+}
+
+// compile builds into a scratch directory and moves each finished binary to its place in one step.
+func (c *Cache) compile(module, ldflags, dir string, tools []tool) error {
+	scratch, err := os.MkdirTemp(dir, "build-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	args := []string{"build", "-mod=readonly", "-trimpath", "-ldflags", ldflags, "-o", scratch + "/"}
+	for _, t := range tools {
+		args = append(args, t.pkg)
+	}
+	if _, err := c.goTool(module, args...); err != nil {
+		return err
+	}
+	for _, t := range tools {
+		if err := os.Rename(filepath.Join(scratch, binaryOf(t.pkg)), *t.path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// binaryOf is the name that `go build` gives: the last path element that is not a major version.
+func binaryOf(pkg string) string {
+	name := path.Base(pkg)
+	if strings.HasPrefix(name, "v") && strings.Trim(name[1:], "0123456789") == "" {
+		return path.Base(path.Dir(pkg))
+	}
+	return name
+}
+
+// goTool runs the go command inside one of the pinned modules.
+func (c *Cache) goTool(module string, args ...string) ([]byte, error) {
+	var stdout, stderr bytes.Buffer
+	cmd := exec.Command("go", args...)
+	cmd.Dir = filepath.Join(c.Source, module)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.Bytes(), fmt.Errorf("go %s in %s: %w\n%s", args[0], cmd.Dir, err, lastLines(stderr.String(), 20))
+	}
+	return stdout.Bytes(), nil
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

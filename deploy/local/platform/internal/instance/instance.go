@@ -1,0 +1,225 @@
+// Package instance is one running local platform: a control plane, nodes, an AWS account, and the stand-ins between them.
+package instance
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"k8s.io/client-go/rest"
+
+	"openclaw.io/local/platform/internal/awsproxy"
+	toolcache "openclaw.io/local/platform/internal/cache"
+	"openclaw.io/local/platform/internal/gateway"
+	"openclaw.io/local/platform/internal/kube"
+	"openclaw.io/local/platform/internal/proc"
+	"openclaw.io/local/platform/internal/progress"
+)
+
+// Options say what kind of instance.
+type Options struct {
+	Dir     string // absolute, empty
+	Ports   string // directory of port locks, shared by all instances
+	Program string // this program, for the janitor
+	Kwok    bool
+}
+
+// Instance is a starting or running platform.
+type Instance struct {
+	options Options
+	tools   toolcache.Tools
+	log     *progress.Log
+	ctx     context.Context // ends with the instance
+	end     context.CancelCauseFunc
+
+	info      Info
+	janitor   *proc.Janitor
+	group     *proc.Group
+	ports     *proc.Ports
+	listeners []net.Listener
+	ca        *authority
+	tokens    map[string]string
+	apiPort   int
+	etcdURL   string
+	kube      *kube.Client
+	aws       *awsproxy.Proxy
+	volumes   volumeDirs
+}
+
+// Start brings an instance up. On an error nothing is left of it but its directory, which holds the logs.
+func Start(ctx context.Context, options Options, tools toolcache.Tools, log *progress.Log) (*Instance, error) {
+	i := &Instance{options: options, tools: tools, log: log, tokens: map[string]string{}}
+	i.ctx, i.end = context.WithCancelCause(ctx)
+	if err := i.prepare(); err != nil {
+		i.Stop()
+		return nil, err
+	}
+	go i.watchChildren()
+	if err := i.bringUp(); err != nil {
+		if cause := context.Cause(i.ctx); cause != nil {
+			err = cause // a child that died explains more than the wait that it ended
+		}
+		i.Stop()
+		return nil, err
+	}
+	return i, nil
+}
+
+func (i *Instance) prepare() (err error) {
+	if i.janitor, err = proc.StartJanitor(i.options.Program); err != nil {
+		return err
+	}
+	i.janitor.OwnDir(i.options.Dir)
+	for _, dir := range []string{"pki", "logs", "etcd"} {
+		if err := os.MkdirAll(i.path(dir), 0o700); err != nil {
+			return err
+		}
+	}
+	i.group = proc.NewGroup(i.janitor, i.path("logs"))
+	if i.ports, err = proc.NewPorts(i.options.Ports); err != nil {
+		return err
+	}
+	if i.apiPort, err = i.ports.Take(); err != nil {
+		return err
+	}
+	if i.ca, err = newAuthority(); err != nil {
+		return err
+	}
+	i.info = Info{
+		Dir: i.options.Dir, Pid: os.Getpid(), Program: i.options.Program, Kubeconfig: i.path("kubeconfig"), Server: i.serverURL(),
+		CA: string(i.ca.pem), Kubectl: i.tools.Kubectl, AuditLog: i.path("audit.log"), StorageClass: storageClass,
+		Gateway: Gateway{gatewayNamespace, gatewayName}, Python: i.tools.Python.Path, PythonEnv: i.tools.Python.Env,
+	}
+	if err := writePKI(i.ca, i.path("pki")); err != nil {
+		return err
+	}
+	return i.writeUsers()
+}
+
+// bringUp starts the account and the cluster side by side, then what needs both.
+func (i *Instance) bringUp() error {
+	account := make(chan error, 1)
+	go func() { account <- i.log.Stage("AWS emulators", i.startEmulators) }()
+	err := i.log.Stage("control plane", i.bringUpCluster)
+	if accountErr := <-account; err == nil {
+		err = accountErr
+	}
+	if err != nil {
+		return err
+	}
+	return i.log.Stage("stand-ins, account and nodes", func() error { return i.connect(i.ctx) })
+}
+
+func (i *Instance) bringUpCluster() error {
+	if err := i.startEtcd(); err != nil {
+		return err
+	}
+	if err := i.startAPIServer(i.ctx); err != nil {
+		return err
+	}
+	if err := i.startControllers(); err != nil {
+		return err
+	}
+	if err := i.startNodes(); err != nil {
+		return err
+	}
+	var err error
+	i.kube, err = kube.New(&rest.Config{
+		Host: i.serverURL(), BearerToken: i.tokens["platform"], TLSClientConfig: rest.TLSClientConfig{CAData: i.ca.pem},
+	})
+	if err != nil {
+		return err
+	}
+	if i.options.Kwok {
+		if err := i.createAll(i.ctx, mustObject("nodes.yaml")); err != nil {
+			return err
+		}
+	}
+	if err := i.installGatewayAPI(i.ctx); err != nil {
+		return err
+	}
+	return i.createAll(i.ctx, mustObject("cluster.yaml"))
+}
+
+func (i *Instance) connect(ctx context.Context) error {
+	if err := i.serveAWS(); err != nil {
+		return err
+	}
+	if err := i.serveControl(); err != nil {
+		return err
+	}
+	url, err := i.servePodIdentity()
+	if err != nil {
+		return err
+	}
+	if err := i.installWebhook(ctx, url); err != nil {
+		return err
+	}
+	go i.serving("the gateway stand-in", func() error { return gateway.New(i.kube).Run(ctx) })
+	if err := i.volumes.watch(ctx, i.kube, i.janitor); err != nil {
+		return err
+	}
+	if err := i.awaitCluster(ctx); err != nil {
+		return err
+	}
+	i.info.Pids = i.group.Children()
+	i.info.Logs = map[string]string{}
+	for name := range i.info.Pids {
+		i.info.Logs[name] = i.path("logs", name+".log")
+	}
+	return i.info.write()
+}
+
+// Info describes the running instance.
+func (i *Instance) Info() Info { return i.info }
+
+// Done is closed when the instance cannot go on; Cause says why.
+func (i *Instance) Done() <-chan struct{} { return i.ctx.Done() }
+
+// Cause is the reason for Done.
+func (i *Instance) Cause() error { return context.Cause(i.ctx) }
+
+func (i *Instance) fail(err error) { i.end(err) }
+
+func (i *Instance) watchChildren() {
+	select {
+	case err := <-i.group.Failed():
+		i.fail(err)
+	case <-i.ctx.Done():
+	}
+}
+
+// Stop ends everything that runs. The directory is the caller's to remove, before Farewell.
+func (i *Instance) Stop() {
+	i.end(context.Canceled)
+	for _, listener := range i.listeners {
+		listener.Close()
+	}
+	if i.group != nil {
+		i.group.Stop()
+	}
+	if i.ports != nil {
+		i.ports.Release()
+	}
+	i.volumes.remove()
+}
+
+// Farewell sends the janitor home: all is clean.
+func (i *Instance) Farewell() {
+	if i.janitor != nil {
+		i.janitor.Dismiss()
+	}
+}
+
+func encode(content []byte) string { return base64.StdEncoding.EncodeToString(content) }
+
+// Clean removes an instance's directory.
+func Clean(dir string) error {
+	if !filepath.IsAbs(dir) {
+		return fmt.Errorf("not removing %q: it is not an absolute path", dir)
+	}
+	return os.RemoveAll(dir)
+}

@@ -1,0 +1,130 @@
+package instance
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"openclaw.io/local/platform/internal/kube"
+)
+
+//go:embed objects/*.yaml
+var objects embed.FS
+
+const (
+	gatewayNamespace = "openclaw-system"
+	gatewayName      = "openclaw-gateway"
+	storageClass     = "openclaw-local"
+)
+
+func mustObject(name string) []byte {
+	content, err := objects.ReadFile("objects/" + name)
+	if err != nil {
+		panic(err) // it is part of this program
+	}
+	return content
+}
+
+func (i *Instance) createAll(ctx context.Context, content []byte) error {
+	parsed, err := kube.Parse(content)
+	if err != nil {
+		return err
+	}
+	for _, object := range parsed {
+		if err := i.kube.Create(ctx, object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// installGatewayAPI creates the CRDs and waits until the API server serves them.
+func (i *Instance) installGatewayAPI(ctx context.Context) error {
+	files, err := filepath.Glob(filepath.Join(i.tools.GatewayAPI, "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if err := i.createAll(ctx, content); err != nil {
+			return err
+		}
+	}
+	return kube.Await(ctx, "the Gateway API's CRDs are served", 30*time.Second, func(ctx context.Context) error {
+		list, err := i.kube.Resource(kube.CRDs).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		for _, crd := range list.Items {
+			if !kube.HasCondition(&crd, "Established") {
+				return fmt.Errorf("%s is not Established", crd.GetName())
+			}
+		}
+		return nil
+	})
+}
+
+// installWebhook registers the Pod Identity stand-in as EKS registers its own: for every pod that is created, and never
+// in a pod's way (failurePolicy Ignore).
+func (i *Instance) installWebhook(ctx context.Context, url string) error {
+	hook := map[string]any{
+		"name":                    "pod-identity.openclaw-local.io",
+		"clientConfig":            map[string]any{"url": url, "caBundle": encode(i.ca.pem)},
+		"admissionReviewVersions": []any{"v1"},
+		"failurePolicy":           "Ignore",
+		"sideEffects":             "None",
+		"reinvocationPolicy":      "IfNeeded",
+		"timeoutSeconds":          int64(5),
+		"rules": []any{map[string]any{
+			"apiGroups": []any{""}, "apiVersions": []any{"v1"}, "operations": []any{"CREATE"}, "resources": []any{"pods"}, "scope": "Namespaced",
+		}},
+	}
+	return i.kube.Create(ctx, &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+		"metadata": map[string]any{"name": "pod-identity-webhook"},
+		"webhooks": []any{hook},
+	}})
+}
+
+type expectation struct {
+	what      string
+	resource  schema.GroupVersionResource
+	ns, name  string
+	condition string // empty: that it exists is enough
+}
+
+// awaitCluster waits for what only running controllers and stand-ins can bring about.
+func (i *Instance) awaitCluster(ctx context.Context) error {
+	expected := []expectation{
+		{"the Gateway is programmed", kube.Gateways, gatewayNamespace, gatewayName, "Programmed"},
+		{"the controllers work", kube.ServiceAccounts, gatewayNamespace, "default", ""},
+	}
+	if i.options.Kwok {
+		for _, node := range []string{"local-0", "local-1"} {
+			expected = append(expected, expectation{"node " + node + " is ready", kube.Nodes, "", node, "Ready"})
+		}
+	}
+	for _, c := range expected {
+		err := kube.Await(ctx, c.what, 60*time.Second, func(ctx context.Context) error {
+			object, err := i.kube.Resource(c.resource).Namespace(c.ns).Get(ctx, c.name, metav1.GetOptions{})
+			if err == nil && c.condition != "" && !kube.HasCondition(object, c.condition) {
+				err = fmt.Errorf("%s is not %s", c.name, c.condition)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

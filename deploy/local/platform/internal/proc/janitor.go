@@ -1,0 +1,98 @@
+package proc
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Janitor is a tiny process that outlives its supervisor just long enough to clean up after it. The supervisor tells it,
+// over a pipe, which process groups and directories are its own; when the pipe ends without a farewell the supervisor
+// died (kill -9, out of memory), and the janitor ends the groups and removes the directories.
+type Janitor struct {
+	mu   sync.Mutex
+	pipe io.WriteCloser
+	cmd  *exec.Cmd
+}
+
+// StartJanitor starts `program janitor`.
+func StartJanitor(program string) (*Janitor, error) {
+	cmd := exec.Command(program, "janitor")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting the janitor: %w", err)
+	}
+	return &Janitor{pipe: pipe, cmd: cmd}, nil
+}
+
+func (j *Janitor) tell(verb, what string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	fmt.Fprintf(j.pipe, "%s %s\n", verb, what)
+}
+
+// OwnGroup and LostGroup follow the process groups that are alive.
+func (j *Janitor) OwnGroup(pgid int)  { j.tell("group", strconv.Itoa(pgid)) }
+func (j *Janitor) LostGroup(pgid int) { j.tell("gone", strconv.Itoa(pgid)) }
+
+// OwnDir names a directory to be removed should the supervisor die.
+func (j *Janitor) OwnDir(dir string) { j.tell("dir", dir) }
+
+// Dismiss ends the janitor without any cleaning: the supervisor did it all.
+func (j *Janitor) Dismiss() {
+	j.tell("bye", "")
+	j.pipe.Close()
+	_ = j.cmd.Wait()
+}
+
+// RunJanitor is the janitor's own life.
+func RunJanitor(in io.Reader) {
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	groups, dirs := map[int]bool{}, []string{}
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		verb, what, _ := strings.Cut(lines.Text(), " ")
+		switch verb {
+		case "bye":
+			return
+		case "group", "gone":
+			if pgid, err := strconv.Atoi(what); err == nil && pgid > 1 {
+				groups[pgid] = verb == "group"
+			}
+		case "dir":
+			dirs = append(dirs, what)
+		}
+	}
+	for pgid, alive := range groups {
+		if alive {
+			_ = syscall.Kill(-pgid, syscall.SIGKILL)
+			waitGone(pgid)
+		}
+	}
+	for _, dir := range dirs {
+		if filepath.IsAbs(dir) {
+			_ = os.RemoveAll(dir)
+		}
+	}
+}
+
+// waitGone waits until a killed group has no member left, so that nobody writes into a directory being removed.
+func waitGone(pgid int) {
+	deadline := time.Now().Add(5 * time.Second)
+	for time.Now().Before(deadline) && syscall.Kill(-pgid, 0) == nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+}

@@ -1,0 +1,14 @@
+//go:build !linux
+
+package proc
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// Spawn starts cmd in its own process group. There is no parent-death signal here: the janitor ends what is left.
+func Spawn(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd.Start()
+}
