@@ -119,6 +119,7 @@ func env(args []string) error {
 		{"AWS_ENDPOINT_URL_IAM", info.AWS.Endpoints.IAM},
 		{"AWS_ENDPOINT_URL_STS", info.AWS.Endpoints.STS},
 		{"OPENCLAW_PLATFORM_CONTROL", info.ControlURL},
+		{"OPENCLAW_PLATFORM_PYTHON", info.Python},
 	} {
 		say(os.Stdout, "export %s=%s", variable[0], quote(variable[1]))
 	}

@@ -27,8 +27,8 @@ type Cache struct {
 type Tools struct {
 	Etcd, APIServer, ControllerManager, Scheduler, Kubectl, Kwok string
 
-	Python     Python
-	KwokStages []string // stage files, in the order in which kwok reads them
+	Python     string   // an interpreter with the emulators
+	KwokStages []string // stage files
 	GatewayAPI string   // directory of CRDs
 }
 

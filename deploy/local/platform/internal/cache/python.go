@@ -11,22 +11,16 @@ import (
 
 const requirements = "emulators/requirements.txt"
 
-// Python is an interpreter that can import the emulators.
-type Python struct {
-	Path string
-	Env  []string
-}
-
-// python installs the emulators into a virtual environment, or, where Python comes without that module, into a plain
-// directory for PYTHONPATH.
-func (c *Cache) python() (Python, error) {
+// python returns an interpreter that can import the emulators. They are installed into a virtual environment, or, where
+// Python comes without that module, into a plain directory with a script that sets PYTHONPATH to it.
+func (c *Cache) python() (string, error) {
 	system, version, err := systemPython()
 	if err != nil {
-		return Python{}, err
+		return "", err
 	}
 	dir, err := c.place("python", []string{requirements}, system, version)
 	if err != nil {
-		return Python{}, err
+		return "", err
 	}
 	complete := filepath.Join(dir, "complete")
 	if !exists(complete) {
@@ -38,12 +32,12 @@ func (c *Cache) python() (Python, error) {
 		})
 	}
 	if err != nil {
-		return Python{}, err
+		return "", err
 	}
 	if venv := filepath.Join(dir, "venv", "bin", "python"); exists(venv) {
-		return Python{Path: venv}, nil
+		return venv, nil
 	}
-	return Python{Path: system, Env: []string{"PYTHONPATH=" + filepath.Join(dir, "site")}}, nil
+	return filepath.Join(dir, "python"), nil
 }
 
 func systemPython() (path, version string, err error) {
@@ -72,8 +66,13 @@ func (c *Cache) installPython(system, dir, complete string) error {
 		}
 	} else {
 		_ = os.RemoveAll(venv)
-		if err := run(system, append(pip, "--target", filepath.Join(dir, "site"))...); err != nil {
+		site := filepath.Join(dir, "site")
+		if err := run(system, append(pip, "--target", site)...); err != nil {
 			return fmt.Errorf("this Python has neither venv nor a working pip (Debian: apt install python3-venv)\n%w\n%w", noVenv, err)
+		}
+		script := fmt.Sprintf("#!/bin/sh\nPYTHONPATH='%s' exec '%s' \"$@\"\n", site, system)
+		if err := os.WriteFile(filepath.Join(dir, "python"), []byte(script), 0o755); err != nil {
+			return err
 		}
 	}
 	return os.WriteFile(complete, nil, 0o644)

@@ -50,14 +50,14 @@ func (i *Instance) startMinistack() (string, error) {
 	if err := os.MkdirAll(scratch, 0o700); err != nil {
 		return "", err
 	}
-	_, err = i.group.Start(proc.Spec{Name: "ministack", Path: i.tools.Python.Path, Args: []string{"-m", "ministack"},
-		Env: append(i.tools.Python.Env,
+	_, err = i.group.Start(proc.Spec{Name: "ministack", Path: i.tools.Python, Args: []string{"-m", "ministack"},
+		Env: []string{
 			fmt.Sprintf("GATEWAY_PORT=%d", port), "BIND_HOST=127.0.0.1", "SERVICES=eks,iam", "LOG_LEVEL=WARNING",
-			"MINISTACK_ACCOUNT_ID="+accountID, "MINISTACK_REGION="+region, "TMPDIR="+scratch, "HOME="+scratch,
+			"MINISTACK_ACCOUNT_ID=" + accountID, "MINISTACK_REGION=" + region, "TMPDIR=" + scratch, "HOME=" + scratch,
 			// It would start containers for a cluster, and sweep away other people's, where it finds an engine.
-			"DOCKER_HOST=unix://"+scratch+"/none.sock",
+			"DOCKER_HOST=unix://" + scratch + "/none.sock",
 			"SFTP_ENABLED=0", "IOT_MTLS_ENABLED=0",
-		)})
+		}})
 	return fmt.Sprintf("http://127.0.0.1:%d", port), err
 }
 
@@ -66,9 +66,9 @@ func (i *Instance) startMoto() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = i.group.Start(proc.Spec{Name: "moto", Path: i.tools.Python.Path,
+	_, err = i.group.Start(proc.Spec{Name: "moto", Path: i.tools.Python,
 		Args: []string{"-m", "moto.server", "-H", "127.0.0.1", "-p", fmt.Sprint(port)},
-		Env:  append(i.tools.Python.Env, "MOTO_ACCOUNT_ID="+accountID),
+		Env:  []string{"MOTO_ACCOUNT_ID=" + accountID},
 	})
 	return fmt.Sprintf("http://127.0.0.1:%d", port), err
 }

@@ -25,7 +25,6 @@ type Info struct {
 	AWS          AWS               `json:"aws"`
 	ControlURL   string            `json:"controlURL"`
 	Python       string            `json:"python"` // an interpreter that has boto3
-	PythonEnv    []string          `json:"pythonEnv,omitempty"`
 	Pids         map[string]int    `json:"pids"`
 	Logs         map[string]string `json:"logs"`
 }
