@@ -164,14 +164,17 @@ func goneWithin(where place, limit time.Duration) bool {
 	return err == nil
 }
 
-// instances are the named ones, and those that run started without a directory.
+// instances are the named ones, those that run started without a directory, and those of which only a log is left
+// because they failed.
 func instances() []place {
 	entries, _ := os.ReadDir(base())
 	var found []place
 	for _, entry := range entries {
-		dir := filepath.Join(base(), entry.Name())
-		if _, err := os.Stat(filepath.Join(dir, lockName)); err == nil {
-			found = append(found, place{name: entry.Name(), dir: dir})
+		name, isLog := strings.CutSuffix(entry.Name(), ".log")
+		dir := filepath.Join(base(), name)
+		_, err := os.Stat(filepath.Join(dir, lockName))
+		if isLog != (err == nil) { // a directory is there once, with its log or without
+			found = append(found, place{name: name, dir: dir})
 		}
 	}
 	return found

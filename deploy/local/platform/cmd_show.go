@@ -28,7 +28,7 @@ func list(args []string) error {
 		state := "ready"
 		switch {
 		case pid == 0:
-			state = "dead (platform.sh down removes it)"
+			state = "ended by itself; see " + one.log()
 		case err != nil:
 			state = "starting"
 		}

@@ -11,6 +11,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"sigs.k8s.io/yaml"
 )
 
 // The CRDs of the Gateway API are read from its module as an archive. It cannot be a requirement of a module here: its
@@ -22,7 +24,7 @@ const (
 )
 
 func (c *Cache) gatewayAPI(tools *Tools) error {
-	dir, err := c.place("gateway-api", nil, gatewayAPIModule, gatewayAPISum)
+	dir, err := c.place("gateway-api", nil, gatewayAPIModule, gatewayAPISum, "json")
 	if err != nil {
 		return err
 	}
@@ -88,7 +90,10 @@ func unpack(file *zip.File, to string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, content, 0o644)
+	if content, err = yaml.YAMLToJSON(content); err != nil { // reading it takes a tenth of the time, at every start
+		return err
+	}
+	return os.WriteFile(strings.TrimSuffix(to, ".yaml")+".json", content, 0o644)
 }
 
 // kwokStages copies the stages that say how kwok plays nodes and pods out of kwok's own module.

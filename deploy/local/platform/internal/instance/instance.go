@@ -72,14 +72,14 @@ func (i *Instance) prepare() (err error) {
 	if i.janitor, err = proc.StartJanitor(i.options.Program); err != nil {
 		return err
 	}
-	i.janitor.OwnDir(i.options.Dir)
+	i.janitor.OwnPath(i.options.Dir)
 	for _, dir := range []string{"pki", "logs", "etcd"} {
 		if err := os.MkdirAll(i.path(dir), 0o700); err != nil {
 			return err
 		}
 	}
 	i.group = proc.NewGroup(i.janitor, i.path("logs"))
-	if i.ports, err = proc.NewPorts(i.options.Ports); err != nil {
+	if i.ports, err = proc.NewPorts(i.options.Ports, i.janitor); err != nil {
 		return err
 	}
 	if i.apiPort, err = i.ports.Take(); err != nil {
@@ -103,23 +103,35 @@ func (i *Instance) prepare() (err error) {
 func (i *Instance) bringUp() error {
 	account := make(chan error, 1)
 	go func() { account <- i.log.Stage("AWS emulators", i.startEmulators) }()
-	err := i.log.Stage("control plane", i.bringUpCluster)
+	err := i.bringUpCluster()
 	if accountErr := <-account; err == nil {
 		err = accountErr
 	}
 	if err != nil {
 		return err
 	}
-	return i.log.Stage("stand-ins, account and nodes", func() error { return i.connect(i.ctx) })
+	return i.log.Stage("stand-ins, account, all ready", func() error { return i.connect(i.ctx) })
 }
 
 func (i *Instance) bringUpCluster() error {
-	if err := i.startEtcd(); err != nil {
-		return err
+	for _, stage := range []struct {
+		name string
+		work func() error
+	}{
+		{"etcd", i.startEtcd},
+		{"API server", func() error { return i.startAPIServer(i.ctx) }},
+		{"controllers and nodes start", i.startRest},
+		{"Gateway API's CRDs", func() error { return i.installGatewayAPI(i.ctx) }},
+		{"storage class, Gateway", func() error { return i.createAll(i.ctx, mustObject("cluster.yaml")) }},
+	} {
+		if err := i.log.Stage(stage.name, stage.work); err != nil {
+			return err
+		}
 	}
-	if err := i.startAPIServer(i.ctx); err != nil {
-		return err
-	}
+	return nil
+}
+
+func (i *Instance) startRest() error {
 	if err := i.startControllers(); err != nil {
 		return err
 	}
@@ -130,18 +142,10 @@ func (i *Instance) bringUpCluster() error {
 	i.kube, err = kube.New(&rest.Config{
 		Host: i.serverURL(), BearerToken: i.tokens["platform"], TLSClientConfig: rest.TLSClientConfig{CAData: i.ca.pem},
 	})
-	if err != nil {
+	if err != nil || !i.options.Kwok {
 		return err
 	}
-	if i.options.Kwok {
-		if err := i.createAll(i.ctx, mustObject("nodes.yaml")); err != nil {
-			return err
-		}
-	}
-	if err := i.installGatewayAPI(i.ctx); err != nil {
-		return err
-	}
-	return i.createAll(i.ctx, mustObject("cluster.yaml"))
+	return i.createAll(i.ctx, mustObject("nodes.yaml"))
 }
 
 func (i *Instance) connect(ctx context.Context) error {

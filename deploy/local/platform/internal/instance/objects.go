@@ -3,6 +3,7 @@ package instance
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -47,18 +48,28 @@ func (i *Instance) createAll(ctx context.Context, content []byte) error {
 
 // installGatewayAPI creates the CRDs and waits until the API server serves them.
 func (i *Instance) installGatewayAPI(ctx context.Context) error {
-	files, err := filepath.Glob(filepath.Join(i.tools.GatewayAPI, "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(i.tools.GatewayAPI, "*.json"))
 	if err != nil {
 		return err
 	}
+	if len(files) == 0 {
+		return fmt.Errorf("there are no CRDs in %s; remove that directory, and it is filled again", i.tools.GatewayAPI)
+	}
+	errs := make(chan error, len(files))
 	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		if err := i.createAll(ctx, content); err != nil {
-			return err
-		}
+		go func() {
+			content, err := os.ReadFile(file)
+			if err == nil {
+				err = i.createAll(ctx, content)
+			}
+			errs <- err
+		}()
+	}
+	for range files {
+		err = errors.Join(err, <-errs)
+	}
+	if err != nil {
+		return err
 	}
 	return kube.Await(ctx, "the Gateway API's CRDs are served", 30*time.Second, func(ctx context.Context) error {
 		list, err := i.kube.Resource(kube.CRDs).List(ctx, metav1.ListOptions{})

@@ -35,7 +35,7 @@ func (v *volumeDirs) watch(ctx context.Context, client *kube.Client, janitor *pr
 		if filepath.Dir(filepath.Clean(path)) != hostPathRoot {
 			return
 		}
-		janitor.OwnDir(path)
+		janitor.OwnPath(path)
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		v.dirs[path] = true

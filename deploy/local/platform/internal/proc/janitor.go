@@ -48,8 +48,8 @@ func (j *Janitor) tell(verb, what string) {
 func (j *Janitor) OwnGroup(pgid int)  { j.tell("group", strconv.Itoa(pgid)) }
 func (j *Janitor) LostGroup(pgid int) { j.tell("gone", strconv.Itoa(pgid)) }
 
-// OwnDir names a directory to be removed should the supervisor die.
-func (j *Janitor) OwnDir(dir string) { j.tell("dir", dir) }
+// OwnPath names a directory or file to be removed should the supervisor die.
+func (j *Janitor) OwnPath(path string) { j.tell("path", path) }
 
 // Dismiss ends the janitor without any cleaning: the supervisor did it all.
 func (j *Janitor) Dismiss() {
@@ -61,7 +61,7 @@ func (j *Janitor) Dismiss() {
 // RunJanitor is the janitor's own life.
 func RunJanitor(in io.Reader) {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	groups, dirs := map[int]bool{}, []string{}
+	groups, paths := map[int]bool{}, []string{}
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
 		verb, what, _ := strings.Cut(lines.Text(), " ")
@@ -72,27 +72,45 @@ func RunJanitor(in io.Reader) {
 			if pgid, err := strconv.Atoi(what); err == nil && pgid > 1 {
 				groups[pgid] = verb == "group"
 			}
-		case "dir":
-			dirs = append(dirs, what)
+		case "path":
+			paths = append(paths, what)
 		}
 	}
 	for pgid, alive := range groups {
 		if alive {
 			_ = syscall.Kill(-pgid, syscall.SIGKILL)
-			waitGone(pgid)
 		}
 	}
-	for _, dir := range dirs {
-		if filepath.IsAbs(dir) {
-			_ = os.RemoveAll(dir)
+	awaitEnd(groups)
+	for _, path := range paths {
+		if filepath.IsAbs(path) {
+			_ = os.RemoveAll(path)
 		}
 	}
 }
 
-// waitGone waits until a killed group has no member left, so that nobody writes into a directory being removed.
-func waitGone(pgid int) {
-	deadline := time.Now().Add(5 * time.Second)
-	for time.Now().Before(deadline) && syscall.Kill(-pgid, 0) == nil {
-		time.Sleep(10 * time.Millisecond)
+// awaitEnd waits until the killed groups are gone, so that nobody writes into a directory that is being removed.
+func awaitEnd(groups map[int]bool) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(5 * time.Second)
+	for pgid, alive := range groups {
+		for alive && syscall.Kill(-pgid, 0) == nil && !defunct(pgid) {
+			select {
+			case <-tick.C:
+			case <-deadline:
+				return
+			}
+		}
 	}
+}
+
+// defunct: in a container whose first process does not reap orphans a dead process keeps its number, and only that.
+func defunct(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(state, "Z")
 }

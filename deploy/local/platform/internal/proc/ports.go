@@ -15,16 +15,17 @@ const lowestPort, highestPort = 18000, 29999
 
 // Ports hands out free loopback ports. A lock file per port keeps instances that start at the same time apart.
 type Ports struct {
-	dir  string
-	held []*os.File
+	dir     string
+	janitor *Janitor
+	held    []*os.File
 }
 
 // NewPorts keeps its lock files in dir, which all instances of one user share.
-func NewPorts(dir string) (*Ports, error) {
+func NewPorts(dir string, janitor *Janitor) (*Ports, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return &Ports{dir: dir}, nil
+	return &Ports{dir: dir, janitor: janitor}, nil
 }
 
 // Take returns a port that nobody listens on.
@@ -53,6 +54,7 @@ func (p *Ports) tryTake(port int) bool {
 		return false
 	}
 	listener.Close()
+	p.janitor.OwnPath(lock.Name())
 	p.held = append(p.held, lock)
 	return true
 }
