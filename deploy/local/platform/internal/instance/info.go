@@ -22,6 +22,7 @@ type Info struct {
 	AuditLog     string            `json:"auditLog"`
 	StorageClass string            `json:"storageClass"`
 	Gateway      Gateway           `json:"gateway"`
+	GatewayAPI   string            `json:"gatewayAPI"` // directory with the CRDs of the whole standard channel
 	AWS          AWS               `json:"aws"`
 	ControlURL   string            `json:"controlURL"`
 	Python       string            `json:"python"` // an interpreter that has boto3

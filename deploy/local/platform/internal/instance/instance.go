@@ -91,7 +91,7 @@ func (i *Instance) prepare() (err error) {
 	i.info = Info{
 		Dir: i.options.Dir, Pid: os.Getpid(), Program: i.options.Program, Kubeconfig: i.path("kubeconfig"), Server: i.serverURL(),
 		CA: string(i.ca.pem), Kubectl: i.tools.Kubectl, AuditLog: i.path("audit.log"), StorageClass: storageClass,
-		Gateway: Gateway{gatewayNamespace, gatewayName}, Python: i.tools.Python,
+		Gateway: Gateway{gatewayNamespace, gatewayName}, Python: i.tools.Python, GatewayAPI: i.tools.GatewayAPI,
 	}
 	if err := writePKI(i.ca, i.path("pki")); err != nil {
 		return err

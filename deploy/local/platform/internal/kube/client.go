@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -61,11 +62,23 @@ type Client struct {
 func New(config *rest.Config) (*Client, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return impatient{next} })
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("making a Kubernetes client: %w", err)
 	}
 	return &Client{Interface: client, Config: config}, nil
+}
+
+// impatient hides Retry-After, for which the client would sleep whole seconds; who waits here polls with a deadline.
+type impatient struct{ next http.RoundTripper }
+
+func (i impatient) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := i.next.RoundTrip(request)
+	if response != nil {
+		response.Header.Del("Retry-After")
+	}
+	return response, err
 }
 
 // Parse reads the objects of a YAML stream.
@@ -93,11 +106,17 @@ func (c *Client) Create(ctx context.Context, object *unstructured.Unstructured) 
 	if !known {
 		return fmt.Errorf("kind %s has no entry in the table of resources", object.GetKind())
 	}
-	_, err := c.Resource(resource).Namespace(object.GetNamespace()).Create(ctx, object, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("creating %s %s: %w", object.GetKind(), object.GetName(), err)
-	}
-	return nil
+	what := fmt.Sprintf("creating %s %s", object.GetKind(), object.GetName())
+	return Await(ctx, what, 30*time.Second, func(ctx context.Context) error {
+		_, err := c.Resource(resource).Namespace(object.GetNamespace()).Create(ctx, object, metav1.CreateOptions{})
+		if err == nil || apierrors.IsAlreadyExists(err) {
+			return nil
+		}
+		if apierrors.IsTooManyRequests(err) || apierrors.IsNotFound(err) { // a new kind is not served from the first moment on
+			return err
+		}
+		return Final(what, err)
+	})
 }
 
 // Informer watches a resource in all namespaces.
@@ -125,7 +144,15 @@ func HasCondition(object *unstructured.Unstructured, kind string) bool {
 	return false
 }
 
-// Await polls until check says yes, the deadline passes or ctx ends. The last reason is in the error.
+// final is an error that no waiting mends.
+type final struct{ error }
+
+func (f final) Unwrap() error { return f.error }
+
+// Final ends an Await at once.
+func Final(what string, err error) error { return final{fmt.Errorf("%s: %w", what, err)} }
+
+// Await polls until check says yes or that it is Final, the deadline passes or ctx ends. The last reason is in the error.
 func Await(ctx context.Context, what string, deadline time.Duration, check func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
@@ -133,8 +160,9 @@ func Await(ctx context.Context, what string, deadline time.Duration, check func(
 	defer tick.Stop()
 	for {
 		err := check(limited)
-		if err == nil {
-			return nil
+		var end final
+		if err == nil || errors.As(err, &end) {
+			return err
 		}
 		select {
 		case <-limited.Done():
