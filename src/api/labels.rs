@@ -24,6 +24,9 @@ pub const OWNER_HASH: &str = "openclaw.io/owner-hash";
 /// Annotation on an owned namespace: the workspace's ServiceAccount.
 pub const SERVICE_ACCOUNT: &str = "openclaw.io/service-account";
 
+/// Annotation on an owned namespace: the class it was made with.
+pub const CLASS: &str = "openclaw.io/class";
+
 /// Annotation on an owned namespace: the record's phase.
 pub const PHASE: &str = "openclaw.io/phase";
 

@@ -45,6 +45,12 @@ impl Quantity {
         Self { milli: count as i128, binary: false }
     }
 
+    /// So many times this amount.
+    #[must_use]
+    pub fn times(self, count: u32) -> Self {
+        Self { milli: self.milli * i128::from(count), binary: self.binary }
+    }
+
     /// The value in thousandths.
     pub const fn in_milli(self) -> i128 {
         self.milli

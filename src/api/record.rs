@@ -45,8 +45,10 @@ pub struct TenantRecordSpec {
     /// What "this tenant" means to AWS. Recorded once, never recomputed.
     pub incarnation: Incarnation,
 
-    /// The UID of the Tenant that holds this record now, or held it last.
-    pub tenant_uid: Uid,
+    /// The UID of the Tenant that holds this record now, or held it last. Absent in a record that was rebuilt from
+    /// its mirrors and not yet claimed by its owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_uid: Option<Uid>,
 
     /// Whose it is.
     pub owner: RecordedOwner,

@@ -1,0 +1,272 @@
+//! What a plan may ask for: the only things that the operator ever does to the world.
+//!
+//! PURE.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::Value;
+
+use super::{
+    blueprint::Refusal,
+    child::{Child, Part},
+    reason::Reason,
+};
+use crate::{
+    api::{
+        names::{AssociationId, RoleArn, SecretArn, SecretItemName, TenantName, Uid, VersionId},
+        record::TenantRecordSpec,
+    },
+    aws::types::{Association, NewAssociation, NewSecret, Tags},
+};
+
+/// One thing to do. The actions of one plan do not depend on each other and may be done at the same time.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Make the record of a name that has none.
+    CreateRecord(Box<TenantRecordSpec>),
+    /// Replace the record.
+    ReplaceRecord {
+        /// What it replaces.
+        precondition: Precondition,
+        /// What it shall say.
+        spec: Box<TenantRecordSpec>,
+    },
+    /// Set the Tenant's finalizers.
+    SetFinalizers {
+        /// Of this very Tenant.
+        precondition: Precondition,
+        /// The whole list.
+        finalizers: Vec<String>,
+    },
+    /// Make a child that is not there.
+    Create {
+        /// Which.
+        child: Child,
+        /// As it shall be.
+        object: Value,
+    },
+    /// Bring a child to what it shall be.
+    Update {
+        /// Which.
+        child: Child,
+        /// As it shall be.
+        object: Value,
+        /// Of this very object.
+        precondition: Precondition,
+    },
+    /// Delete a child that holds no data.
+    Delete {
+        /// Which.
+        child: Child,
+        /// This very object.
+        precondition: Precondition,
+    },
+    /// Take the workspace's pods away without touching anything else of it.
+    ScaleToZero {
+        /// Of this very StatefulSet.
+        precondition: Precondition,
+    },
+    /// Keep a volume's data when its claim goes, and mark it as the tenant's.
+    RetainVolume {
+        /// The PersistentVolume.
+        name: String,
+        /// This very volume.
+        precondition: Precondition,
+        /// Whose it is.
+        tenant: TenantName,
+    },
+    /// Let a released volume be bound by the claim of the same name again.
+    ReofferVolume {
+        /// The PersistentVolume.
+        name: String,
+        /// This very volume.
+        precondition: Precondition,
+    },
+    /// Let a pod be made anew from the present template. Never by force.
+    DeletePod {
+        /// Its name.
+        name: String,
+        /// This very pod.
+        uid: Uid,
+    },
+    /// Something in AWS.
+    Aws(AwsAction),
+}
+
+/// The very object that a change is about: another of the same name, or a later state of it, is left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Precondition {
+    /// Its UID.
+    pub uid: Uid,
+    /// Its resource version.
+    pub resource_version: String,
+}
+
+/// One thing to do in AWS.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AwsAction {
+    /// Look for the association.
+    LookUpAssociation {
+        /// The one that the record names, which listings may not show yet.
+        known: Option<AssociationId>,
+    },
+    /// Make the association.
+    CreateAssociation(NewAssociation),
+    /// Give it another role.
+    UpdateRole {
+        /// Which.
+        id: AssociationId,
+        /// The role.
+        role: RoleArn,
+        /// The idempotency token.
+        token: String,
+    },
+    /// Bring its tags back.
+    TagAssociation {
+        /// Which.
+        association: Association,
+        /// Those that are missing or wrong.
+        tags: Tags,
+    },
+    /// Delete it.
+    DeleteAssociation(AssociationId),
+    /// Look at a secret.
+    LookUpSecret {
+        /// Which item.
+        item: SecretItemName,
+        /// Its full name.
+        name: String,
+    },
+    /// Make a secret.
+    CreateSecret {
+        /// Which item.
+        item: SecretItemName,
+        /// As it shall be.
+        new: NewSecret,
+    },
+    /// Generate the first value of a secret that has none.
+    PutGenerated {
+        /// Which item.
+        item: SecretItemName,
+        /// Where.
+        arn: SecretArn,
+        /// As this version.
+        version: VersionId,
+    },
+    /// Bring a secret's tags back.
+    TagSecret {
+        /// Which item.
+        item: SecretItemName,
+        /// Where.
+        arn: SecretArn,
+        /// Those that are missing or wrong.
+        tags: Tags,
+    },
+}
+
+impl Action {
+    /// The part of the tenant whose condition tells when this fails.
+    pub fn part(&self) -> Part {
+        match self {
+            Self::CreateRecord(_) | Self::ReplaceRecord { .. } | Self::SetFinalizers { .. } => Part::Namespace,
+            Self::Create { child, .. } | Self::Update { child, .. } | Self::Delete { child, .. } => child.part(),
+            Self::ScaleToZero { .. } | Self::DeletePod { .. } => Part::Workload,
+            Self::RetainVolume { .. } | Self::ReofferVolume { .. } => Part::Storage,
+            Self::Aws(action) => action.part(),
+        }
+    }
+}
+
+impl AwsAction {
+    /// The part of the tenant whose condition tells when this fails.
+    pub const fn part(&self) -> Part {
+        match self {
+            Self::LookUpAssociation { .. }
+            | Self::CreateAssociation(_)
+            | Self::UpdateRole { .. }
+            | Self::TagAssociation { .. }
+            | Self::DeleteAssociation(_) => Part::Identity,
+            Self::LookUpSecret { .. }
+            | Self::CreateSecret { .. }
+            | Self::PutGenerated { .. }
+            | Self::TagSecret { .. } => Part::Secrets,
+        }
+    }
+}
+
+/// How one part of a tenant stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartState {
+    /// It stands and was verified.
+    Done(Reason, String),
+    /// It will come by itself.
+    Working(Reason, String),
+    /// Only a person can help.
+    Blocked(Reason, String),
+}
+
+impl PartState {
+    /// Whether it stands.
+    pub const fn is_done(&self) -> bool {
+        matches!(self, Self::Done(..))
+    }
+}
+
+impl From<Refusal> for PartState {
+    fn from(refusal: Refusal) -> Self {
+        Self::Blocked(refusal.reason, refusal.message)
+    }
+}
+
+/// How all parts stand.
+pub type Parts = BTreeMap<Part, PartState>;
+
+/// What a decision came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What to do now.
+    pub actions: Vec<Action>,
+    /// What to tell.
+    pub story: Story,
+    /// When to look again if nothing happens meanwhile; `None` where only an event can change anything.
+    pub look_again: Option<Duration>,
+}
+
+/// What to tell about a tenant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Story {
+    /// Nothing: no status is written.
+    Silent,
+    /// Something comes before the parts can be judged.
+    Beginning(Reason, String),
+    /// Only a person can help.
+    Refused(Refusal),
+    /// It is kept as it asks to be.
+    Kept {
+        /// Whether access has ended on request.
+        suspended: bool,
+        /// How its parts stand.
+        parts: Parts,
+    },
+    /// Nothing is written on request.
+    Paused {
+        /// How its parts stand.
+        parts: Parts,
+        /// What would be changed.
+        drift: Vec<String>,
+    },
+    /// It is being deleted.
+    Leaving {
+        /// What is waited for.
+        message: String,
+    },
+    /// It was let go: said in an event, because its status goes with it.
+    Gone(Reason, String),
+}
+
+impl Plan {
+    /// Nothing to do and nothing to say.
+    pub const fn silent() -> Self {
+        Self { actions: Vec::new(), story: Story::Silent, look_again: None }
+    }
+}

@@ -1,0 +1,295 @@
+//! The Kubernetes objects that one Tenant becomes, as one closed list.
+//!
+//! Everything that treats children differently matches on [`Child`] without a wildcard: a new kind does not compile
+//! until it is built, staged, compared, shown in a condition and taken down.
+
+use std::fmt;
+
+use crate::api::{
+    names::{NamespaceName, TenantName},
+    record::TenantRecordSpec,
+};
+
+macro_rules! closed_list {
+    ($(#[$list_doc:meta])* $list:ident { $($(#[$doc:meta])* $variant:ident),+ $(,)? }) => {
+        $(#[$list_doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $list { $($(#[$doc])* $variant),+ }
+
+        impl $list {
+            /// All of them, in the order of the list.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+        }
+    };
+}
+
+closed_list! {
+    /// One object that a Tenant becomes.
+    Child {
+        /// The namespace itself.
+        Namespace,
+        /// CPU, memory, pods, claims and storage.
+        ResourceQuota,
+        /// Defaults for containers that ask for nothing.
+        LimitRange,
+        /// Denies all traffic.
+        DefaultDeny,
+        /// Allows what may pass.
+        Allowlist,
+        /// What a drain may do.
+        DisruptionBudget,
+        /// Who the workspace is.
+        ServiceAccount,
+        /// The volume.
+        Claim,
+        /// Configuration and secret resolver.
+        ConfigMap,
+        /// The port of the gateway.
+        Service,
+        /// The gateway itself.
+        StatefulSet,
+        /// How the owner reaches it.
+        Route,
+    }
+}
+
+closed_list! {
+    /// One API kind among the children.
+    Kind {
+        /// `v1` Namespace.
+        Namespace,
+        /// `v1` ResourceQuota.
+        ResourceQuota,
+        /// `v1` LimitRange.
+        LimitRange,
+        /// `networking.k8s.io/v1` NetworkPolicy.
+        NetworkPolicy,
+        /// `policy/v1` PodDisruptionBudget.
+        PodDisruptionBudget,
+        /// `v1` ServiceAccount.
+        ServiceAccount,
+        /// `v1` PersistentVolumeClaim.
+        PersistentVolumeClaim,
+        /// `v1` ConfigMap.
+        ConfigMap,
+        /// `v1` Service.
+        Service,
+        /// `apps/v1` StatefulSet.
+        StatefulSet,
+        /// `gateway.networking.k8s.io/v1` HTTPRoute.
+        HttpRoute,
+    }
+}
+
+closed_list! {
+    /// One part of a tenant with a condition of its own.
+    Part {
+        /// Namespace, quota and defaults.
+        Namespace,
+        /// Network policies.
+        Network,
+        /// ServiceAccount and Pod Identity association.
+        Identity,
+        /// Secrets in Secrets Manager.
+        Secrets,
+        /// Claim and volume.
+        Storage,
+        /// The running gateway.
+        Workload,
+        /// The way to it.
+        Route,
+    }
+}
+
+/// When a child may be written (rule S5). Later stages wait for all of the earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// First of all.
+    Namespace,
+    /// What shuts the workspace in and gives it its identity and volume.
+    Confinement,
+    /// The workspace and the way to it.
+    Workspace,
+}
+
+/// Group, version, kind and plural of an API kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KindInfo {
+    /// API group, empty for the core group.
+    pub group: &'static str,
+    /// API version.
+    pub version: &'static str,
+    /// Kind.
+    pub kind: &'static str,
+    /// Plural, as in URLs.
+    pub plural: &'static str,
+    /// Whether objects of it lie in a namespace.
+    pub namespaced: bool,
+}
+
+impl KindInfo {
+    /// `apiVersion` as it stands in an object.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+    }
+}
+
+impl Kind {
+    /// What the API calls it.
+    pub const fn info(self) -> KindInfo {
+        match self {
+            Self::Namespace => {
+                KindInfo { group: "", version: "v1", kind: "Namespace", plural: "namespaces", namespaced: false }
+            }
+            Self::ResourceQuota => core_kind("ResourceQuota", "resourcequotas"),
+            Self::LimitRange => core_kind("LimitRange", "limitranges"),
+            Self::NetworkPolicy => grouped("networking.k8s.io", "NetworkPolicy", "networkpolicies"),
+            Self::PodDisruptionBudget => grouped("policy", "PodDisruptionBudget", "poddisruptionbudgets"),
+            Self::ServiceAccount => core_kind("ServiceAccount", "serviceaccounts"),
+            Self::PersistentVolumeClaim => core_kind("PersistentVolumeClaim", "persistentvolumeclaims"),
+            Self::ConfigMap => core_kind("ConfigMap", "configmaps"),
+            Self::Service => core_kind("Service", "services"),
+            Self::StatefulSet => grouped("apps", "StatefulSet", "statefulsets"),
+            Self::HttpRoute => grouped("gateway.networking.k8s.io", "HTTPRoute", "httproutes"),
+        }
+    }
+}
+
+const fn core_kind(kind: &'static str, plural: &'static str) -> KindInfo {
+    KindInfo { group: "", version: "v1", kind, plural, namespaced: true }
+}
+
+const fn grouped(group: &'static str, kind: &'static str, plural: &'static str) -> KindInfo {
+    KindInfo { group, version: "v1", kind, plural, namespaced: true }
+}
+
+impl Child {
+    /// Its API kind.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Namespace => Kind::Namespace,
+            Self::ResourceQuota => Kind::ResourceQuota,
+            Self::LimitRange => Kind::LimitRange,
+            Self::DefaultDeny | Self::Allowlist => Kind::NetworkPolicy,
+            Self::DisruptionBudget => Kind::PodDisruptionBudget,
+            Self::ServiceAccount => Kind::ServiceAccount,
+            Self::Claim => Kind::PersistentVolumeClaim,
+            Self::ConfigMap => Kind::ConfigMap,
+            Self::Service => Kind::Service,
+            Self::StatefulSet => Kind::StatefulSet,
+            Self::Route => Kind::HttpRoute,
+        }
+    }
+
+    /// When it may be written.
+    pub const fn stage(self) -> Stage {
+        match self {
+            Self::Namespace => Stage::Namespace,
+            Self::ResourceQuota
+            | Self::LimitRange
+            | Self::DefaultDeny
+            | Self::Allowlist
+            | Self::DisruptionBudget
+            | Self::ServiceAccount
+            | Self::Claim => Stage::Confinement,
+            Self::ConfigMap | Self::Service | Self::StatefulSet | Self::Route => Stage::Workspace,
+        }
+    }
+
+    /// The condition that tells of it.
+    pub const fn part(self) -> Part {
+        match self {
+            Self::Namespace | Self::ResourceQuota | Self::LimitRange => Part::Namespace,
+            Self::DefaultDeny | Self::Allowlist => Part::Network,
+            Self::ServiceAccount => Part::Identity,
+            Self::Claim => Part::Storage,
+            Self::DisruptionBudget | Self::ConfigMap | Self::Service | Self::StatefulSet => Part::Workload,
+            Self::Route => Part::Route,
+        }
+    }
+
+    /// What becomes of it when access ends (suspend, and the beginning of every deletion).
+    pub const fn when_access_ends(self) -> WhenAccessEnds {
+        match self {
+            Self::Route => WhenAccessEnds::Removed,
+            Self::StatefulSet => WhenAccessEnds::ScaledToZero,
+            Self::Namespace
+            | Self::ResourceQuota
+            | Self::LimitRange
+            | Self::DefaultDeny
+            | Self::Allowlist
+            | Self::DisruptionBudget
+            | Self::ServiceAccount
+            | Self::Claim
+            | Self::ConfigMap
+            | Self::Service => WhenAccessEnds::Stays,
+        }
+    }
+
+    /// Where it is.
+    pub fn key(self, tenant: &TenantName, record: &TenantRecordSpec) -> ObjectKey {
+        let name = match self {
+            Self::Namespace => record.namespace.name.as_str(),
+            Self::DefaultDeny => "default-deny",
+            Self::ServiceAccount => record.service_account.as_str(),
+            Self::ResourceQuota
+            | Self::LimitRange
+            | Self::Allowlist
+            | Self::DisruptionBudget
+            | Self::Claim
+            | Self::ConfigMap
+            | Self::Service
+            | Self::StatefulSet
+            | Self::Route => tenant.as_str(),
+        };
+        let namespace = self.kind().info().namespaced.then(|| record.namespace.name.clone());
+        ObjectKey { kind: self.kind(), namespace, name: name.to_owned() }
+    }
+}
+
+/// What becomes of a child when access ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenAccessEnds {
+    /// It is deleted; it holds no data.
+    Removed,
+    /// It stays, with no pods.
+    ScaledToZero,
+    /// It stays as it is.
+    Stays,
+}
+
+/// Kind, namespace and name of an object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace; `None` for a Namespace.
+    pub namespace: Option<NamespaceName>,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.kind.info().kind;
+        match &self.namespace {
+            Some(namespace) => write!(f, "{kind} {namespace}/{}", self.name),
+            None => write!(f, "{kind} {}", self.name),
+        }
+    }
+}
+
+impl Part {
+    /// The type of its condition.
+    pub const fn condition(self) -> &'static str {
+        match self {
+            Self::Namespace => "NamespaceReady",
+            Self::Network => "NetworkReady",
+            Self::Identity => "IdentityReady",
+            Self::Secrets => "SecretsReady",
+            Self::Storage => "StorageReady",
+            Self::Workload => "WorkloadReady",
+            Self::Route => "RouteReady",
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The objects of one tenant, each whole, from its blueprint.
+//!
+//! PURE. Every field that the API server would default is rendered, so that what is wanted and what is live are
+//! equal or different, never "contained".
+
+mod claim;
+mod config_map;
+mod disruption_budget;
+mod limit_range;
+mod namespace;
+mod network_policy;
+mod resource_quota;
+mod route;
+mod service;
+mod service_account;
+mod stateful_set;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    blueprint::{Blueprint, Refusal},
+    child::{Child, ObjectKey},
+};
+use crate::api::{labels, names::TenantName, record::TenantRecordSpec};
+
+pub use namespace::namespace;
+pub use route::{hostname, url};
+pub use stateful_set::{CLAIM_VOLUME, CONTAINER};
+
+/// The object of a child as it is wanted now; `None` where it is wanted away.
+///
+/// # Errors
+/// Where the workspace's configuration cannot be rendered for this class.
+pub fn build(child: Child, blueprint: &Blueprint<'_>) -> Result<Option<Value>, Refusal> {
+    Ok(match child {
+        Child::Namespace => Some(namespace::namespace(blueprint.tenant, blueprint.record)),
+        Child::ResourceQuota => Some(resource_quota::resource_quota(blueprint)),
+        Child::LimitRange => Some(limit_range::limit_range(blueprint)),
+        Child::DefaultDeny => Some(network_policy::default_deny(blueprint)),
+        Child::Allowlist => Some(network_policy::allowlist(blueprint)),
+        Child::DisruptionBudget => Some(disruption_budget::disruption_budget(blueprint)),
+        Child::ServiceAccount => Some(service_account::service_account(blueprint)),
+        Child::Claim => Some(claim::claim(blueprint)),
+        Child::ConfigMap => Some(config_map::config_map(blueprint)?),
+        Child::Service => Some(service::service(blueprint)),
+        Child::StatefulSet => Some(stateful_set::stateful_set(blueprint)?),
+        Child::Route => route::route(blueprint),
+    })
+}
+
+/// The object's head: what it is, where, and our labels.
+fn object(child: Child, tenant: &TenantName, record: &TenantRecordSpec, body: Value) -> Value {
+    let ObjectKey { kind, namespace, name } = child.key(tenant, record);
+    let info = kind.info();
+    let mut metadata = json!({ "name": name, "labels": our_labels(tenant) });
+    if let Some(namespace) = namespace {
+        metadata["namespace"] = json!(namespace);
+    }
+    let mut object = json!({ "apiVersion": info.api_version(), "kind": info.kind, "metadata": metadata });
+    if let (Some(object), Value::Object(body)) = (object.as_object_mut(), body) {
+        object.extend(body);
+    }
+    object
+}
+
+/// Labels of every owned object.
+fn our_labels(tenant: &TenantName) -> Map<String, Value> {
+    let mut all = selector(tenant);
+    all.insert(labels::MANAGED.into(), json!("true"));
+    all.insert("app.kubernetes.io/managed-by".into(), json!(labels::FIELD_MANAGER));
+    all
+}
+
+/// Labels by which the workspace's pod is found. They never change: a StatefulSet's selector is immutable.
+fn selector(tenant: &TenantName) -> Map<String, Value> {
+    let mut labels = Map::new();
+    labels.insert("app.kubernetes.io/name".into(), json!("openclaw"));
+    labels.insert(labels::TENANT.into(), json!(tenant));
+    labels
+}

@@ -1,0 +1,35 @@
+//! The namespace. Its annotations mirror the record, so that a lost record can be rebuilt.
+
+use serde_json::{Map, Value, json};
+
+use super::object;
+use crate::{
+    api::{labels, names::TenantName, record::TenantRecordSpec},
+    tenant::child::Child,
+};
+
+/// The namespace of a record. It needs no class, so that a retired tenant's can be kept too.
+pub fn namespace(tenant: &TenantName, record: &TenantRecordSpec) -> Value {
+    let mut namespace = object(Child::Namespace, tenant, record, json!({}));
+    let metadata = &mut namespace["metadata"];
+    for mode in ["enforce", "audit", "warn"] {
+        metadata["labels"][format!("pod-security.kubernetes.io/{mode}")] = json!("restricted");
+    }
+    metadata["annotations"] = Value::Object(mirror(tenant, record));
+    namespace
+}
+
+fn mirror(tenant: &TenantName, record: &TenantRecordSpec) -> Map<String, Value> {
+    let mut annotations = Map::new();
+    let mut set = |key: &str, value: Value| annotations.insert(key.to_owned(), value);
+    set(labels::TENANT, json!(tenant));
+    set(labels::INCARNATION, json!(record.incarnation));
+    set(labels::OWNER_HASH, json!(record.owner.hash));
+    set(labels::SERVICE_ACCOUNT, json!(record.service_account));
+    set(labels::CLASS, json!(record.class_name));
+    set(labels::PHASE, json!(record.phase));
+    if let Some(time) = &record.purge_after {
+        set(labels::PURGE_AFTER, json!(time));
+    }
+    annotations
+}

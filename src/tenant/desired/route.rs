@@ -1,0 +1,77 @@
+//! How the owner reaches the workspace.
+
+use serde_json::{Value, json};
+
+use super::object;
+use crate::{
+    api::{
+        class::{GatewaySlot, RoutingMode, TenantClassSpec},
+        labels,
+        names::TenantName,
+        record::{Placement, TenantRecordSpec},
+    },
+    tenant::{blueprint::Blueprint, child::Child},
+};
+
+pub(super) fn route(blueprint: &Blueprint<'_>) -> Option<Value> {
+    let Blueprint { tenant, class, record, .. } = blueprint;
+    let placement = record.routing.placement.as_ref().filter(|_| blueprint.open)?;
+    let path = base_path(tenant, record.routing.mode).unwrap_or_else(|| "/".into());
+    let mut parent = json!({
+        "group": "gateway.networking.k8s.io",
+        "kind": "Gateway",
+        "namespace": placement.namespace,
+        "name": placement.name,
+    });
+    if let Some(section) = slot(class, placement).and_then(|slot| slot.section_name.as_ref()) {
+        parent["sectionName"] = json!(section);
+    }
+    let backend = json!({ "group": "", "kind": "Service", "name": tenant, "port": labels::GATEWAY_PORT, "weight": 1 });
+    let rule = json!({
+        "matches": [{ "path": { "type": "PathPrefix", "value": path } }],
+        "backendRefs": [backend],
+    });
+    let spec = json!({
+        "parentRefs": [parent],
+        "hostnames": [hostname(tenant, record.routing.mode, placement)],
+        "rules": [rule],
+    });
+    Some(object(Child::Route, tenant, record, json!({ "spec": spec })))
+}
+
+/// The host on which a tenant is served.
+pub fn hostname(tenant: &TenantName, mode: RoutingMode, placement: &Placement) -> String {
+    match mode {
+        RoutingMode::Host => format!("{tenant}.{}", placement.domain),
+        RoutingMode::Path => placement.domain.to_string(),
+    }
+}
+
+/// The path under which a tenant is served, in Path mode.
+pub(super) fn base_path(tenant: &TenantName, mode: RoutingMode) -> Option<String> {
+    match mode {
+        RoutingMode::Host => None,
+        RoutingMode::Path => Some(format!("/t/{tenant}")),
+    }
+}
+
+/// Scheme and host, as a browser's origin.
+pub(super) fn origin(tenant: &TenantName, class: &TenantClassSpec, record: &TenantRecordSpec) -> Option<String> {
+    let placement = record.routing.placement.as_ref()?;
+    let scheme = slot(class, placement).map_or("https", |slot| slot.scheme.as_str());
+    Some(format!("{scheme}://{}", hostname(tenant, record.routing.mode, placement)))
+}
+
+/// Where the owner finds the workspace; `None` while it has no place on a gateway.
+pub fn url(tenant: &TenantName, class: &TenantClassSpec, record: &TenantRecordSpec) -> Option<String> {
+    let origin = origin(tenant, class, record)?;
+    let path = base_path(tenant, record.routing.mode).unwrap_or_default();
+    Some(format!("{origin}{path}/"))
+}
+
+fn slot<'a>(class: &'a TenantClassSpec, placement: &Placement) -> Option<&'a GatewaySlot> {
+    let is_there = |slot: &&GatewaySlot| {
+        slot.namespace == placement.namespace && slot.name == placement.name && slot.domain == placement.domain
+    };
+    class.routing.gateways.iter().find(is_there)
+}

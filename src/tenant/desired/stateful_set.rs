@@ -1,0 +1,223 @@
+//! The gateway itself: one replica, one writer on its volume.
+//!
+//! A StatefulSet, not a Deployment: with a Deployment the successor of an evicted pod starts while the old one still
+//! drains, and two writers meet on one SQLite file. `OnDelete`, because the operator owns the roll.
+
+use serde_json::{Value, json};
+
+use super::{config_map, object, our_labels, selector};
+use crate::{
+    api::{
+        labels,
+        tenant::{CpuMemory, EnvVar},
+    },
+    tenant::{
+        blueprint::{Blueprint, Refusal},
+        child::Child,
+    },
+};
+
+/// The container that runs the gateway.
+pub const CONTAINER: &str = "gateway";
+
+/// The pod's volume that is the tenant's claim.
+pub const CLAIM_VOLUME: &str = "home";
+
+/// Where configuration and resolver lie, read-only for the gateway.
+const CONFIG_DIR: &str = "/etc/openclaw";
+
+/// OpenClaw's home directory in the image, and its state beneath it (`docs/cli/fleet.md` of the package).
+const HOME: &str = "/home/node";
+const STATE: &str = "/home/node/.openclaw";
+
+/// The user of OpenClaw's image.
+const USER: u32 = 1000;
+
+pub(super) fn stateful_set(blueprint: &Blueprint<'_>) -> Result<Value, Refusal> {
+    let spec = json!({
+        "replicas": i32::from(blueprint.open),
+        "serviceName": blueprint.tenant,
+        "selector": { "matchLabels": selector(blueprint.tenant) },
+        "podManagementPolicy": "OrderedReady",
+        "updateStrategy": { "type": "OnDelete" },
+        "revisionHistoryLimit": 3,
+        "persistentVolumeClaimRetentionPolicy": { "whenDeleted": "Retain", "whenScaled": "Retain" },
+        "template": template(blueprint)?,
+    });
+    Ok(object(Child::StatefulSet, blueprint.tenant, blueprint.record, json!({ "spec": spec })))
+}
+
+fn template(blueprint: &Blueprint<'_>) -> Result<Value, Refusal> {
+    let annotations = json!({ labels::CONFIG_HASH: config_map::hash(blueprint)? });
+    let metadata = json!({ "labels": our_labels(blueprint.tenant), "annotations": annotations });
+    Ok(json!({ "metadata": metadata, "spec": pod_spec(blueprint) }))
+}
+
+fn pod_spec(blueprint: &Blueprint<'_>) -> Value {
+    let workload = &blueprint.class.workload;
+    let service_account = &blueprint.record.service_account;
+    let mut spec = json!({
+        "serviceAccountName": service_account,
+        // The server keeps the deprecated twin in step.
+        "serviceAccount": service_account,
+        "automountServiceAccountToken": false,
+        "enableServiceLinks": false,
+        "restartPolicy": "Always",
+        "dnsPolicy": "ClusterFirst",
+        "schedulerName": "default-scheduler",
+        "terminationGracePeriodSeconds": workload.termination_grace_period_seconds,
+        "securityContext": {
+            "runAsNonRoot": true,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": { "type": "RuntimeDefault" },
+        },
+        "initContainers": [init_container(blueprint)],
+        "containers": [gateway_container(blueprint)],
+        "volumes": volumes(blueprint),
+    });
+    if !workload.node_selector.is_empty() {
+        spec["nodeSelector"] = json!(workload.node_selector);
+    }
+    if !workload.tolerations.is_empty() {
+        spec["tolerations"] = json!(workload.tolerations);
+    }
+    if let Some(runtime) = &workload.runtime_class_name {
+        spec["runtimeClassName"] = json!(runtime);
+    }
+    spec
+}
+
+fn volumes(blueprint: &Blueprint<'_>) -> Value {
+    json!([
+        { "name": CLAIM_VOLUME, "persistentVolumeClaim": { "claimName": blueprint.tenant } },
+        { "name": "config-source", "configMap": { "name": blueprint.tenant, "defaultMode": 0o444 } },
+        { "name": "config", "emptyDir": { "medium": "Memory", "sizeLimit": "1Mi" } },
+        { "name": "tmp", "emptyDir": {} },
+    ])
+}
+
+/// Puts configuration and resolver where the gateway accepts them: the resolver must belong to the user that runs it
+/// and be neither a symlink nor writable by others, which a ConfigMap mount cannot give.
+fn init_container(blueprint: &Blueprint<'_>) -> Value {
+    let script = format!(
+        "install -m 0400 /config-source/openclaw.json /config-source/secrets.json {CONFIG_DIR}/ && \
+         install -m 0700 /config-source/fetch-secret.mjs {CONFIG_DIR}/"
+    );
+    container(
+        blueprint,
+        "config",
+        json!({
+            "command": ["/bin/sh", "-ec", script],
+            "resources": resources(&small(&blueprint.requests), &small(&blueprint.limits)),
+            "volumeMounts": [
+                { "name": "config-source", "mountPath": "/config-source", "readOnly": true },
+                { "name": "config", "mountPath": CONFIG_DIR },
+            ],
+        }),
+    )
+}
+
+/// The init container needs next to nothing, and never more than the gateway, whose quota it shares.
+fn small(of: &CpuMemory) -> CpuMemory {
+    use crate::api::Quantity;
+    CpuMemory {
+        cpu: of.cpu.map(|cpu| cpu.min(Quantity::milli(100))),
+        memory: of.memory.map(|memory| memory.min(Quantity::mebibytes(64))),
+    }
+}
+
+fn gateway_container(blueprint: &Blueprint<'_>) -> Value {
+    container(
+        blueprint,
+        CONTAINER,
+        json!({
+            "args": ["node", "openclaw.mjs", "gateway", "--port", labels::GATEWAY_PORT.to_string(), "--bind", "lan"],
+            "env": environment(blueprint),
+            "ports": [{ "name": "gateway", "containerPort": labels::GATEWAY_PORT, "protocol": "TCP" }],
+            "resources": resources(&blueprint.requests, &blueprint.limits),
+            // /startupz ignores the health of chat channels, so that a dead channel does not take the page away.
+            "startupProbe": probe("/startupz", 5, 60),
+            "readinessProbe": probe("/startupz", 10, 3),
+            "livenessProbe": probe("/healthz", 20, 3),
+            "volumeMounts": [
+                { "name": CLAIM_VOLUME, "mountPath": STATE },
+                { "name": "config", "mountPath": CONFIG_DIR, "readOnly": true },
+                { "name": "tmp", "mountPath": "/tmp" },
+            ],
+        }),
+    )
+}
+
+/// What both containers have in common, the server's defaults included.
+fn container(blueprint: &Blueprint<'_>, name: &str, body: Value) -> Value {
+    let mut container = json!({
+        "name": name,
+        "image": blueprint.image,
+        "imagePullPolicy": blueprint.class.workload.image.pull_policy,
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+        "securityContext": {
+            "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true,
+            "runAsNonRoot": true,
+            "capabilities": { "drop": ["ALL"] },
+        },
+    });
+    if let (Some(container), Value::Object(body)) = (container.as_object_mut(), body) {
+        container.extend(body);
+    }
+    container
+}
+
+fn resources(requests: &CpuMemory, limits: &CpuMemory) -> Value {
+    json!({ "requests": requests, "limits": limits })
+}
+
+fn probe(path: &str, period_seconds: u32, failure_threshold: u32) -> Value {
+    json!({
+        "httpGet": { "path": path, "port": "gateway", "scheme": "HTTP" },
+        "timeoutSeconds": 5,
+        "periodSeconds": period_seconds,
+        "successThreshold": 1,
+        "failureThreshold": failure_threshold,
+    })
+}
+
+/// The variables of OpenClaw's own container profile, with everything writable on the claim or in /tmp; then the
+/// class's and the Tenant's.
+fn environment(blueprint: &Blueprint<'_>) -> Value {
+    let mut env: Vec<EnvVar> = [
+        ("HOME", HOME.to_owned()),
+        ("OPENCLAW_HOME", HOME.to_owned()),
+        ("OPENCLAW_STATE_DIR", STATE.to_owned()),
+        ("OPENCLAW_WORKSPACE_DIR", format!("{STATE}/workspace")),
+        ("XDG_CACHE_HOME", format!("{STATE}/cache")),
+        ("OPENCLAW_CONFIG_PATH", format!("{CONFIG_DIR}/openclaw.json")),
+        ("OPENCLAW_CONFIG_READONLY", "1".to_owned()),
+        ("NODE_OPTIONS", format!("--max-old-space-size={}", heap_mebibytes(&blueprint.limits))),
+    ]
+    .into_iter()
+    .map(|(name, value)| EnvVar { name: name.to_owned(), value })
+    .collect();
+    if let Some(region) = &blueprint.settings.region {
+        env.push(EnvVar { name: "AWS_REGION".into(), value: region.clone() });
+    }
+    if let Some(endpoint) = &blueprint.settings.emulator_endpoint {
+        env.push(EnvVar { name: "OPENCLAW_RESOLVER_ENDPOINT".into(), value: endpoint.clone() });
+    }
+    env.extend(blueprint.env.iter().cloned());
+    Value::Array(env.iter().map(variable).collect())
+}
+
+/// The server drops an empty value.
+fn variable(var: &EnvVar) -> Value {
+    if var.value.is_empty() { json!({ "name": var.name }) } else { json!({ "name": var.name, "value": var.value }) }
+}
+
+/// Three quarters of the memory limit: the rest is for buffers and native code (1536 of 2048 MiB was measured to do).
+fn heap_mebibytes(limits: &CpuMemory) -> i128 {
+    limits.memory.map_or(1536, |memory| memory.in_milli() / 1000 / (1 << 20) * 3 / 4)
+}

@@ -1,0 +1,126 @@
+//! What the record should say now, from what it says and what is seen.
+//!
+//! PURE. One function: whatever is learned about a tenant enters the record here, and nowhere else.
+
+use super::{
+    blueprint::{Blueprint, WantedSecret},
+    child::Child,
+    digest::Facts,
+    observed::{FoundAssociation, Look, Observed, VolumeView},
+    ownership::retirement,
+};
+use crate::api::{
+    names::{Nonce, VersionId},
+    quantity::Quantity,
+    record::{RecordedSecret, RecordedVolume, SecretOrigin, TenantRecordSpec},
+    tenant::TenantSpec,
+};
+
+/// What the record of a living tenant should say now.
+pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Blueprint<'_>) -> TenantRecordSpec {
+    let mut record = blueprint.record.clone();
+    record.class_name = spec.class_name.clone();
+    record.retirement = retirement(spec.deletion_policy, blueprint.class);
+    record.identity.role_arn.clone_from(&blueprint.class.identity.role_arn);
+    if let Some(namespace) = &observed.namespace {
+        record.namespace.uid = Some(namespace.uid.clone());
+    }
+    learn_association(observed, &mut record);
+    for wanted in &blueprint.secrets {
+        learn_secret(observed, wanted, &mut record);
+    }
+    if let Some(size) = claimed_size(observed) {
+        record.storage.size = size;
+    }
+    if record.storage.volume.is_none() {
+        record.storage.volume = bound_volume(observed, blueprint)
+            .map(|volume| RecordedVolume { name: volume.name.clone(), handle: volume.handle.clone() });
+    }
+    if record.routing.placement.is_none() && blueprint.open {
+        record.routing.placement.clone_from(&observed.place);
+    }
+    record
+}
+
+/// What the claim asks for: the size below which a Tenant may not go.
+fn claimed_size(observed: &Observed) -> Option<Quantity> {
+    match &observed.child(Child::Claim)?.facts {
+        Facts::Claim(facts) => facts.requested.as_deref()?.parse().ok(),
+        Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::StatefulSet(_) | Facts::Route(_) => None,
+    }
+}
+
+/// The association's id follows what is seen. When one is gone, the token of the next is a new one: EKS would answer
+/// the old token with the old answer.
+fn learn_association(observed: &Observed, record: &mut TenantRecordSpec) {
+    match &observed.aws.association {
+        Look::At(_, FoundAssociation::One(association)) => {
+            record.identity.association_id = Some(association.id.clone());
+        }
+        Look::At(_, FoundAssociation::None) => {
+            if record.identity.association_id.take().is_some() {
+                record.identity.nonce = observed.draw.derive("association");
+            }
+        }
+        Look::At(_, FoundAssociation::Several(_)) | Look::Never => {}
+    }
+}
+
+fn learn_secret(observed: &Observed, wanted: &WantedSecret, record: &mut TenantRecordSpec) {
+    let index = record.secrets.items.iter().position(|item| item.name == wanted.name);
+    let index = index.unwrap_or_else(|| {
+        record.secrets.items.push(RecordedSecret {
+            name: wanted.name.clone(),
+            origin: wanted.origin,
+            nonce: observed.draw.derive(wanted.name.as_str()),
+            arn: None,
+            version_id: None,
+        });
+        record.secrets.items.len() - 1
+    });
+    let name = secret_name(record, wanted.name.as_str());
+    let incarnation = record.incarnation.clone();
+    let item = &mut record.secrets.items[index];
+    item.origin = wanted.origin;
+    let Some(Some(secret)) = observed.aws.secrets.get(&wanted.name).and_then(Look::seen) else { return };
+    item.arn = Some(secret.arn.clone());
+    let present = item.version_id.clone().filter(|version| secret.has_version(version));
+    item.version_id = match item.origin {
+        // The version in use stays until a rotation moves it.
+        SecretOrigin::Generated => present
+            .or_else(|| Some(first_version(&name, &incarnation, &item.nonce)).filter(|own| secret.has_version(own)))
+            .or_else(|| secret.current_version()),
+        // What a person put last is what the person wants used.
+        SecretOrigin::Person => secret.current_version(),
+    };
+}
+
+fn first_version(name: &str, incarnation: &crate::api::names::Incarnation, nonce: &Nonce) -> VersionId {
+    VersionId::of(name, incarnation, nonce)
+}
+
+/// The version that an item's nonce stands for.
+pub fn generated_version(record: &TenantRecordSpec, item: &RecordedSecret) -> VersionId {
+    first_version(&secret_name(record, item.name.as_str()), &record.incarnation, &item.nonce)
+}
+
+/// The full name of a secret: `<prefix>/<tenant>/<item>`. The tenant is the namespace's name without its prefix.
+pub fn secret_name(record: &TenantRecordSpec, item: &str) -> String {
+    let namespace = record.namespace.name.as_str();
+    let tenant = namespace.strip_prefix(record.namespace.prefix.as_str()).unwrap_or(namespace);
+    format!("{}/{tenant}/{item}", record.secrets.prefix)
+}
+
+/// The volume that the tenant's claim is bound to, once its data is safe from the claim's end.
+pub fn bound_volume<'a>(observed: &'a Observed, blueprint: &Blueprint<'_>) -> Option<&'a VolumeView> {
+    let claim = observed.child(Child::Claim)?;
+    let Facts::Claim(facts) = &claim.facts else { return None };
+    let volume = observed.volume.as_ref()?;
+    let is_bound = facts.phase == "Bound" && facts.volume.as_ref() == Some(&volume.name);
+    let is_its_own = volume.claim.as_ref().is_some_and(|of| {
+        of.namespace == blueprint.record.namespace.name.as_str()
+            && of.name == blueprint.tenant.as_str()
+            && of.uid.as_deref() == Some(claim.uid.as_str())
+    });
+    (is_bound && is_its_own && volume.retained).then_some(volume)
+}

@@ -1,0 +1,251 @@
+//! Everything that a decision about one tenant needs, in one value.
+//!
+//! PURE. Clock and randomness come in as values; status is not among them: it is never an input to a decision.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{
+    child::Child,
+    digest::{ContentHash, Digest},
+    settings::Settings,
+};
+use crate::{
+    api::{
+        class::TenantClassSpec,
+        names::{AssociationId, NamespaceName, Nonce, SecretItemName, TenantName, Uid},
+        record::{Placement, TenantRecordSpec},
+        tenant::TenantSpec,
+    },
+    aws::types::{Association, Secret},
+};
+
+/// Everything that a decision about one tenant needs.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The tenant's name.
+    pub name: TenantName,
+    /// Now.
+    pub now: Timestamp,
+    /// Randomness drawn for this pass.
+    pub draw: Nonce,
+    /// The operator's surroundings.
+    pub settings: Arc<Settings>,
+    /// Whether our kinds are served.
+    pub definitions: Definitions,
+    /// The Tenant.
+    pub tenant: Option<TenantView>,
+    /// The record.
+    pub record: Option<RecordView>,
+    /// The class that the Tenant names.
+    pub class: ClassView,
+    /// The namespace that the tenant has, or would get; it may be anybody's.
+    pub namespace: Option<Digest>,
+    /// The live children, without the namespace.
+    pub children: BTreeMap<Child, Digest>,
+    /// What the server made of an object that differs from what was sent, by child.
+    pub renderings: BTreeMap<Child, Rendering>,
+    /// The storage class of the claim.
+    pub storage_class: Option<StorageClassView>,
+    /// The volume that the claim is bound to, or the recorded one.
+    pub volume: Option<VolumeView>,
+    /// The pods of the workspace.
+    pub pods: Vec<PodView>,
+    /// What is known of AWS.
+    pub aws: AwsView,
+    /// A place on a gateway that is held for this tenant; `None` where it has one, or where all are full.
+    pub place: Option<Placement>,
+}
+
+/// Whether the CustomResourceDefinitions of our kinds stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Definitions {
+    /// All of them.
+    Stand,
+    /// At least one is being deleted: Tenants that go now go with it, and are not being deleted by anybody.
+    Leaving,
+    /// At least one is missing.
+    Missing,
+}
+
+/// A Tenant as decisions see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TenantView {
+    /// Its UID.
+    pub uid: Uid,
+    /// Its resource version.
+    pub resource_version: String,
+    /// Its generation.
+    pub generation: i64,
+    /// When its deletion was asked for.
+    pub deleted_at: Option<Timestamp>,
+    /// Its finalizers.
+    pub finalizers: Vec<String>,
+    /// Whether it asks for nothing to be written.
+    pub paused: bool,
+    /// What it asks for, or why that cannot be read.
+    pub spec: Result<TenantSpec, String>,
+}
+
+/// A record as decisions see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordView {
+    /// Its UID.
+    pub uid: Uid,
+    /// Its resource version.
+    pub resource_version: String,
+    /// What it says, or why that cannot be read.
+    pub spec: Result<TenantRecordSpec, String>,
+}
+
+/// A class as decisions see it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClassView {
+    /// There is none of that name.
+    Missing,
+    /// It cannot be read.
+    Invalid(String),
+    /// It is there.
+    Found(Arc<TenantClassSpec>),
+}
+
+/// What the server makes of an object, where that differs from what was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendering {
+    /// Hash of what was sent.
+    pub wanted: ContentHash,
+    /// Hash of what came back.
+    pub answer: ContentHash,
+    /// Where they differ, as JSON pointers.
+    pub differs_at: Vec<String>,
+    /// Whether the difference lies where it could open a door.
+    pub opens: bool,
+}
+
+/// A storage class as decisions see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageClassView {
+    /// Whether it binds a claim before a pod comes.
+    pub immediate: bool,
+    /// Whether a bound claim can grow.
+    pub expandable: bool,
+}
+
+/// A volume as decisions see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeView {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: Uid,
+    /// Its resource version.
+    pub resource_version: String,
+    /// Whether its data stays when the claim goes.
+    pub retained: bool,
+    /// `status.phase`.
+    pub phase: String,
+    /// The claim it is bound to, or was bound to last.
+    pub claim: Option<ClaimRef>,
+    /// What the storage calls it.
+    pub handle: String,
+    /// The tenant whose label it carries.
+    pub tenant: Option<TenantName>,
+}
+
+/// The claim that a volume belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimRef {
+    /// Namespace of the claim.
+    pub namespace: String,
+    /// Name of the claim.
+    pub name: String,
+    /// UID of the claim; absent where any claim of that name may have the volume.
+    pub uid: Option<String>,
+}
+
+/// A pod of a workspace as decisions see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodView {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: NamespaceName,
+    /// Its UID.
+    pub uid: Uid,
+    /// The StatefulSet's revision that it was made from.
+    pub revision: String,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// Whether it is ending.
+    pub deleting: bool,
+    /// Whether the Pod Identity variables were injected.
+    pub injected: bool,
+    /// Why it is not ready, in the kubelet's words.
+    pub trouble: Option<String>,
+}
+
+/// What is known of a tenant's resources in AWS.
+#[derive(Clone, Debug, Default)]
+pub struct AwsView {
+    /// Its association.
+    pub association: Look<FoundAssociation>,
+    /// Its secrets.
+    pub secrets: BTreeMap<SecretItemName, Look<Option<Secret>>>,
+}
+
+/// The last look at something outside the cluster.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub enum Look<T> {
+    /// Never looked, or what was seen no longer holds.
+    #[default]
+    Never,
+    /// Seen at that time.
+    At(Timestamp, T),
+}
+
+impl<T> Look<T> {
+    /// What was seen.
+    pub const fn seen(&self) -> Option<&T> {
+        match self {
+            Self::Never => None,
+            Self::At(_, value) => Some(value),
+        }
+    }
+}
+
+/// What a look for an association found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoundAssociation {
+    /// None.
+    None,
+    /// One.
+    One(Association),
+    /// More than one, which rule S1 forbids.
+    Several(Vec<AssociationId>),
+}
+
+impl Observed {
+    /// The record, where it can be read.
+    pub fn record_spec(&self) -> Option<&TenantRecordSpec> {
+        self.record.as_ref()?.spec.as_ref().ok()
+    }
+
+    /// The digest of a child, the namespace included.
+    pub fn child(&self, child: Child) -> Option<&Digest> {
+        match child {
+            Child::Namespace => self.namespace.as_ref(),
+            Child::ResourceQuota
+            | Child::LimitRange
+            | Child::DefaultDeny
+            | Child::Allowlist
+            | Child::DisruptionBudget
+            | Child::ServiceAccount
+            | Child::Claim
+            | Child::ConfigMap
+            | Child::Service
+            | Child::StatefulSet
+            | Child::Route => self.children.get(&child),
+        }
+    }
+}

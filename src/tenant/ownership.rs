@@ -1,0 +1,427 @@
+//! Whose a name is, and what is to be done with it at all. Decided here once, before anything else.
+//!
+//! PURE. Rules S3, S4 and S6, and section 5 of the design.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{
+    blueprint::Refusal,
+    digest::{Digest, Facts, NamespaceFacts},
+    observed::{ClassView, Definitions, Observed, RecordView, TenantView},
+    reason::Reason,
+};
+use crate::api::{
+    class::{Retention, TenantClassSpec},
+    labels,
+    names::{ClassName, Incarnation, NamespaceName, OwnerHash, ServiceAccountName, Uid},
+    quantity::Quantity,
+    record::{
+        RecordPhase, RecordedIdentity, RecordedNamespace, RecordedOwner, RecordedRouting, RecordedSecrets,
+        RecordedStorage, Retirement, TenantRecordSpec,
+    },
+    tenant::{DeletionPolicy, TenantSpec},
+};
+
+/// What is to be done with a name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Situation<'a> {
+    /// Nothing, and nothing is said: no Tenant, or our kinds are not served.
+    Nothing,
+    /// The Tenant goes with its CRD: finalizer off, nothing else touched (S3).
+    Detach(&'a TenantView),
+    /// The Tenant goes and nothing hangs on it: finalizer off.
+    Release(&'a TenantView),
+    /// Only a person can help.
+    Refused(&'a TenantView, Refusal),
+    /// The record was lost: make it anew from its mirrors.
+    Rebuild(Box<TenantRecordSpec>),
+    /// A name that was never used begins its first incarnation.
+    Begin(Box<TenantRecordSpec>),
+    /// The owner comes back, or the Tenant has a new UID: the record changes hands.
+    Attach(&'a RecordView, Box<TenantRecordSpec>),
+    /// Nothing is written on request.
+    Paused(&'a TenantView, &'a TenantSpec, &'a TenantClassSpec, &'a TenantRecordSpec),
+    /// The Tenant is being deleted.
+    Retire(&'a TenantView, &'a RecordView, &'a TenantRecordSpec),
+    /// The Tenant is kept as it asks to be.
+    Keep(&'a TenantView, &'a TenantSpec, &'a TenantClassSpec, &'a TenantRecordSpec),
+}
+
+/// Finds out what is to be done with a name.
+pub fn situation(observed: &Observed) -> Situation<'_> {
+    match (observed.definitions, &observed.tenant) {
+        (Definitions::Missing, _) => Situation::Nothing,
+        (Definitions::Leaving, Some(tenant)) if tenant.deleted_at.is_some() && tenant.has_our_finalizer() => {
+            Situation::Detach(tenant)
+        }
+        (Definitions::Leaving, _) => Situation::Nothing,
+        (Definitions::Stand, None) => without_tenant(observed),
+        (Definitions::Stand, Some(tenant)) if tenant.deleted_at.is_some() => leaving_tenant(observed, tenant),
+        (Definitions::Stand, Some(tenant)) => living_tenant(observed, tenant),
+    }
+}
+
+/// A missing Tenant is not a deletion. Only a lost record is made again, so that the name stays taken.
+fn without_tenant(observed: &Observed) -> Situation<'_> {
+    if observed.record.is_some() {
+        return Situation::Nothing;
+    }
+    match rebuilt(observed, None) {
+        Some(Ok(record)) => Situation::Rebuild(Box::new(record)),
+        Some(Err(_)) | None => Situation::Nothing,
+    }
+}
+
+fn leaving_tenant<'a>(observed: &'a Observed, tenant: &'a TenantView) -> Situation<'a> {
+    if !tenant.has_our_finalizer() {
+        return Situation::Nothing;
+    }
+    match &observed.record {
+        // S6: with no record nothing external was ever made, unless the record was lost.
+        None => match rebuilt(observed, Some(tenant)) {
+            None => Situation::Release(tenant),
+            Some(Ok(record)) => Situation::Rebuild(Box::new(record)),
+            Some(Err(refusal)) => Situation::Refused(tenant, refusal),
+        },
+        Some(view) => match &view.spec {
+            Err(why) => Situation::Refused(tenant, unreadable_record(why)),
+            // The record is somebody else's, or this Tenant never got it: it leaves nothing behind.
+            Ok(record) if record.tenant_uid.as_ref() != Some(&tenant.uid) => Situation::Release(tenant),
+            Ok(record) => Situation::Retire(tenant, view, record),
+        },
+    }
+}
+
+fn living_tenant<'a>(observed: &'a Observed, tenant: &'a TenantView) -> Situation<'a> {
+    let refused = |refusal| Situation::Refused(tenant, refusal);
+    let spec = match &tenant.spec {
+        Ok(spec) => spec,
+        Err(why) => {
+            let message = format!("the Tenant's spec cannot be read: {why}; correct it");
+            return refused(Refusal::new(Reason::InvalidSpec, message));
+        }
+    };
+    let class = match &observed.class {
+        ClassView::Found(class) => class.as_ref(),
+        ClassView::Missing => {
+            let message = format!(
+                "TenantClass {} does not exist; the tenant stays as it is. Create the class or name another",
+                spec.class_name
+            );
+            return refused(Refusal::new(Reason::ClassNotFound, message));
+        }
+        ClassView::Invalid(why) => {
+            let message = format!("TenantClass {} cannot be read: {why}", spec.class_name);
+            return refused(Refusal::new(Reason::ClassInvalid, message));
+        }
+    };
+    let known = match &observed.record {
+        None => first_contact(observed, tenant, spec, class),
+        Some(view) => second_contact(observed, tenant, spec, class, view),
+    };
+    known.unwrap_or_else(refused)
+}
+
+/// A Tenant whose name has no record: never used, or the record was lost.
+fn first_contact<'a>(
+    observed: &'a Observed,
+    tenant: &'a TenantView,
+    spec: &'a TenantSpec,
+    class: &'a TenantClassSpec,
+) -> Result<Situation<'a>, Refusal> {
+    if let Some(rebuilt) = rebuilt(observed, Some(tenant)) {
+        return Ok(Situation::Rebuild(Box::new(rebuilt?)));
+    }
+    let namespace = class.namespace_prefix.namespace(&observed.name);
+    check_reserved(observed, class, &namespace)?;
+    if let Some(live) = &observed.namespace {
+        return Err(namespace_taken(&namespace, live));
+    }
+    let incarnation = Incarnation::begun_by(&tenant.uid).ok_or_else(|| {
+        Refusal::new(Reason::InvalidSpec, format!("the Tenant's UID {} has fewer than ten hex digits", tenant.uid))
+    })?;
+    let subject = spec.owner.effective_subject();
+    let origin = Origin {
+        service_account: incarnation.service_account(),
+        incarnation,
+        owner: RecordedOwner { hash: subject.hash(), subject: Some(subject) },
+        tenant_uid: Some(tenant.uid.clone()),
+        class_name: spec.class_name.clone(),
+        namespace: RecordedNamespace { name: namespace, prefix: class.namespace_prefix.clone(), uid: None },
+        size: spec.storage.map_or(class.storage.size, |storage| storage.size.min(class.storage.maximum)),
+        deletion_policy: spec.deletion_policy,
+    };
+    Ok(Situation::Begin(Box::new(new_record(observed, class, origin))))
+}
+
+/// What a new record is made from beside its class.
+struct Origin {
+    incarnation: Incarnation,
+    service_account: ServiceAccountName,
+    owner: RecordedOwner,
+    tenant_uid: Option<Uid>,
+    class_name: ClassName,
+    namespace: RecordedNamespace,
+    size: Quantity,
+    deletion_policy: DeletionPolicy,
+}
+
+fn new_record(observed: &Observed, class: &TenantClassSpec, origin: Origin) -> TenantRecordSpec {
+    TenantRecordSpec {
+        phase: RecordPhase::Active,
+        incarnation: origin.incarnation,
+        tenant_uid: origin.tenant_uid,
+        owner: origin.owner,
+        class_name: origin.class_name,
+        namespace: origin.namespace,
+        service_account: origin.service_account,
+        identity: RecordedIdentity {
+            mode: class.identity.mode,
+            role_arn: class.identity.role_arn.clone(),
+            association_id: None,
+            nonce: observed.draw.derive("association"),
+        },
+        secrets: RecordedSecrets {
+            mode: class.secrets.mode,
+            prefix: observed.settings.secrets_prefix.clone(),
+            items: Vec::new(),
+        },
+        storage: RecordedStorage { class_name: class.storage.class_name.clone(), size: origin.size, volume: None },
+        routing: RecordedRouting { mode: class.routing.mode, placement: None },
+        template_hash: None,
+        retirement: retirement(origin.deletion_policy, class),
+        retained_since: None,
+        purge_after: None,
+    }
+}
+
+/// What the end of a tenant needs, kept while class and Tenant are there to be asked.
+pub fn retirement(deletion_policy: DeletionPolicy, class: &TenantClassSpec) -> Retirement {
+    Retirement {
+        deletion_policy,
+        retention_days: match class.deletion.retention {
+            Retention::Days => Some(class.deletion.retention_days),
+            Retention::Forever => None,
+        },
+        recovery_window_days: class.secrets.recovery_window_days,
+    }
+}
+
+/// A Tenant whose name has a record.
+fn second_contact<'a>(
+    observed: &'a Observed,
+    tenant: &'a TenantView,
+    spec: &'a TenantSpec,
+    class: &'a TenantClassSpec,
+    view: &'a RecordView,
+) -> Result<Situation<'a>, Refusal> {
+    let record = view.spec.as_ref().map_err(|why| unreadable_record(why))?;
+    check_owner(observed, spec, record)?;
+    check_class(observed, spec, class, record)?;
+    check_reserved(observed, class, &record.namespace.name)?;
+    if let Some(live) = &observed.namespace
+        && !is_ours(live, record)
+    {
+        return Err(namespace_taken(&record.namespace.name, live));
+    }
+    match record.phase {
+        RecordPhase::Purging | RecordPhase::Purged => {
+            let message = format!(
+                "what the name {} held is being removed; the name is free again afterwards (kubectl get tenantrecord {})",
+                observed.name, observed.name
+            );
+            Err(Refusal::new(Reason::NameReserved, message))
+        }
+        RecordPhase::Active | RecordPhase::Retained
+            if record.tenant_uid.as_ref() != Some(&tenant.uid)
+                || record.phase == RecordPhase::Retained
+                || record.owner.subject.is_none() =>
+        {
+            Ok(Situation::Attach(view, Box::new(attached(tenant, spec, record))))
+        }
+        RecordPhase::Active | RecordPhase::Retained if tenant.paused || observed.settings.dry_run => {
+            Ok(Situation::Paused(tenant, spec, class, record))
+        }
+        RecordPhase::Active | RecordPhase::Retained => Ok(Situation::Keep(tenant, spec, class, record)),
+    }
+}
+
+/// The record in the hands of this Tenant.
+fn attached(tenant: &TenantView, spec: &TenantSpec, record: &TenantRecordSpec) -> TenantRecordSpec {
+    let mut record = record.clone();
+    record.tenant_uid = Some(tenant.uid.clone());
+    record.owner.subject = Some(spec.owner.effective_subject());
+    record.phase = RecordPhase::Active;
+    record.retained_since = None;
+    record.purge_after = None;
+    record
+}
+
+fn check_owner(observed: &Observed, spec: &TenantSpec, record: &TenantRecordSpec) -> Result<(), Refusal> {
+    if spec.owner.effective_subject().hash() == record.owner.hash {
+        return Ok(());
+    }
+    let until = record
+        .purge_after
+        .as_ref()
+        .map_or_else(|| "it is kept with no end by time".to_owned(), |time| format!("it is kept until {}", time.0));
+    let message = format!(
+        "the name {name} is kept for another owner: {until}. Choose another name; an administrator can hand it over with \
+         the annotation openclaw.io/transfer-to on TenantRecord {name}",
+        name = observed.name
+    );
+    Err(Refusal::new(Reason::NameReserved, message))
+}
+
+/// Where class and record differ in what data hangs on, the record wins.
+fn check_class(
+    observed: &Observed,
+    spec: &TenantSpec,
+    class: &TenantClassSpec,
+    record: &TenantRecordSpec,
+) -> Result<(), Refusal> {
+    let mut differences = Vec::new();
+    let mut compare = |what: &str, class: String, record: String| {
+        if class != record {
+            differences.push(format!("{what} is {class} in the class, {record} in the record"));
+        }
+    };
+    compare("namespacePrefix", class.namespace_prefix.to_string(), record.namespace.prefix.to_string());
+    compare("storage.className", class.storage.class_name.clone(), record.storage.class_name.clone());
+    compare("identity.mode", format!("{:?}", class.identity.mode), format!("{:?}", record.identity.mode));
+    compare("secrets.mode", format!("{:?}", class.secrets.mode), format!("{:?}", record.secrets.mode));
+    compare("routing.mode", format!("{:?}", class.routing.mode), format!("{:?}", record.routing.mode));
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "class {} does not fit what {} has: {}. Name a class that agrees, such as the former {}",
+        spec.class_name,
+        observed.name,
+        differences.join("; "),
+        record.class_name
+    );
+    Err(Refusal::new(Reason::ClassMismatch, message))
+}
+
+/// Namespaces that no tenant ever gets, whatever they carry.
+fn check_reserved(observed: &Observed, class: &TenantClassSpec, namespace: &NamespaceName) -> Result<(), Refusal> {
+    let name = namespace.as_str();
+    let is_gateways = class.routing.gateways.iter().any(|slot| slot.namespace == *namespace);
+    if name == "default"
+        || name.starts_with("kube-")
+        || *namespace == observed.settings.operator_namespace
+        || is_gateways
+    {
+        let message =
+            format!("namespace {name} belongs to the platform and is given to no tenant: choose another name");
+        return Err(Refusal::new(Reason::NamespaceReserved, message));
+    }
+    Ok(())
+}
+
+fn namespace_facts(live: &Digest) -> NamespaceFacts {
+    match &live.facts {
+        Facts::Namespace(facts) => facts.clone(),
+        Facts::None | Facts::Quota { .. } | Facts::Claim(_) | Facts::StatefulSet(_) | Facts::Route(_) => {
+            NamespaceFacts::default()
+        }
+    }
+}
+
+/// Whether a live namespace is the record's (S4): our label and the record's incarnation. A namespace that lost its
+/// marks is known by its UID, which no other namespace can ever have.
+pub fn is_ours(live: &Digest, record: &TenantRecordSpec) -> bool {
+    let facts = namespace_facts(live);
+    let marked = facts.managed && facts.incarnation.as_ref() == Some(&record.incarnation);
+    marked || record.namespace.uid.as_ref() == Some(&live.uid)
+}
+
+fn namespace_taken(namespace: &NamespaceName, live: &Digest) -> Refusal {
+    let whose = match &live.tenant {
+        Some(tenant) => format!("it is tenant {tenant}'s"),
+        None => "it does not carry this operator's marks".to_owned(),
+    };
+    let message = format!(
+        "namespace {namespace} exists and is not this tenant's: {whose}. Nothing in it is touched. Choose another tenant \
+         name, or let its owner remove it"
+    );
+    Refusal::new(Reason::NamespaceTaken, message)
+}
+
+fn unreadable_record(why: &str) -> Refusal {
+    let message = format!("the TenantRecord cannot be read: {why}; nothing is done until it can");
+    Refusal::new(Reason::RecordInvalid, message)
+}
+
+/// A record made from the mirrors on an owned namespace; `None` where there is no mirror, or no class to read it by.
+fn rebuilt(observed: &Observed, tenant: Option<&TenantView>) -> Option<Result<TenantRecordSpec, Refusal>> {
+    let live = observed.namespace.as_ref()?;
+    let ClassView::Found(class) = &observed.class else { return None };
+    if live.tenant.as_ref() != Some(&observed.name) {
+        return None;
+    }
+    Some(rebuilt_from(observed, tenant, live, class).ok_or_else(|| {
+        let message = format!(
+            "TenantRecord {} is lost and the marks on its namespace contradict each other or are not complete: restore \
+             the annotations openclaw.io/tenant, incarnation, owner-hash and service-account, or the record from a backup",
+            observed.name
+        );
+        Refusal::new(Reason::RecordDisputed, message)
+    }))
+}
+
+fn rebuilt_from(
+    observed: &Observed,
+    tenant: Option<&TenantView>,
+    live: &Digest,
+    class: &TenantClassSpec,
+) -> Option<TenantRecordSpec> {
+    let facts = namespace_facts(live);
+    let mirror = |key: &str| facts.annotations.get(key).map(String::as_str);
+    if mirror(labels::TENANT) != Some(observed.name.as_str()) {
+        return None;
+    }
+    let incarnation = facts.incarnation.clone()?;
+    let hash: OwnerHash = mirror(labels::OWNER_HASH)?.parse().ok()?;
+    let service_account: ServiceAccountName = mirror(labels::SERVICE_ACCOUNT)?.parse().ok()?;
+    let class_name: ClassName = mirror(labels::CLASS)?.parse().ok()?;
+    let owner_tenant =
+        tenant.filter(|tenant| tenant.spec.as_ref().is_ok_and(|spec| spec.owner.effective_subject().hash() == hash));
+    let owner_spec = owner_tenant.and_then(|tenant| tenant.spec.as_ref().ok());
+    let origin = Origin {
+        incarnation,
+        service_account,
+        owner: RecordedOwner { subject: owner_spec.map(|spec| spec.owner.effective_subject()), hash },
+        tenant_uid: owner_tenant.map(|tenant| tenant.uid.clone()),
+        class_name,
+        namespace: RecordedNamespace {
+            name: class.namespace_prefix.namespace(&observed.name),
+            prefix: class.namespace_prefix.clone(),
+            uid: Some(live.uid.clone()),
+        },
+        size: class.storage.size,
+        deletion_policy: owner_spec.map_or(DeletionPolicy::Retain, |spec| spec.deletion_policy),
+    };
+    let mut record = new_record(observed, class, origin);
+    if owner_tenant.is_none() {
+        record.phase = RecordPhase::Retained;
+        record.retained_since = Some(Time(observed.now));
+        record.purge_after = purge_after(observed, &record);
+    }
+    Some(record)
+}
+
+/// When a record that is retained now may be purged.
+pub fn purge_after(observed: &Observed, record: &TenantRecordSpec) -> Option<Time> {
+    let days = i64::from(record.retirement.retention_days?);
+    // Whole days are 24 hours here: retention is counted, not read off a calendar.
+    observed.now.checked_add(jiff::SignedDuration::from_hours(24 * days)).ok().map(Time)
+}
+
+impl TenantView {
+    /// Whether our finalizer is on it.
+    pub fn has_our_finalizer(&self) -> bool {
+        self.finalizers.iter().any(|finalizer| finalizer == labels::FINALIZER)
+    }
+}

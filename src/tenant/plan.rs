@@ -1,0 +1,51 @@
+//! From what is observed to what is to be done and told.
+//!
+//! PURE. The one entrance to all decisions about a tenant.
+
+use std::time::Duration;
+
+use super::{
+    action::{Action, Plan, Story},
+    keep,
+    observed::Observed,
+    ownership::{Situation, situation},
+    reason::Reason,
+    retire,
+};
+
+/// How soon to look again after something that makes its own events.
+const SOON: Duration = Duration::from_secs(2);
+
+/// Decides.
+pub fn plan(observed: &Observed) -> Plan {
+    match situation(observed) {
+        Situation::Nothing => Plan::silent(),
+        Situation::Detach(tenant) => {
+            let message = "the CRD goes, and with it this Tenant; nothing it has was touched. A Tenant of the same owner gets it back";
+            Plan { story: Story::Gone(Reason::Detached, message.into()), ..retire::release(tenant) }
+        }
+        Situation::Release(tenant) => retire::release(tenant),
+        Situation::Refused(_, refusal) => {
+            Plan { actions: Vec::new(), story: Story::Refused(refusal), look_again: None }
+        }
+        Situation::Rebuild(record) => beginning(
+            Action::CreateRecord(record),
+            Reason::RecordRebuilt,
+            "the lost record is made again from its mirrors",
+        ),
+        Situation::Begin(record) => {
+            beginning(Action::CreateRecord(record), Reason::Progressing, "the tenant is being recorded")
+        }
+        Situation::Attach(view, record) => {
+            let action = keep::replace_record(view, &record);
+            beginning(action, Reason::Attached, "the Tenant gets what was kept for it")
+        }
+        Situation::Paused(_, spec, class, record) => keep::paused(observed, spec, class, record),
+        Situation::Retire(tenant, view, record) => retire::retire(observed, tenant, view, record),
+        Situation::Keep(tenant, spec, class, record) => keep::keep(observed, tenant, spec, class, record),
+    }
+}
+
+fn beginning(action: Action, reason: Reason, message: &str) -> Plan {
+    Plan { actions: vec![action], story: Story::Beginning(reason, message.into()), look_again: Some(SOON) }
+}

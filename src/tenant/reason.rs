@@ -1,0 +1,160 @@
+//! The reasons of conditions and events, as one closed list in CamelCase.
+
+use std::fmt;
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $reason:ident),+ $(,)?) => {
+        /// Why a condition stands as it does.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason { $($(#[$doc])* $reason),+ }
+
+        impl Reason {
+            /// All of them: the documentation lists each.
+            pub const ALL: &'static [Self] = &[$(Self::$reason),+];
+
+            /// As it stands in a condition.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$reason => stringify!($reason)),+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Everything stands and was verified.
+    Verified,
+    /// Being made or changed.
+    Progressing,
+    /// Access ended on request; everything is kept.
+    Suspended,
+    /// Nothing is written on request.
+    Paused,
+    /// On the road of its deletion policy.
+    Deleting,
+    /// An earlier part is not ready.
+    WaitingForEarlierPart,
+    /// A request failed; it is tried again.
+    RequestFailed,
+    /// AWS does not answer or throttles; it is tried again.
+    AwsUnavailable,
+    /// The operator lacks a right.
+    AccessDenied,
+    /// A quota of the AWS account is used up.
+    AwsQuotaExceeded,
+    /// The KMS key refuses the operator.
+    KmsDenied,
+    /// The process has no AWS credentials.
+    AwsCredentialsMissing,
+    /// AWS refuses the request itself.
+    AwsRefused,
+    /// The role does not exist or does not trust Pod Identity yet.
+    RoleNotReady,
+    /// The class has no AWS identity.
+    IdentityNone,
+    /// The class keeps no secrets.
+    SecretsNone,
+    /// A running pod has no injected credentials.
+    CredentialsNotInjected,
+    /// The Tenant's spec cannot be read.
+    InvalidSpec,
+    /// The class does not exist.
+    ClassNotFound,
+    /// The class's spec cannot be read.
+    ClassInvalid,
+    /// Class and record differ in what tenants' data hangs on.
+    ClassMismatch,
+    /// The name is kept for another owner.
+    NameReserved,
+    /// Record and its mirrors contradict each other.
+    RecordDisputed,
+    /// The record's spec cannot be read.
+    RecordInvalid,
+    /// The namespace belongs to somebody else.
+    NamespaceTaken,
+    /// The namespace is one that no tenant ever gets.
+    NamespaceReserved,
+    /// The namespace is being deleted by somebody else.
+    NamespaceTerminating,
+    /// The association belongs to somebody else.
+    AssociationTaken,
+    /// More than one association for one ServiceAccount.
+    AssociationDoubled,
+    /// The secret belongs to somebody else.
+    SecretTaken,
+    /// The secret is scheduled for deletion.
+    SecretScheduledForDeletion,
+    /// A required secret has no value yet.
+    AwaitingValue,
+    /// The class does not allow the deletion policy.
+    DeletionPolicyNotAllowed,
+    /// The quota is above the class's maximum.
+    QuotaAboveMaximum,
+    /// The class does not allow resources.
+    ResourcesNotAllowed,
+    /// The workspace does not fit into its quota.
+    WorkloadAboveQuota,
+    /// The volume is above the class's maximum.
+    StorageAboveMaximum,
+    /// A volume never shrinks.
+    StorageShrunk,
+    /// The storage class does not exist.
+    StorageClassNotFound,
+    /// The storage class binds only when a pod comes.
+    BindingModeUnsupported,
+    /// The storage keeps the volume's old size.
+    SizeNotEnforced,
+    /// The claim is not bound yet.
+    ClaimPending,
+    /// The recorded volume is gone.
+    VolumeLost,
+    /// The claim is bound to another volume than the recorded one.
+    VolumeMismatch,
+    /// The class does not allow the address ranges or domains.
+    EgressNotAllowed,
+    /// Domain lists need the Allowlist mode.
+    DomainsNeedAllowlist,
+    /// The network does not know domain names.
+    DomainsUnsupported,
+    /// The class does not allow the image.
+    ImageNotAllowed,
+    /// The class does not allow the variable.
+    EnvNotAllowed,
+    /// The class does not allow the skill.
+    SkillNotAllowed,
+    /// The class does not allow the secret.
+    SecretNotAllowed,
+    /// The workspace's configuration cannot be rendered.
+    ConfigurationRefused,
+    /// Somebody changes what the operator writes, where that opens a door.
+    ForeignMutation,
+    /// All gateways of the class are full.
+    CapacityExhausted,
+    /// No gateway has answered for the route yet.
+    RoutePending,
+    /// The gateway refuses the route.
+    RouteRefused,
+    /// The pod is not ready.
+    PodNotReady,
+    /// The pod of an older template is being replaced.
+    RollingPod,
+    /// The quota controller has not taken the quota up yet.
+    QuotaNotEnforced,
+    /// Pods are still ending.
+    PodsEnding,
+    /// The Tenant is deleted; everything is kept.
+    Retained,
+    /// The Tenant got what was kept for it.
+    Attached,
+    /// The CRDs go; everything is left as it is.
+    Detached,
+    /// A lost record was rebuilt from its mirrors.
+    RecordRebuilt,
+    /// An owned object was changed by somebody and brought back.
+    DriftRepaired,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,147 @@
+//! The one road down: access ends at once, reversibly; then what is kept is kept.
+//!
+//! PURE. It needs nothing but the record: class and namespace objects may be gone. Nothing here is irreversible.
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{
+    action::{Action, Plan, Precondition, Story},
+    child::{Child, WhenAccessEnds},
+    cloud,
+    comparison::{self, ChildState, precondition},
+    desired,
+    digest::Facts,
+    keep::replace_record,
+    observed::{FoundAssociation, Look, Observed, RecordView, TenantView},
+    ownership::{is_ours, purge_after},
+    reason::Reason,
+    workload::pods_ending,
+};
+use crate::api::{
+    labels,
+    record::{RecordPhase, TenantRecordSpec},
+    tenant::DeletionPolicy,
+};
+
+/// How soon to look again at what no watch tells about.
+const SOON: Duration = Duration::from_secs(2);
+
+/// Plans for a Tenant that is being deleted.
+pub fn retire(observed: &Observed, tenant: &TenantView, view: &RecordView, record: &TenantRecordSpec) -> Plan {
+    if record.phase == RecordPhase::Active {
+        if let Some(plan) = end_access(observed, record) {
+            return plan;
+        }
+        let next = retained(observed, record);
+        return leaving(vec![replace_record(view, &next)], "what is kept is being recorded".into());
+    }
+    if let Some(action) = mirror(observed, record) {
+        return leaving(vec![action], "what is kept is being marked".into());
+    }
+    let (reason, message) = farewell(observed, record);
+    Plan { story: Story::Gone(reason, message), ..release(tenant) }
+}
+
+fn leaving(actions: Vec<Action>, message: String) -> Plan {
+    Plan { actions, story: Story::Leaving { message }, look_again: Some(SOON) }
+}
+
+/// Takes the finalizer off and touches nothing else.
+pub fn release(tenant: &TenantView) -> Plan {
+    let finalizers = tenant.finalizers.iter().filter(|f| *f != labels::FINALIZER).cloned().collect();
+    let precondition = Precondition { uid: tenant.uid.clone(), resource_version: tenant.resource_version.clone() };
+    Plan { actions: vec![Action::SetFinalizers { precondition, finalizers }], story: Story::Silent, look_again: None }
+}
+
+/// Route away, secrets closed, pods asked to end; when they are gone, the association. `None` once all of it is done.
+fn end_access(observed: &Observed, record: &TenantRecordSpec) -> Option<Plan> {
+    let secrets = cloud::secrets_ended(observed, &observed.name, record);
+    let mut actions = end_children(observed, record);
+    let closed = actions.is_empty() && secrets.state.is_done() && is_route_gone(observed, record);
+    actions.extend(secrets.actions);
+    if !closed || !observed.pods.is_empty() {
+        return Some(leaving(actions, pods_ending(observed)));
+    }
+    let association = cloud::association_ended(observed, &observed.name, record);
+    if association.state.is_done() {
+        return None;
+    }
+    Some(leaving(association.actions, "the Pod Identity association is being deleted".into()))
+}
+
+fn end_children(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {
+    // In a namespace that is not ours nothing is ours.
+    if !observed.namespace.as_ref().is_some_and(|live| is_ours(live, record)) {
+        return Vec::new();
+    }
+    let end = |child: &Child| {
+        let live = observed.child(*child).filter(|live| !live.deleting)?;
+        match child.when_access_ends() {
+            WhenAccessEnds::Removed => Some(Action::Delete { child: *child, precondition: precondition(live) }),
+            WhenAccessEnds::ScaledToZero => match &live.facts {
+                Facts::StatefulSet(facts) if facts.replicas != 0 => {
+                    Some(Action::ScaleToZero { precondition: precondition(live) })
+                }
+                _ => None,
+            },
+            WhenAccessEnds::Stays => None,
+        }
+    };
+    Child::ALL.iter().filter_map(end).collect()
+}
+
+fn is_route_gone(observed: &Observed, record: &TenantRecordSpec) -> bool {
+    let ours = observed.namespace.as_ref().is_some_and(|live| is_ours(live, record));
+    !ours || observed.child(Child::Route).is_none()
+}
+
+/// The record of a tenant that is kept for its owner.
+///
+/// Until the purge exists, a Tenant with `Delete` ends like one with `Retain`, with no date at which anything goes.
+fn retained(observed: &Observed, record: &TenantRecordSpec) -> TenantRecordSpec {
+    let mut next = record.clone();
+    next.phase = RecordPhase::Retained;
+    next.retained_since = Some(Time(observed.now));
+    next.purge_after = match record.retirement.deletion_policy {
+        DeletionPolicy::Retain => purge_after(observed, record),
+        DeletionPolicy::Delete => None,
+    };
+    if matches!(observed.aws.association, Look::At(_, FoundAssociation::None)) {
+        next.identity.association_id = None;
+        next.identity.nonce = observed.draw.derive("association");
+    }
+    next
+}
+
+/// The namespace's annotations follow the record, so that a lost record is rebuilt as retained.
+fn mirror(observed: &Observed, record: &TenantRecordSpec) -> Option<Action> {
+    let live = observed.namespace.as_ref().filter(|live| is_ours(live, record) && !live.deleting)?;
+    let wanted = desired::namespace(&observed.name, record);
+    match comparison::state(observed, Child::Namespace, Some(wanted)) {
+        Some(ChildState::Differs(object, _)) => {
+            Some(Action::Update { child: Child::Namespace, object, precondition: precondition(live) })
+        }
+        _ => None,
+    }
+}
+
+fn farewell(observed: &Observed, record: &TenantRecordSpec) -> (Reason, String) {
+    let until = record
+        .purge_after
+        .as_ref()
+        .map_or_else(|| "with no end by time".to_owned(), |time| format!("until {}", time.0));
+    let asked = match record.retirement.deletion_policy {
+        DeletionPolicy::Retain => "",
+        DeletionPolicy::Delete => "deletionPolicy Delete ends like Retain in this version: ",
+    };
+    let message = format!(
+        "{asked}access has ended; namespace {}, its volume and {} secrets are kept {until}. A Tenant {} of the same owner gets \
+         them back",
+        record.namespace.name,
+        record.secrets.items.len(),
+        observed.name
+    );
+    (Reason::Retained, message)
+}

@@ -1,0 +1,33 @@
+//! What the operator was told about its surroundings: flags and what it found at start. Values only.
+
+use std::time::Duration;
+
+use crate::{
+    api::names::{NamespaceName, SecretsPrefix, Uid},
+    aws::types::Cluster,
+};
+
+/// The operator's surroundings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The operator's own namespace, which no tenant ever gets.
+    pub operator_namespace: NamespaceName,
+    /// What secret names begin with.
+    pub secrets_prefix: SecretsPrefix,
+    /// UID of `kube-system`, by which AWS resources tell clusters apart.
+    pub cluster_uid: Uid,
+    /// The EKS cluster; `None` outside AWS.
+    pub eks: Option<Cluster>,
+    /// The AWS region, told to the workspaces; `None` outside AWS.
+    pub region: Option<String>,
+    /// Address ranges of the cluster itself (pods, services, nodes, VPC), kept out of Internet egress.
+    pub cluster_cidrs: Vec<String>,
+    /// Addresses that answer DNS beside the cluster's DNS pods, such as NodeLocal's.
+    pub dns_addresses: Vec<String>,
+    /// Where workspaces find Secrets Manager, where that is an emulator.
+    pub emulator_endpoint: Option<String>,
+    /// How long a look at an AWS resource is believed before it is looked at again.
+    pub aws_recheck: Duration,
+    /// Nothing is written, for any tenant; drift is reported.
+    pub dry_run: bool,
+}

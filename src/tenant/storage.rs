@@ -1,0 +1,174 @@
+//! The volume: claimed, bound, kept, grown, and found again.
+//!
+//! PURE. Nobody's data is ever lost: the volume is set to Retain before the workload starts, and a claim that is made
+//! again gets the recorded volume or none.
+
+use super::{
+    action::{Action, PartState, Precondition},
+    blueprint::Blueprint,
+    child::Child,
+    comparison::ChildState,
+    digest::{ClaimFacts, Facts},
+    ledger::bound_volume,
+    observed::{Observed, VolumeView},
+    reason::Reason,
+};
+use crate::api::quantity::Quantity;
+
+/// How the volume stands.
+pub struct Storage {
+    /// What to do.
+    pub actions: Vec<Action>,
+    /// How it stands.
+    pub state: PartState,
+    /// Whether claim and volume are bound to each other, and the volume is kept.
+    pub bound: bool,
+    /// Whether the claim may be made or changed.
+    pub claim_may_be_written: bool,
+}
+
+impl Storage {
+    fn blocked(reason: Reason, message: String) -> Self {
+        let state = PartState::Blocked(reason, message);
+        Self { actions: Vec::new(), state, bound: false, claim_may_be_written: false }
+    }
+
+    fn working(actions: Vec<Action>, reason: Reason, message: String) -> Self {
+        let state = PartState::Working(reason, message);
+        Self { actions, state, bound: false, claim_may_be_written: true }
+    }
+}
+
+/// The size that the claim shall ask for: what is wanted where the storage lets a claim grow, else what it has.
+pub fn claim_size(observed: &Observed, blueprint: &Blueprint<'_>) -> Quantity {
+    let recorded = blueprint.record.storage.size;
+    let live = claim_facts(observed).and_then(|facts| facts.requested.as_deref()?.parse::<Quantity>().ok());
+    let present = match (live, &blueprint.record.storage.volume) {
+        (Some(live), _) => live,
+        (None, Some(_)) => recorded,
+        (None, None) => return blueprint.size,
+    };
+    let expandable = observed.storage_class.as_ref().is_some_and(|class| class.expandable);
+    if expandable { present.max(blueprint.size) } else { present }
+}
+
+fn claim_facts(observed: &Observed) -> Option<&ClaimFacts> {
+    match &observed.child(Child::Claim)?.facts {
+        Facts::Claim(facts) => Some(facts),
+        Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::StatefulSet(_) | Facts::Route(_) => None,
+    }
+}
+
+/// How the volume of a living tenant stands, and what to do about it.
+pub fn storage(observed: &Observed, blueprint: &Blueprint<'_>, claim: Option<&ChildState>) -> Storage {
+    if observed.child(Child::Claim).is_none()
+        && let Some(storage) = before_claim(observed, blueprint)
+    {
+        return storage;
+    }
+    if let Some(told) = claim.and_then(|state| state.told("the claim")) {
+        return match told {
+            PartState::Blocked(reason, message) => Storage::blocked(reason, message),
+            PartState::Working(_, message) | PartState::Done(_, message) => {
+                Storage::working(reoffer(observed, blueprint), Reason::Progressing, message)
+            }
+        };
+    }
+    let Some(facts) = claim_facts(observed) else {
+        return Storage::working(Vec::new(), Reason::ClaimPending, "the claim is being made".into());
+    };
+    judge_claim(observed, blueprint, facts)
+}
+
+/// What must be right before a claim is made.
+fn before_claim(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Storage> {
+    let class_name = &blueprint.record.storage.class_name;
+    let Some(class) = &observed.storage_class else {
+        let message = format!("StorageClass {class_name} does not exist: create it (deploy/aws has the one for EFS)");
+        return Some(Storage::blocked(Reason::StorageClassNotFound, message));
+    };
+    if !class.immediate {
+        let message = format!(
+            "StorageClass {class_name} binds a claim only when a pod comes (WaitForFirstConsumer), and no pod comes before \
+             its volume is kept safe: use a class with volumeBindingMode Immediate"
+        );
+        return Some(Storage::blocked(Reason::BindingModeUnsupported, message));
+    }
+    let recorded = blueprint.record.storage.volume.as_ref()?;
+    if observed.volume.as_ref().is_some_and(|volume| volume.name == recorded.name) {
+        return None;
+    }
+    let message = format!(
+        "the recorded volume {} ({}) is gone, and no empty one is put in its place: restore the PersistentVolume {} over \
+         the same storage, or have an administrator take storage.volume off the record",
+        recorded.name, recorded.handle, recorded.name
+    );
+    Some(Storage::blocked(Reason::VolumeLost, message))
+}
+
+fn judge_claim(observed: &Observed, blueprint: &Blueprint<'_>, facts: &ClaimFacts) -> Storage {
+    let recorded = blueprint.record.storage.volume.as_ref();
+    if let (Some(recorded), Some(bound)) = (recorded, &facts.volume)
+        && recorded.name != *bound
+    {
+        let message = format!(
+            "the claim is bound to volume {bound}, but the tenant's data lies on {}: stop, and bind the claim to {} by hand",
+            recorded.name, recorded.name
+        );
+        return Storage::blocked(Reason::VolumeMismatch, message);
+    }
+    if facts.phase != "Bound" {
+        let message = format!(
+            "the claim is {}, not bound yet: kubectl describe pvc shows what the storage says",
+            if facts.phase.is_empty() { "new" } else { &facts.phase }
+        );
+        return Storage::working(reoffer(observed, blueprint), Reason::ClaimPending, message);
+    }
+    let Some(volume) = &observed.volume else {
+        let message = format!("volume {} is not seen yet", facts.volume.as_deref().unwrap_or("?"));
+        return Storage::working(Vec::new(), Reason::ClaimPending, message);
+    };
+    if bound_volume(observed, blueprint).is_none() || volume.tenant.as_ref() != Some(blueprint.tenant) {
+        let retain = Action::RetainVolume {
+            name: volume.name.clone(),
+            precondition: precondition(volume),
+            tenant: blueprint.tenant.clone(),
+        };
+        let message = format!("volume {} is being set to Retain", volume.name);
+        return Storage::working(vec![retain], Reason::Progressing, message);
+    }
+    bound(blueprint, volume)
+}
+
+fn bound(blueprint: &Blueprint<'_>, volume: &VolumeView) -> Storage {
+    let state = if blueprint.claim_size < blueprint.size {
+        let message = format!(
+            "volume {} is bound and kept; the storage does not grow claims, so it keeps {} where {} is asked for",
+            volume.name, blueprint.claim_size, blueprint.size
+        );
+        PartState::Done(Reason::SizeNotEnforced, message)
+    } else {
+        PartState::Done(Reason::Verified, format!("volume {} is bound and kept (Retain)", volume.name))
+    };
+    Storage { actions: Vec::new(), state, bound: true, claim_may_be_written: true }
+}
+
+/// A released volume of ours, offered to the claim that is made again.
+fn reoffer(observed: &Observed, blueprint: &Blueprint<'_>) -> Vec<Action> {
+    let Some(volume) = &observed.volume else { return Vec::new() };
+    let recorded = blueprint.record.storage.volume.as_ref().is_some_and(|recorded| recorded.name == volume.name);
+    let last_claim_was_ours = volume.claim.as_ref().is_some_and(|claim| {
+        claim.uid.is_some()
+            && claim.namespace == blueprint.record.namespace.name.as_str()
+            && claim.name == blueprint.tenant.as_str()
+    });
+    if recorded && last_claim_was_ours && volume.retained && volume.phase == "Released" {
+        vec![Action::ReofferVolume { name: volume.name.clone(), precondition: precondition(volume) }]
+    } else {
+        Vec::new()
+    }
+}
+
+fn precondition(volume: &VolumeView) -> Precondition {
+    Precondition { uid: volume.uid.clone(), resource_version: volume.resource_version.clone() }
+}
