@@ -40,7 +40,7 @@ func (i *Instance) startEtcd() error {
 	return i.awaitHTTP("etcd answers", http.DefaultClient, i.etcdURL+"/health", "")
 }
 
-func (i *Instance) startAPIServer(ctx context.Context) error {
+func (i *Instance) startAPIServer() error {
 	err := os.WriteFile(i.path("audit-policy.yaml"), mustObject("audit-policy.yaml"), 0o600)
 	if err != nil {
 		return err
@@ -60,9 +60,10 @@ func (i *Instance) startAPIServer(ctx context.Context) error {
 		"--audit-log-maxsize=4096", // MB; never rotated away under a reader
 		"--max-requests-inflight=1200", "--max-mutating-requests-inflight=600", "--profiling=false",
 	}})
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+func (i *Instance) awaitAPIServer() error {
 	client, err := i.httpClient()
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ package instance
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -93,62 +94,87 @@ func (i *Instance) prepare() (err error) {
 		CA: string(i.ca.pem), Kubectl: i.tools.Kubectl, AuditLog: i.path("audit.log"), StorageClass: storageClass,
 		Gateway: Gateway{gatewayNamespace, gatewayName}, Python: i.tools.Python, GatewayAPI: i.tools.GatewayAPI,
 	}
-	if err := writePKI(i.ca, i.path("pki")); err != nil {
+	if err := errors.Join(writePKI(i.ca, i.path("pki")), i.writeUsers()); err != nil {
 		return err
 	}
-	return i.writeUsers()
+	i.kube, err = kube.New(&rest.Config{
+		Host: i.serverURL(), BearerToken: i.tokens["platform"], TLSClientConfig: rest.TLSClientConfig{CAData: i.ca.pem},
+	})
+	return err
 }
 
-// bringUp starts the account and the cluster side by side, then what needs both.
+type step struct {
+	name string
+	work func() error
+}
+
+// bringUp does side by side what does not wait for each other: most of a start is waiting.
 func (i *Instance) bringUp() error {
-	account := make(chan error, 1)
-	go func() { account <- i.log.Stage("AWS emulators", i.startEmulators) }()
-	err := i.bringUpCluster()
-	if accountErr := <-account; err == nil {
-		err = accountErr
+	if err := i.inTurn(step{"etcd", i.startEtcd}, step{"API server starts", i.startAPIServer}); err != nil {
+		return err
 	}
+	err := i.sideBySide(
+		// The API server makes the first object of a new kind wait for two seconds; the sooner it knows the kinds the better.
+		step{"Gateway API and Gateway", i.installGateway},
+		step{"everything else", func() error {
+			err := i.sideBySide(step{"AWS emulators", i.startEmulators}, step{"API server, controllers, nodes", i.bringUpCluster})
+			if err != nil {
+				return err
+			}
+			return i.inTurn(step{"AWS account and stand-ins", i.connect})
+		}},
+	)
 	if err != nil {
 		return err
 	}
-	return i.log.Stage("stand-ins, account, all ready", func() error { return i.connect(i.ctx) })
+	return i.inTurn(step{"nodes, controllers and Gateway are ready", i.describe})
 }
 
-func (i *Instance) bringUpCluster() error {
-	for _, stage := range []struct {
-		name string
-		work func() error
-	}{
-		{"etcd", i.startEtcd},
-		{"API server", func() error { return i.startAPIServer(i.ctx) }},
-		{"controllers and nodes start", i.startRest},
-		{"Gateway API's CRDs", func() error { return i.installGatewayAPI(i.ctx) }},
-		{"storage class, Gateway", func() error { return i.createAll(i.ctx, mustObject("cluster.yaml")) }},
-	} {
-		if err := i.log.Stage(stage.name, stage.work); err != nil {
+func (i *Instance) inTurn(steps ...step) error {
+	for _, s := range steps {
+		if err := i.log.Stage(s.name, s.work); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (i *Instance) startRest() error {
+func (i *Instance) sideBySide(steps ...step) error {
+	errs := make(chan error, len(steps))
+	for _, s := range steps {
+		go func() { errs <- i.log.Stage(s.name, s.work) }()
+	}
+	var first error
+	for range steps {
+		if err := <-errs; err != nil && first == nil {
+			first = err
+			i.fail(err) // the others need not wait any longer
+		}
+	}
+	return first
+}
+
+func (i *Instance) installGateway() error {
+	if err := i.installGatewayAPI(i.ctx); err != nil {
+		return err
+	}
+	return i.createAll(i.ctx, mustObject("cluster.yaml"))
+}
+
+func (i *Instance) bringUpCluster() error {
+	if err := i.awaitAPIServer(); err != nil {
+		return err
+	}
 	if err := i.startControllers(); err != nil {
 		return err
 	}
-	if err := i.startNodes(); err != nil {
-		return err
-	}
-	var err error
-	i.kube, err = kube.New(&rest.Config{
-		Host: i.serverURL(), BearerToken: i.tokens["platform"], TLSClientConfig: rest.TLSClientConfig{CAData: i.ca.pem},
-	})
-	if err != nil || !i.options.Kwok {
+	if err := i.startNodes(); err != nil || !i.options.Kwok {
 		return err
 	}
 	return i.createAll(i.ctx, mustObject("nodes.yaml"))
 }
 
-func (i *Instance) connect(ctx context.Context) error {
+func (i *Instance) connect() error {
 	if err := i.serveAWS(); err != nil {
 		return err
 	}
@@ -159,14 +185,19 @@ func (i *Instance) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := i.installWebhook(ctx, url); err != nil {
+	if err := i.installWebhook(i.ctx, url); err != nil {
 		return err
 	}
-	go i.serving("the gateway stand-in", func() error { return gateway.New(i.kube).Run(ctx) })
-	if err := i.volumes.watch(ctx, i.kube, i.janitor); err != nil {
+	go i.serving("the gateway stand-in", func() error { return gateway.New(i.kube).Run(i.ctx) })
+	if err := i.volumes.watch(i.ctx, i.kube, i.janitor); err != nil {
 		return err
 	}
-	if err := i.awaitCluster(ctx); err != nil {
+	return nil
+}
+
+// describe writes platform.json once the cluster shows that all of it works.
+func (i *Instance) describe() error {
+	if err := i.awaitCluster(i.ctx); err != nil {
 		return err
 	}
 	i.info.Pids = i.group.Children()

@@ -112,11 +112,17 @@ func (c *Client) Create(ctx context.Context, object *unstructured.Unstructured) 
 		if err == nil || apierrors.IsAlreadyExists(err) {
 			return nil
 		}
-		if apierrors.IsTooManyRequests(err) || apierrors.IsNotFound(err) { // a new kind is not served from the first moment on
+		if passing(err) {
 			return err
 		}
 		return Final(what, err)
 	})
+}
+
+// passing: a starting API server is not there or not ready, and a new kind is not served from the first moment on.
+func passing(err error) bool {
+	var status apierrors.APIStatus
+	return !errors.As(err, &status) || apierrors.IsTooManyRequests(err) || apierrors.IsNotFound(err) || apierrors.IsServiceUnavailable(err)
 }
 
 // Informer watches a resource in all namespaces.
