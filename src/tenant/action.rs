@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     api::{
-        names::{AssociationId, RoleArn, SecretArn, SecretItemName, TenantName, Uid, VersionId},
+        names::{
+            AssociationId, NamespaceName, RoleArn, SecretArn, SecretItemName, ServiceAccountName, TenantName, Uid,
+            VersionId,
+        },
         record::TenantRecordSpec,
     },
     aws::types::{Association, NewAssociation, NewSecret, Tags},
@@ -107,6 +110,10 @@ pub struct Precondition {
 pub enum AwsAction {
     /// Look for the association.
     LookUpAssociation {
+        /// Its namespace.
+        namespace: NamespaceName,
+        /// Its ServiceAccount.
+        service_account: ServiceAccountName,
         /// The one that the record names, which listings may not show yet.
         known: Option<AssociationId>,
     },

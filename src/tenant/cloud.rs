@@ -107,7 +107,7 @@ pub fn association(observed: &Observed, blueprint: &Blueprint<'_>) -> Half {
         return Half::done(Reason::IdentityNone, "the class gives workspaces no AWS identity");
     }
     let look = &observed.aws.association;
-    let look_up = Action::Aws(AwsAction::LookUpAssociation { known: record.identity.association_id.clone() });
+    let look_up = Action::Aws(look_up_association(record));
     let Some(found) = look.seen() else {
         return Half::working(vec![look_up], "the Pod Identity association is being looked for");
     };
@@ -121,6 +121,14 @@ pub fn association(observed: &Observed, blueprint: &Blueprint<'_>) -> Half {
         half.actions.push(look_up);
     }
     half
+}
+
+fn look_up_association(record: &TenantRecordSpec) -> AwsAction {
+    AwsAction::LookUpAssociation {
+        namespace: record.namespace.name.clone(),
+        service_account: record.service_account.clone(),
+        known: record.identity.association_id.clone(),
+    }
 }
 
 fn several(ids: Vec<String>) -> Half {
@@ -200,7 +208,7 @@ pub fn association_ended(observed: &Observed, tenant: &TenantName, record: &Tena
     if record.identity.mode == crate::api::class::IdentityMode::None {
         return Half::done(Reason::IdentityNone, "the class gives workspaces no AWS identity");
     }
-    let look_up = AwsAction::LookUpAssociation { known: record.identity.association_id.clone() };
+    let look_up = look_up_association(record);
     match observed.aws.association.seen() {
         None => Half::working(vec![Action::Aws(look_up)], "the Pod Identity association is being looked for"),
         Some(FoundAssociation::None) => Half::done(Reason::Suspended, "the Pod Identity association is deleted"),

@@ -136,7 +136,9 @@ fn kept(
     if !recorded && let Some(view) = &observed.record {
         actions.push(replace_record(view, &ledger));
     }
-    let gates = Gates { confined, recorded, claim: storage.claim_may_be_written };
+    // A claim is refused while the quota has no figures yet.
+    let claim = storage.claim_may_be_written && is_quota_enforced(observed);
+    let gates = Gates { confined, recorded, claim };
     actions.extend(child_actions(observed, &survey, gates));
     let workload = workload::workload(observed, &plan, survey.children.get(&Child::StatefulSet));
     let mut parts = Parts::new();

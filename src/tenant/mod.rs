@@ -15,5 +15,6 @@ pub mod plan;
 pub mod reason;
 pub mod retire;
 pub mod settings;
+pub mod status;
 pub mod storage;
 pub mod workload;
