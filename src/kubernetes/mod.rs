@@ -1,0 +1,184 @@
+//! Single requests to the Kubernetes API: raw JSON, one attempt, a timeout, and the fence before every write.
+//!
+//! Raw JSON, because typed structs hide fields that this build does not know, and a hidden field is hidden drift.
+
+mod error;
+mod resource;
+
+use std::time::Duration;
+
+use http::{Method, Request};
+use kube::Client;
+use serde_json::Value;
+
+pub use error::RequestError;
+pub use resource::{Resource, definitions};
+
+use crate::{
+    api::labels::FIELD_MANAGER,
+    fence::{Fence, REQUEST_TIMEOUT},
+    telemetry::Metrics,
+};
+
+/// Requests to one API server.
+#[derive(Clone)]
+pub struct Kubernetes {
+    client: Client,
+    fence: Fence,
+    metrics: Metrics,
+}
+
+/// How a write reaches the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Body {
+    Json,
+    Apply,
+    MergePatch,
+}
+
+impl Body {
+    const fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            // JSON is YAML; the server takes it under this name.
+            Self::Apply => "application/apply-patch+yaml",
+            Self::MergePatch => "application/merge-patch+json",
+        }
+    }
+}
+
+impl Kubernetes {
+    /// Requests by this client. Its own retries must be off (`Config::default_retry`).
+    pub const fn new(client: Client, fence: Fence, metrics: Metrics) -> Self {
+        Self { client, fence, metrics }
+    }
+
+    /// The client, for watches.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Reads an object; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where the server refuses or does not answer in time.
+    pub async fn get(&self, resource: &Resource) -> Result<Option<Value>, RequestError> {
+        let request = build(Method::GET, resource.path(), "", None)?;
+        match self.send(resource, "get", request).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes an object that must not be there yet.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where it is, and where the server refuses or does not answer in time.
+    pub async fn create(&self, resource: &Resource, object: &Value) -> Result<Value, RequestError> {
+        let query = format!("fieldManager={FIELD_MANAGER}&fieldValidation=Strict");
+        let request = build(Method::POST, resource.collection_path(), &query, Some((Body::Json, object)))?;
+        self.write(resource, "create", request).await
+    }
+
+    /// Server-side apply, taking fields from whoever holds them. The object must carry UID and resource version.
+    ///
+    /// # Errors
+    /// `Conflict` where it is another object or a later state, and where the server refuses or does not answer in time.
+    pub async fn apply(&self, resource: &Resource, object: &Value) -> Result<Value, RequestError> {
+        let query = format!("fieldManager={FIELD_MANAGER}&force=true&fieldValidation=Strict");
+        let request = build(Method::PATCH, resource.path(), &query, Some((Body::Apply, object)))?;
+        self.write(resource, "apply", request).await
+    }
+
+    /// Replaces an object. It must carry the resource version that it replaces.
+    ///
+    /// # Errors
+    /// `Conflict` where it is a later state, and where the server refuses or does not answer in time.
+    pub async fn replace(&self, resource: &Resource, object: &Value) -> Result<Value, RequestError> {
+        let query = format!("fieldManager={FIELD_MANAGER}&fieldValidation=Strict");
+        let request = build(Method::PUT, resource.path(), &query, Some((Body::Json, object)))?;
+        self.write(resource, "update", request).await
+    }
+
+    /// What the server would make of a replacement. Nothing is written, so no permit is needed.
+    ///
+    /// # Errors
+    /// Where the server refuses or does not answer in time.
+    pub async fn rehearse_replace(&self, resource: &Resource, object: &Value) -> Result<Value, RequestError> {
+        let query = format!("fieldManager={FIELD_MANAGER}&dryRun=All");
+        let request = build(Method::PUT, resource.path(), &query, Some((Body::Json, object)))?;
+        self.send(resource, "rehearse", request).await
+    }
+
+    /// JSON merge patch. It must carry UID and resource version.
+    ///
+    /// # Errors
+    /// `Conflict` where it is another object or a later state, and where the server refuses or does not answer in time.
+    pub async fn merge_patch(&self, resource: &Resource, patch: &Value) -> Result<Value, RequestError> {
+        let query = format!("fieldManager={FIELD_MANAGER}");
+        let request = build(Method::PATCH, resource.path(), &query, Some((Body::MergePatch, patch)))?;
+        self.write(resource, "patch", request).await
+    }
+
+    /// Deletes this very object; one that is gone already is success.
+    ///
+    /// # Errors
+    /// `Conflict` where it is another object or a later state, and where the server refuses or does not answer in time.
+    pub async fn delete(&self, resource: &Resource, preconditions: &Value) -> Result<(), RequestError> {
+        let options = serde_json::json!({
+            "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions,
+        });
+        let request = build(Method::DELETE, resource.path(), "", Some((Body::Json, &options)))?;
+        match self.write(resource, "delete", request).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn write(
+        &self,
+        resource: &Resource,
+        verb: &'static str,
+        request: Request<Vec<u8>>,
+    ) -> Result<Value, RequestError> {
+        let _permit = self.fence.permit()?;
+        self.send(resource, verb, request).await
+    }
+
+    async fn send(
+        &self,
+        resource: &Resource,
+        verb: &'static str,
+        request: Request<Vec<u8>>,
+    ) -> Result<Value, RequestError> {
+        let answer = within(REQUEST_TIMEOUT, self.client.request::<Value>(request)).await;
+        let result = answer.map_err(|error| error.about(verb, resource));
+        let outcome = result.as_ref().map_or_else(RequestError::outcome, |_| "ok");
+        self.metrics.kubernetes_request(verb, resource.kind(), outcome);
+        result
+    }
+}
+
+async fn within(
+    timeout: Duration,
+    request: impl Future<Output = kube::Result<Value>>,
+) -> Result<Value, error::RawError> {
+    match tokio::time::timeout(timeout, request).await {
+        Ok(answer) => answer.map_err(error::RawError::Failed),
+        Err(_) => Err(error::RawError::TimedOut(timeout)),
+    }
+}
+
+fn build(method: Method, path: String, query: &str, body: Option<(Body, &Value)>) -> Result<Request<Vec<u8>>, RequestError> {
+    let uri = if query.is_empty() { path } else { format!("{path}?{query}") };
+    let builder = Request::builder().method(method).uri(&uri);
+    let request = match body {
+        None => builder.body(Vec::new()),
+        Some((kind, value)) => builder
+            .header(http::header::CONTENT_TYPE, kind.content_type())
+            .body(serde_json::to_vec(value).map_err(|error| RequestError::unsendable(&uri, error.to_string()))?),
+    };
+    request.map_err(|error| RequestError::unsendable(&uri, error.to_string()))
+}

@@ -1,0 +1,134 @@
+//! Which object a request is about.
+
+use std::fmt;
+
+use crate::{
+    api::{labels::GROUP, names::{NamespaceName, TenantName}},
+    tenant::child::{KindInfo, ObjectKey},
+};
+
+/// One object, by kind, place and name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    info: KindInfo,
+    namespace: Option<NamespaceName>,
+    name: String,
+    subresource: Option<&'static str>,
+}
+
+const fn ours(kind: &'static str, plural: &'static str) -> KindInfo {
+    KindInfo { group: GROUP, version: "v1alpha1", kind, plural, namespaced: false }
+}
+
+/// Kinds beside the children.
+pub mod definitions {
+    use super::{KindInfo, ours};
+
+    /// Tenant.
+    pub const TENANT: KindInfo = ours("Tenant", "tenants");
+    /// TenantRecord.
+    pub const RECORD: KindInfo = ours("TenantRecord", "tenantrecords");
+    /// TenantClass.
+    pub const CLASS: KindInfo = ours("TenantClass", "tenantclasses");
+    /// Pod.
+    pub const POD: KindInfo =
+        KindInfo { group: "", version: "v1", kind: "Pod", plural: "pods", namespaced: true };
+    /// PersistentVolume.
+    pub const VOLUME: KindInfo = KindInfo {
+        group: "",
+        version: "v1",
+        kind: "PersistentVolume",
+        plural: "persistentvolumes",
+        namespaced: false,
+    };
+    /// StorageClass.
+    pub const STORAGE_CLASS: KindInfo = KindInfo {
+        group: "storage.k8s.io",
+        version: "v1",
+        kind: "StorageClass",
+        plural: "storageclasses",
+        namespaced: false,
+    };
+    /// CustomResourceDefinition.
+    pub const DEFINITION: KindInfo = KindInfo {
+        group: "apiextensions.k8s.io",
+        version: "v1",
+        kind: "CustomResourceDefinition",
+        plural: "customresourcedefinitions",
+        namespaced: false,
+    };
+    /// Namespace.
+    pub const NAMESPACE: KindInfo =
+        KindInfo { group: "", version: "v1", kind: "Namespace", plural: "namespaces", namespaced: false };
+}
+
+impl Resource {
+    /// A child of a tenant.
+    pub fn child(key: &ObjectKey) -> Self {
+        Self { info: key.kind.info(), namespace: key.namespace.clone(), name: key.name.clone(), subresource: None }
+    }
+
+    /// A cluster-scoped object.
+    pub fn cluster(info: KindInfo, name: &str) -> Self {
+        Self { info, namespace: None, name: name.to_owned(), subresource: None }
+    }
+
+    /// An object in a namespace.
+    pub fn in_namespace(info: KindInfo, namespace: &NamespaceName, name: &str) -> Self {
+        Self { info, namespace: Some(namespace.clone()), name: name.to_owned(), subresource: None }
+    }
+
+    /// The status of a Tenant.
+    pub fn tenant_status(name: &TenantName) -> Self {
+        Self { subresource: Some("status"), ..Self::cluster(definitions::TENANT, name.as_str()) }
+    }
+
+    /// Its kind.
+    pub const fn kind(&self) -> &'static str {
+        self.info.kind
+    }
+
+    /// Path of the collection that it is in.
+    pub fn collection_path(&self) -> String {
+        let root = if self.info.group.is_empty() {
+            format!("/api/{}", self.info.version)
+        } else {
+            format!("/apis/{}/{}", self.info.group, self.info.version)
+        };
+        match &self.namespace {
+            Some(namespace) => format!("{root}/namespaces/{namespace}/{}", self.info.plural),
+            None => format!("{root}/{}", self.info.plural),
+        }
+    }
+
+    /// Its own path.
+    pub fn path(&self) -> String {
+        let subresource = self.subresource.map(|name| format!("/{name}")).unwrap_or_default();
+        format!("{}/{}{subresource}", self.collection_path(), self.name)
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subresource = self.subresource.map(|name| format!(" ({name})")).unwrap_or_default();
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{}{subresource}", self.info.kind, self.name),
+            None => write!(f, "{} {}{subresource}", self.info.kind, self.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_those_of_the_api() {
+        let namespace: NamespaceName = "openclaw-a".parse().expect("name");
+        let pod = Resource::in_namespace(definitions::POD, &namespace, "a-0");
+        assert_eq!(pod.path(), "/api/v1/namespaces/openclaw-a/pods/a-0");
+        let status = Resource::tenant_status(&"a".parse().expect("name"));
+        assert_eq!(status.path(), "/apis/openclaw.io/v1alpha1/tenants/a/status");
+        assert_eq!(status.to_string(), "Tenant a (status)");
+    }
+}
