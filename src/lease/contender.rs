@@ -279,8 +279,8 @@ fn mark(lease: Option<&Lease>) -> Mark<'_> {
 }
 
 #[cfg(test)]
-#[path = "contender_tests.rs"]
-mod tests;
-#[cfg(test)]
 #[path = "simulation.rs"]
 mod simulation;
+#[cfg(test)]
+#[path = "contender_tests.rs"]
+mod tests;

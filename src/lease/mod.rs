@@ -140,14 +140,7 @@ impl LeaderLease {
         Self::with_timing(client, namespace, name, identity, fence, Timing { poll, ..TIMING })
     }
 
-    fn with_timing(
-        client: Client,
-        namespace: &str,
-        name: &str,
-        identity: &str,
-        fence: Fence,
-        timing: Timing,
-    ) -> Self {
+    fn with_timing(client: Client, namespace: &str, name: &str, identity: &str, fence: Fence, timing: Timing) -> Self {
         Self(Holder {
             api: Api::namespaced(client, namespace),
             place: Place { namespace: namespace.to_owned(), name: name.to_owned() },
@@ -353,5 +346,7 @@ fn describe(error: &kube::Error) -> String {
     }
 }
 
+#[cfg(test)]
+mod fake;
 #[cfg(test)]
 mod tests;
