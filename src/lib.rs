@@ -5,3 +5,4 @@ pub mod aws;
 pub mod clock;
 pub mod fence;
 pub mod lease;
+pub mod telemetry;

@@ -12,7 +12,7 @@ use crate::clock::BootInstant;
 
 /// The longest that another holder's own word about its lease's duration is believed. A mistyped one must not lock
 /// everybody out for a year.
-const LONGEST_TERM: Duration = Duration::from_secs(60);
+const LONGEST_TERM: Duration = Duration::from_mins(1);
 
 /// How long things take.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,7 @@ const fn at(seconds: u64) -> BootInstant {
 fn held_by(holder: Option<&str>, version: &str) -> Lease {
     let mut lease = Lease::default();
     lease.metadata.resource_version = Some(version.to_owned());
-    let spec = lease.spec.insert(Default::default());
+    let spec = lease.spec.get_or_insert_default();
     spec.holder_identity = holder.map(str::to_owned);
     spec.lease_duration_seconds = Some(15);
     lease

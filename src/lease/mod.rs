@@ -202,13 +202,11 @@ impl HeldLease {
         let holder = &mut self.0;
         holder.stand_down();
         for _ in 0..RELEASE_STEPS {
-            match holder.contender.resign() {
-                Some(request) => holder.send(request).await,
-                None => {
-                    info!(lease = %holder.place, "the leader lease is released");
-                    return Ok(());
-                }
-            }
+            let Some(request) = holder.contender.resign() else {
+                info!(lease = %holder.place, "the leader lease is released");
+                return Ok(());
+            };
+            holder.send(request).await;
         }
         Err(LeaseError::NotReleased { place: holder.place.clone(), failure: holder.last_failure() })
     }
