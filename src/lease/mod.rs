@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use self::contender::{Contender, End, Request, Step, Timing};
-use crate::{api::labels::FIELD_MANAGER, clock::BootInstant, fence::Fence};
+use crate::{api::labels::FIELD_MANAGER, clock::BootInstant, fence::Fence, telemetry::result::describe};
 
 /// Namespace of the one Lease.
 pub const NAMESPACE: &str = "kube-system";
@@ -267,7 +267,7 @@ impl Holder {
                 self.contender.refused(now);
             }
             Ok(Err(error)) => {
-                self.complain(describe(&error));
+                self.complain(explain(&error));
                 self.contender.failed(now);
             }
             Err(_) => {
@@ -327,20 +327,13 @@ impl Drop for Holder {
     }
 }
 
-fn describe(error: &kube::Error) -> String {
+fn explain(error: &kube::Error) -> String {
+    let said = describe(error);
     match error {
-        kube::Error::Api(status) if status.code == 403 => format!(
-            "{}: give the operator's ServiceAccount get, create and update on leases.coordination.k8s.io",
-            status.message
-        ),
-        kube::Error::Api(status) => format!("{} (status {})", status.message, status.code),
-        other => {
-            let causes = std::iter::successors(std::error::Error::source(other), |error| error.source());
-            causes.fold(other.to_string(), |said, cause| {
-                let cause = cause.to_string();
-                if said.contains(&cause) { said } else { format!("{said}: {cause}") }
-            })
+        kube::Error::Api(status) if status.code == 403 => {
+            format!("{said}: give the operator's ServiceAccount get, create and update on leases.coordination.k8s.io")
         }
+        _ => said,
     }
 }
 

@@ -171,5 +171,5 @@ fn identities_differ_and_fit_into_an_event() {
 #[test]
 fn a_refused_right_is_named() {
     let status = kube::core::Status::failure("leases is forbidden", "Forbidden").with_code(403);
-    assert!(describe(&kube::Error::Api(status.boxed())).contains("get, create and update"));
+    assert!(explain(&kube::Error::Api(status.boxed())).contains("get, create and update"));
 }

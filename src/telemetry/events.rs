@@ -11,7 +11,10 @@ use k8s_openapi::{
 use kube::{Api, Client, api::PostParams};
 use tracing::{debug, warn};
 
-use super::metrics::{Metrics, RequestResult};
+use super::{
+    metrics::Metrics,
+    result::{RequestResult, describe},
+};
 use crate::{
     api::labels::FIELD_MANAGER,
     fence::{Fence, REQUEST_TIMEOUT},
@@ -84,7 +87,7 @@ impl Events {
         match tokio::time::timeout(REQUEST_TIMEOUT, api.create(&params, &event)).await {
             Ok(Ok(_)) => RequestResult::Ok,
             Ok(Err(error)) => {
-                warn!(about, reason, %error, "an event was not published");
+                warn!(about, reason, error = describe(&error), "an event was not published");
                 RequestResult::from(&error)
             }
             Err(_) => {
@@ -107,7 +110,7 @@ fn event(regarding: &ObjectReference, notice: &Notice, reporter: &str, now: Time
     v1::Event {
         metadata: ObjectMeta {
             // The server finds a name: two events within one tick of the clock must not collide.
-            generate_name: Some(format!("{}.", regarding.name.as_deref().unwrap_or("tenant"))),
+            generate_name: Some(format!("{}-", regarding.name.as_deref().unwrap_or("tenant"))),
             namespace: Some(place(regarding).to_owned()),
             ..ObjectMeta::default()
         },
@@ -170,7 +173,7 @@ mod tests {
         let event = event(&alice(), &notice("look"), "pod_1", now);
         let expected = v1::Event {
             metadata: ObjectMeta {
-                generate_name: Some("alice.".to_owned()),
+                generate_name: Some("alice-".to_owned()),
                 namespace: Some("default".to_owned()),
                 ..ObjectMeta::default()
             },

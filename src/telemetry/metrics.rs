@@ -12,7 +12,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::{api::tenant::Phase, aws::AwsErrorKind};
+use super::result::{Outcome, RequestResult};
+use crate::api::tenant::Phase;
 
 /// Content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -22,46 +23,6 @@ const RECONCILE_BUCKETS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 
 const PHASES: [Phase; 6] =
     [Phase::Pending, Phase::Provisioning, Phase::Ready, Phase::Suspended, Phase::Deleting, Phase::Error];
-
-/// How one reconcile ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Nothing differed, nothing was written.
-    Unchanged,
-    /// Something was written.
-    Changed,
-    /// It waits for something that takes its time.
-    Waiting,
-    /// Only a person can help.
-    Stalled,
-    /// It failed and is tried again.
-    Failed,
-    /// It was dropped in the middle.
-    Cancelled,
-}
-
-/// What came of one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestResult {
-    /// It was carried out.
-    Ok,
-    /// What it was about does not exist.
-    NotFound,
-    /// Something of that name exists, or has moved.
-    Conflict,
-    /// A right is lacking.
-    Forbidden,
-    /// The request itself was refused.
-    Invalid,
-    /// Too many requests.
-    Throttled,
-    /// A failure on the other side.
-    Unavailable,
-    /// No answer in time.
-    Timeout,
-    /// It was not sent: this process may not write.
-    Fenced,
-}
 
 /// Every metric of the process. Clones share them.
 #[derive(Clone, Debug)]
@@ -262,68 +223,6 @@ impl Drop for ReconcileTimer {
     }
 }
 
-impl Outcome {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unchanged => "unchanged",
-            Self::Changed => "changed",
-            Self::Waiting => "waiting",
-            Self::Stalled => "stalled",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-impl RequestResult {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::NotFound => "not_found",
-            Self::Conflict => "conflict",
-            Self::Forbidden => "forbidden",
-            Self::Invalid => "invalid",
-            Self::Throttled => "throttled",
-            Self::Unavailable => "unavailable",
-            Self::Timeout => "timeout",
-            Self::Fenced => "fenced",
-        }
-    }
-}
-
-impl From<&kube::Error> for RequestResult {
-    fn from(error: &kube::Error) -> Self {
-        match error {
-            kube::Error::Api(status) => match status.code {
-                401 | 403 => Self::Forbidden,
-                404 | 410 => Self::NotFound,
-                409 => Self::Conflict,
-                429 => Self::Throttled,
-                400..=499 => Self::Invalid,
-                _ => Self::Unavailable,
-            },
-            _ => Self::Unavailable,
-        }
-    }
-}
-
-impl From<&AwsErrorKind> for RequestResult {
-    fn from(kind: &AwsErrorKind) -> Self {
-        match kind {
-            AwsErrorKind::NotFound => Self::NotFound,
-            AwsErrorKind::AlreadyExists | AwsErrorKind::ScheduledForDeletion | AwsErrorKind::Conflict => Self::Conflict,
-            AwsErrorKind::AccessDenied
-            | AwsErrorKind::RoleRefused
-            | AwsErrorKind::KmsRefused
-            | AwsErrorKind::NoCredentials => Self::Forbidden,
-            AwsErrorKind::QuotaExceeded | AwsErrorKind::Invalid => Self::Invalid,
-            AwsErrorKind::Throttled(_) => Self::Throttled,
-            AwsErrorKind::Unavailable => Self::Unavailable,
-            AwsErrorKind::FenceClosed => Self::Fenced,
-        }
-    }
-}
-
 const fn phase_name(phase: Phase) -> &'static str {
     match phase {
         Phase::Pending => "pending",
@@ -341,10 +240,7 @@ fn count(number: usize) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        RequestResult::{Conflict, Forbidden, Invalid, NotFound, Throttled, Unavailable},
-        *,
-    };
+    use super::*;
 
     fn metrics() -> Metrics {
         Metrics::new("1.2.3", "abc")
@@ -407,14 +303,5 @@ mod tests {
         ] {
             assert_line(&metrics, line);
         }
-    }
-
-    #[test]
-    fn errors_become_few_results() {
-        let api =
-            |code| RequestResult::from(&kube::Error::Api(kube::core::Status::failure("", "").with_code(code).boxed()));
-        let results = [401, 403, 404, 409, 422, 429, 500, 503].map(api);
-        assert_eq!(results, [Forbidden, Forbidden, NotFound, Conflict, Invalid, Throttled, Unavailable, Unavailable]);
-        assert_eq!(RequestResult::from(&AwsErrorKind::FenceClosed), RequestResult::Fenced);
     }
 }
