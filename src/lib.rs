@@ -4,4 +4,7 @@ pub mod api;
 pub mod aws;
 pub mod clock;
 pub mod fence;
+pub mod kubernetes;
+pub mod lease;
+pub mod telemetry;
 pub mod tenant;

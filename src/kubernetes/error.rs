@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::Resource;
-use crate::fence::FenceClosed;
+use crate::{
+    fence::FenceClosed,
+    telemetry::result::{RequestResult, describe},
+};
 
 /// A request that failed.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +36,7 @@ pub enum RequestError {
         timeout: Duration,
     },
     /// The server could not be reached, or the answer could not be read.
-    #[error("{verb} {what}: {source}")]
+    #[error("{verb} {what}: {why}", why = describe(source))]
     Unreachable {
         /// What was tried.
         verb: &'static str,
@@ -125,19 +128,21 @@ impl RequestError {
         matches!(self.code(), Some(400 | 422))
     }
 
-    /// A bounded word for metrics.
-    pub fn outcome(&self) -> &'static str {
+    /// What came of it, for metrics.
+    pub const fn result(&self) -> RequestResult {
         match self {
-            Self::Refused { code: 404, .. } => "not_found",
-            Self::Refused { code: 409, .. } => "conflict",
-            Self::Refused { code: 403, .. } => "forbidden",
-            Self::Refused { code: 429, .. } => "throttled",
-            Self::Refused { code: 500.., .. } => "server_error",
-            Self::Refused { .. } => "refused",
-            Self::TimedOut { .. } => "timeout",
-            Self::Unreachable { .. } => "unreachable",
-            Self::Unsendable { .. } => "unsendable",
-            Self::FenceClosed(_) => "fenced",
+            Self::Refused { code, .. } => match code {
+                401 | 403 => RequestResult::Forbidden,
+                404 | 410 => RequestResult::NotFound,
+                409 => RequestResult::Conflict,
+                429 => RequestResult::Throttled,
+                400..=499 => RequestResult::Invalid,
+                _ => RequestResult::Unavailable,
+            },
+            Self::TimedOut { .. } => RequestResult::Timeout,
+            Self::Unreachable { .. } => RequestResult::Unavailable,
+            Self::Unsendable { .. } => RequestResult::Invalid,
+            Self::FenceClosed(_) => RequestResult::Fenced,
         }
     }
 }

@@ -17,7 +17,7 @@ pub use resource::{Resource, definitions};
 use crate::{
     api::labels::FIELD_MANAGER,
     fence::{Fence, REQUEST_TIMEOUT},
-    telemetry::Metrics,
+    telemetry::{metrics::Metrics, result::RequestResult},
 };
 
 /// Requests to one API server.
@@ -155,7 +155,7 @@ impl Kubernetes {
     ) -> Result<Value, RequestError> {
         let answer = within(REQUEST_TIMEOUT, self.client.request::<Value>(request)).await;
         let result = answer.map_err(|error| error.about(verb, resource));
-        let outcome = result.as_ref().map_or_else(RequestError::outcome, |_| "ok");
+        let outcome = result.as_ref().map_or_else(RequestError::result, |_| RequestResult::Ok);
         self.metrics.kubernetes_request(verb, resource.kind(), outcome);
         result
     }

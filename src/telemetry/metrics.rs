@@ -1,0 +1,307 @@
+//! Metrics for Prometheus. No label ever carries a tenant's name: label values are fixed by the program text.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::{Registry, Unit},
+};
+
+use super::result::{Outcome, RequestResult};
+use crate::api::tenant::Phase;
+
+/// Content type of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// From a pass that finds nothing to do to one that meets every timeout.
+const RECONCILE_BUCKETS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+const PHASES: [Phase; 6] =
+    [Phase::Pending, Phase::Provisioning, Phase::Ready, Phase::Suspended, Phase::Deleting, Phase::Error];
+
+/// Every metric of the process. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Metrics(Arc<Inner>);
+
+/// One reconcile that is under way. Dropped without [`finish`](Self::finish) it counts as [`Outcome::Cancelled`].
+#[derive(Debug)]
+#[must_use = "it measures until it is finished or dropped"]
+pub struct ReconcileTimer {
+    metrics: Metrics,
+    controller: &'static str,
+    started: Instant,
+    outcome: Outcome,
+}
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    reconcile_duration: Family<ByController, Histogram, fn() -> Histogram>,
+    reconciles: Family<ByOutcome, Counter>,
+    in_flight: Family<ByController, Gauge>,
+    queue: Family<ByController, Gauge>,
+    tenants: Family<ByPhase, Gauge>,
+    drift: Family<ByKind, Counter>,
+    foreign: Family<ByKind, Counter>,
+    kubernetes: Family<KubernetesRequest, Counter>,
+    aws: Family<AwsRequest, Counter>,
+    events: Family<ByResult, Counter>,
+    leader: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByController {
+    controller: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByOutcome {
+    controller: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByPhase {
+    phase: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByKind {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByResult {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KubernetesRequest {
+    verb: &'static str,
+    kind: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AwsRequest {
+    service: &'static str,
+    operation: &'static str,
+    result: &'static str,
+}
+
+impl Metrics {
+    /// All metrics at zero. `version` and `revision` say what was built.
+    pub fn new(version: &str, revision: &str) -> Self {
+        let mut inner = Inner {
+            registry: Registry::with_prefix("openclaw"),
+            reconcile_duration: Family::new_with_constructor(|| Histogram::new(RECONCILE_BUCKETS)),
+            reconciles: Family::default(),
+            in_flight: Family::default(),
+            queue: Family::default(),
+            tenants: Family::default(),
+            drift: Family::default(),
+            foreign: Family::default(),
+            kubernetes: Family::default(),
+            aws: Family::default(),
+            events: Family::default(),
+            leader: Gauge::default(),
+        };
+        inner.register();
+        let build = vec![("version", version.to_owned()), ("revision", revision.to_owned())];
+        inner.registry.register("build", "What this process was built from", Info::new(build));
+        let metrics = Self(Arc::new(inner));
+        metrics.set_tenants(&[]);
+        metrics
+    }
+
+    /// Counts a reconcile of `controller` as under way, until the timer is finished or dropped.
+    pub fn start_reconcile(&self, controller: &'static str) -> ReconcileTimer {
+        self.0.in_flight.get_or_create(&ByController { controller }).inc();
+        ReconcileTimer { metrics: self.clone(), controller, started: Instant::now(), outcome: Outcome::Cancelled }
+    }
+
+    /// How many objects wait for `controller`.
+    pub fn set_queue_depth(&self, controller: &'static str, depth: usize) {
+        self.0.queue.get_or_create(&ByController { controller }).set(count(depth));
+    }
+
+    /// How many tenants there are in each phase; a phase that is not given has none.
+    pub fn set_tenants(&self, by_phase: &[(Phase, usize)]) {
+        for phase in PHASES {
+            let tenants = by_phase.iter().filter(|(of, _)| *of == phase).map(|(_, tenants)| tenants).sum();
+            self.0.tenants.get_or_create(&ByPhase { phase: phase_name(phase) }).set(count(tenants));
+        }
+    }
+
+    /// An object of ours had been changed or deleted by somebody else and was put right.
+    pub fn drift_repaired(&self, kind: &'static str) {
+        self.0.drift.get_or_create(&ByKind { kind }).inc();
+    }
+
+    /// The API server stored something other than what was sent.
+    pub fn foreign_mutation(&self, kind: &'static str) {
+        self.0.foreign.get_or_create(&ByKind { kind }).inc();
+    }
+
+    /// One request to the API server, such as `apply` of a `NetworkPolicy`.
+    pub fn kubernetes_request(&self, verb: &'static str, kind: &'static str, result: RequestResult) {
+        self.0.kubernetes.get_or_create(&KubernetesRequest { verb, kind, result: result.as_str() }).inc();
+    }
+
+    /// One request to AWS, such as `CreateSecret` of `secretsmanager`.
+    pub fn aws_request(&self, service: &'static str, operation: &'static str, result: RequestResult) {
+        self.0.aws.get_or_create(&AwsRequest { service, operation, result: result.as_str() }).inc();
+    }
+
+    /// One event was to be published.
+    pub fn event(&self, result: RequestResult) {
+        self.0.events.get_or_create(&ByResult { result: result.as_str() }).inc();
+    }
+
+    /// Whether this process holds the leader lease.
+    pub fn set_leader(&self, leads: bool) {
+        self.0.leader.set(i64::from(leads));
+    }
+
+    /// Everything, as text of [`CONTENT_TYPE`].
+    ///
+    /// # Errors
+    /// Only where memory for the text cannot be had.
+    pub fn encode(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        text::encode(&mut text, &self.0.registry)?;
+        Ok(text)
+    }
+}
+
+impl Inner {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register_with_unit(
+            "reconcile_duration",
+            "How long one reconcile took",
+            Unit::Seconds,
+            self.reconcile_duration.clone(),
+        );
+        registry.register("reconciles", "Reconciles that ended, by how", self.reconciles.clone());
+        registry.register("reconciles_in_flight", "Reconciles that are under way", self.in_flight.clone());
+        registry.register("queue_depth", "Objects that wait to be reconciled", self.queue.clone());
+        registry.register("tenants", "Tenants by phase", self.tenants.clone());
+        registry.register("drift_repairs", "Objects of ours put right after somebody changed them", self.drift.clone());
+        registry.register(
+            "foreign_mutations",
+            "Writes that the API server stored otherwise than sent",
+            self.foreign.clone(),
+        );
+        registry.register("kubernetes_requests", "Requests to the Kubernetes API server", self.kubernetes.clone());
+        registry.register("aws_requests", "Requests to AWS", self.aws.clone());
+        registry.register("events", "Kubernetes events that were to be published", self.events.clone());
+        registry.register("lease_is_leader", "1 while this process holds the leader lease", self.leader.clone());
+    }
+}
+
+impl ReconcileTimer {
+    /// The reconcile has ended.
+    pub fn finish(mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for ReconcileTimer {
+    fn drop(&mut self) {
+        let inner = &self.metrics.0;
+        let controller = self.controller;
+        inner.in_flight.get_or_create(&ByController { controller }).dec();
+        inner.reconciles.get_or_create(&ByOutcome { controller, outcome: self.outcome.as_str() }).inc();
+        let took: Duration = self.started.elapsed();
+        inner.reconcile_duration.get_or_create(&ByController { controller }).observe(took.as_secs_f64());
+    }
+}
+
+const fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Pending => "pending",
+        Phase::Provisioning => "provisioning",
+        Phase::Ready => "ready",
+        Phase::Suspended => "suspended",
+        Phase::Deleting => "deleting",
+        Phase::Error => "error",
+    }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metrics() -> Metrics {
+        Metrics::new("1.2.3", "abc")
+    }
+
+    #[track_caller]
+    fn assert_line(metrics: &Metrics, line: &str) {
+        let text = metrics.encode().unwrap();
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+
+    #[test]
+    fn a_finished_reconcile_is_counted_and_measured_and_no_longer_in_flight() {
+        let metrics = metrics();
+        let timer = metrics.start_reconcile("tenant");
+        assert_line(&metrics, r#"openclaw_reconciles_in_flight{controller="tenant"} 1"#);
+        timer.finish(Outcome::Changed);
+        assert_line(&metrics, r#"openclaw_reconciles_in_flight{controller="tenant"} 0"#);
+        assert_line(&metrics, r#"openclaw_reconciles_total{controller="tenant",outcome="changed"} 1"#);
+        assert_line(&metrics, r#"openclaw_reconcile_duration_seconds_count{controller="tenant"} 1"#);
+    }
+
+    #[test]
+    fn a_reconcile_that_was_dropped_is_counted_as_cancelled() {
+        let metrics = metrics();
+        drop(metrics.start_reconcile("tenant"));
+        assert_line(&metrics, r#"openclaw_reconciles_in_flight{controller="tenant"} 0"#);
+        assert_line(&metrics, r#"openclaw_reconciles_total{controller="tenant",outcome="cancelled"} 1"#);
+    }
+
+    #[test]
+    fn a_phase_that_nobody_is_in_any_more_falls_to_zero() {
+        let metrics = metrics();
+        metrics.set_tenants(&[(Phase::Ready, 7), (Phase::Error, 1)]);
+        metrics.set_tenants(&[(Phase::Ready, 8)]);
+        assert_line(&metrics, r#"openclaw_tenants{phase="ready"} 8"#);
+        assert_line(&metrics, r#"openclaw_tenants{phase="error"} 0"#);
+    }
+
+    #[test]
+    fn everything_else_is_there_under_its_name() {
+        let metrics = metrics();
+        metrics.set_queue_depth("tenant", 3);
+        metrics.drift_repaired("NetworkPolicy");
+        metrics.foreign_mutation("StatefulSet");
+        metrics.kubernetes_request("apply", "Namespace", RequestResult::Ok);
+        metrics.aws_request("secretsmanager", "CreateSecret", RequestResult::Throttled);
+        metrics.event(RequestResult::Timeout);
+        metrics.clone().set_leader(true);
+        for line in [
+            r#"openclaw_queue_depth{controller="tenant"} 3"#,
+            r#"openclaw_drift_repairs_total{kind="NetworkPolicy"} 1"#,
+            r#"openclaw_foreign_mutations_total{kind="StatefulSet"} 1"#,
+            r#"openclaw_kubernetes_requests_total{verb="apply",kind="Namespace",result="ok"} 1"#,
+            r#"openclaw_aws_requests_total{service="secretsmanager",operation="CreateSecret",result="throttled"} 1"#,
+            r#"openclaw_events_total{result="timeout"} 1"#,
+            "openclaw_lease_is_leader 1",
+            r#"openclaw_build_info{version="1.2.3",revision="abc"} 1"#,
+            "# EOF",
+        ] {
+            assert_line(&metrics, line);
+        }
+    }
+}
