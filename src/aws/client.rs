@@ -26,6 +26,15 @@ use crate::{
 /// still time to say so.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Where the SDK looks for endpoints other than AWS's own.
+const ENDPOINT_VARIABLES: [&str; 5] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_EKS",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_IAM",
+    "AWS_ENDPOINT_URL_STS",
+];
+
 /// What a person may set about AWS. Everything else comes from the environment, as for every AWS SDK: credentials from
 /// the default chain, `AWS_REGION`, and the endpoints `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` (`EKS`,
 /// `SECRETS_MANAGER`, `IAM`, `STS`).
@@ -67,6 +76,14 @@ pub enum AwsStartError {
     /// No EKS cluster is named.
     #[error("no EKS cluster: give the name of the cluster whose Pod Identity associations this operator makes")]
     NoClusterName,
+    /// An endpoint variable holds something that is no URL.
+    #[error("{variable} is {value:?}: give a URL such as https://host, or unset it for AWS's own endpoint")]
+    BadEndpoint {
+        /// The environment variable.
+        variable: &'static str,
+        /// What it holds.
+        value: String,
+    },
 }
 
 /// The EKS cluster as AWS knows it.
@@ -97,13 +114,27 @@ impl From<ClusterArn> for Discovered {
 /// Makes clients for AWS. Sends nothing to AWS itself; credentials are fetched with the first request.
 ///
 /// # Errors
-/// Where the region or the cluster's name is missing.
+/// Where the region or the cluster's name is missing, or an endpoint variable holds no URL.
 pub async fn connect(settings: AwsSettings, fence: Fence) -> Result<AwsClients, AwsStartError> {
     if settings.cluster_name.is_empty() {
         return Err(AwsStartError::NoClusterName);
     }
+    check_endpoints(|variable| std::env::var(variable).ok())?;
     let config = loader(settings.region).load().await;
     from_config(&config, settings.cluster_name, settings.rates, fence)
+}
+
+/// The SDK takes endpoints unread, even an empty one, and then fails each request in words that quote all of it.
+fn check_endpoints(get: impl Fn(&'static str) -> Option<String>) -> Result<(), AwsStartError> {
+    for variable in ENDPOINT_VARIABLES {
+        let Some(value) = get(variable) else { continue };
+        let url = value.parse::<http::Uri>().ok();
+        let good = url.is_some_and(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some());
+        if !good {
+            return Err(AwsStartError::BadEndpoint { variable, value });
+        }
+    }
+    Ok(())
 }
 
 /// The configuration that all services share.
@@ -193,6 +224,19 @@ mod tests {
         assert_eq!(refused, Some(AwsStartError::NoRegion));
         let settings = AwsSettings { cluster_name: String::new(), region: None, rates: Rates::default() };
         assert_eq!(connect(settings, Fence::closed()).await.err(), Some(AwsStartError::NoClusterName));
+    }
+
+    #[test]
+    fn endpoint_variables_hold_urls_or_are_not_set() {
+        let check = |value: &'static str| check_endpoints(|name| name.ends_with("_EKS").then(|| value.to_owned()));
+        for good in ["http://127.0.0.1:4566", "https://eks.example.com", "https://example.com/eks"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for bad in ["", "nonsense", "127.0.0.1:4566", "ftp://example.com", "https://"] {
+            let error = AwsStartError::BadEndpoint { variable: "AWS_ENDPOINT_URL_EKS", value: bad.to_owned() };
+            assert_eq!(check(bad), Err(error), "{bad}");
+        }
+        assert_eq!(check_endpoints(|_| None), Ok(()));
     }
 
     #[tokio::test]

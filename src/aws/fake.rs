@@ -101,6 +101,12 @@ impl FakeAws {
         from_config(&self.config, "prod".to_owned(), Rates::default(), fence).expect("a region")
     }
 
+    /// Clients that ask somewhere else.
+    pub(super) fn clients_at(&self, endpoint: &str, fence: Fence) -> AwsClients {
+        let config = self.config.clone().into_builder().endpoint_url(endpoint).build();
+        from_config(&config, "prod".to_owned(), Rates::default(), fence).expect("a region")
+    }
+
     /// What was asked so far.
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.script.seen.lock().expect("lock").clone()

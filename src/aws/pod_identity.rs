@@ -174,7 +174,7 @@ fn association(call: &Call, answer: Option<PodIdentityAssociation>) -> Result<As
         namespace: answer.namespace.unwrap_or_default(),
         service_account: answer.service_account.unwrap_or_default(),
         role_arn: answer.role_arn.and_then(|arn| arn.parse().ok()),
-        owner_arn: answer.owner_arn,
+        owner_arn: answer.owner_arn.filter(|owner| !owner.is_empty()),
         tags: answer.tags.unwrap_or_default().into_iter().collect(),
     })
 }

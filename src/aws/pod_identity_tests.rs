@@ -16,10 +16,14 @@ fn summary(namespace: &str, id: &str) -> serde_json::Value {
 }
 
 fn described(role: &str) -> Answer {
+    described_as(role, "arn:addon")
+}
+
+fn described_as(role: &str, owner: &str) -> Answer {
     let association = json!({
         "clusterName": "prod", "namespace": "openclaw-alice", "serviceAccount": "workspace-0123456789",
         "roleArn": role, "associationArn": "arn:aws:eks:eu-west-1:123456789012:podidentityassociation/prod/a-1",
-        "associationId": "a-1", "tags": {"tenant": "alice"}, "ownerArn": "arn:addon",
+        "associationId": "a-1", "tags": {"tenant": "alice"}, "ownerArn": owner,
     });
     Answer::json(200, &json!({"association": association}).to_string())
 }
@@ -66,11 +70,14 @@ async fn find_reads_every_page_and_leaves_out_what_is_not_for_this_account() {
 
 #[tokio::test]
 async fn describe_tells_what_there_is() {
-    let aws = FakeAws::start(vec![described(ROLE), described("not an ARN")]).await;
+    let aws = FakeAws::start(vec![described(ROLE), described_as("not an ARN", "")]).await;
     let associations = aws.clients(Fence::closed()).pod_identity;
     let id = "a-1".parse().expect("id");
     assert_eq!(associations.describe(&id).await, Ok(Some(expected())));
-    assert_eq!(associations.describe(&id).await, Ok(Some(Association { role_arn: None, ..expected() })));
+    assert_eq!(
+        associations.describe(&id).await,
+        Ok(Some(Association { role_arn: None, owner_arn: None, ..expected() }))
+    );
 }
 
 #[tokio::test]

@@ -177,20 +177,22 @@ fn retry_after(header: &str) -> Option<Duration> {
 
 /// The request did not get as far as an answer: it could not be built, signed, or sent.
 fn local_failure<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> (AwsErrorKind, String) {
-    let words = chain(error);
-    if let Some(problem) = credentials_problem(error) {
+    if let Some(problem) = causes(error).find_map(|cause| cause.downcast_ref::<CredentialsError>()) {
+        let words = chain(problem);
         return (kind_of_credentials(problem, &words), format!("AWS credentials: {words}"));
     }
+    // The SDK's own outermost words only repeat which variant it is.
+    let words = error.source().map(chain).unwrap_or_default();
     match error {
         SdkError::ConstructionFailure(_) => (AwsErrorKind::Invalid, format!("the request could not be made: {words}")),
-        _ => (AwsErrorKind::Unavailable, words),
+        _ => (AwsErrorKind::Unavailable, format!("the request could not be sent: {words}")),
     }
 }
 
 /// A provider that answered with a refusal stays refused; one that did not answer may answer next time.
 fn kind_of_credentials(problem: &CredentialsError, words: &str) -> AwsErrorKind {
-    const REFUSALS: [&str; 5] =
-        ["AccessDenied", "InvalidIdentityToken", "ExpiredToken", "InvalidClientTokenId", "not authorized"];
+    const REFUSALS: [&str; 6] =
+        ["AccessDenied", "InvalidIdentityToken", "ExpiredToken", "InvalidClientTokenId", "not authorized", "forbidden"];
     match problem {
         CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => {
             AwsErrorKind::NoCredentials
@@ -200,20 +202,23 @@ fn kind_of_credentials(problem: &CredentialsError, words: &str) -> AwsErrorKind 
     }
 }
 
-fn credentials_problem<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CredentialsError> {
-    causes(error).find_map(|cause| cause.downcast_ref())
-}
-
 /// What each cause says, outermost first, without repetitions.
 fn chain(error: &(dyn Error + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
     for cause in causes(error) {
-        let says = cause.to_string();
-        if !words.iter().any(|said| said.contains(&says)) {
+        let says = without_request(&cause.to_string());
+        if says != "other" && !words.iter().any(|said| said.contains(&says)) {
             words.push(says);
         }
     }
     words.join(": ")
+}
+
+/// Some of the SDK's errors show the request that they are about in their plain words ("failed to apply endpoint … to
+/// request `Request { body: …"), and a request may carry a value (rule S9). What follows is cut off.
+fn without_request(says: &str) -> String {
+    let cut = ["Request {", "SdkBody"].iter().filter_map(|shown| says.find(shown)).min();
+    cut.and_then(|at| says.get(..at)).map_or_else(|| says.to_owned(), |kept| format!("{kept}…"))
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

@@ -124,8 +124,8 @@ impl SdkSecrets {
     }
 }
 
-/// Sends a request that carries a value where no log can see it: at the level `trace` the SDK writes whole requests,
-/// body and all, whatever the process's log filter is set to (rule S9).
+/// Sends a request that carries a value where no log can see it (rule S9). At the level `trace` the SDK logs whole
+/// requests; whether that shows the body is a detail of its version, and a log filter is anybody's to set.
 fn unseen<F: Future>(request: F) -> impl Future<Output = F::Output> {
     request.with_subscriber(NoSubscriber::default())
 }
