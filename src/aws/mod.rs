@@ -77,6 +77,6 @@ pub trait Secrets: Send + Sync {
 
 /// IAM roles of the operator's account.
 pub trait Roles: Send + Sync {
-    /// Whether the role exists. An account that may not be looked at is `AccessDenied`, which is not "missing".
+    /// Whether the role exists. One that may not be looked at is an error, `AccessDenied`, and not "missing".
     fn state<'a>(&'a self, role: &'a RoleArn) -> BoxFuture<'a, Result<RoleState, AwsError>>;
 }

@@ -89,6 +89,8 @@ fn every_code_has_its_kind() {
         (400, "ExpiredTokenException", "words", NoCredentials),
         (403, "ExpiredToken", "words", NoCredentials),
         (403, "InvalidSignatureException", "words", NoCredentials),
+        (403, "InvalidSignatureException", "Signature expired: … is now earlier than …", Unavailable),
+        (403, "RequestTimeTooSkewed", "words", Unavailable),
         (400, "RequestLimitExceeded", "words", Throttled(None)),
         (400, "ValidationException", "words", Invalid),
         // codes nobody has heard of go by their status
