@@ -1,14 +1,26 @@
 //! The only place that knows AWS: a narrow trait for each service, the SDK behind it.
 
+mod caller;
+pub mod client;
 pub mod error;
+#[cfg(test)]
+mod fake;
+pub mod limits;
+mod pod_identity;
+mod roles;
+mod sdk_error;
+mod secrets;
 pub mod types;
+mod value;
 
 use futures::future::BoxFuture;
 
 use crate::api::names::{AssociationId, NamespaceName, RoleArn, SecretArn, ServiceAccountName, VersionId};
 
+pub use client::{AwsClients, AwsSettings, AwsStartError, Discovered, connect};
 pub use error::{AwsError, AwsErrorKind};
-use types::{Association, NewAssociation, NewSecret, Secret, Tags};
+pub use limits::Rates;
+use types::{Association, NewAssociation, NewSecret, RoleState, Secret, Tags};
 
 /// EKS Pod Identity associations of one cluster.
 ///
@@ -61,4 +73,10 @@ pub trait Secrets: Send + Sync {
 
     /// Adds or overwrites tags.
     fn tag<'a>(&'a self, arn: &'a SecretArn, tags: &'a Tags) -> BoxFuture<'a, Result<(), AwsError>>;
+}
+
+/// IAM roles of the operator's account.
+pub trait Roles: Send + Sync {
+    /// Whether the role exists. One that may not be looked at is an error, `AccessDenied`, and not "missing".
+    fn state<'a>(&'a self, role: &'a RoleArn) -> BoxFuture<'a, Result<RoleState, AwsError>>;
 }

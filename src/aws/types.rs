@@ -100,3 +100,14 @@ pub struct NewSecret {
     /// The version to make with a generated value; `None` for a secret that a person fills.
     pub generate: Option<VersionId>,
 }
+
+/// A role as IAM knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoleState {
+    /// It exists under this ARN.
+    Exists,
+    /// The account has no role of this name.
+    Missing,
+    /// The account has a role of this name under another ARN: another path, or the ARN is of another account.
+    OtherArn(String),
+}

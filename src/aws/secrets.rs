@@ -1,0 +1,209 @@
+//! Secrets Manager through the SDK. Values are generated here and go out; none ever comes in.
+
+use std::{collections::BTreeMap, future::Future, sync::Arc};
+
+use aws_sdk_secretsmanager::{
+    Client, operation::describe_secret::DescribeSecretOutput, primitives::DateTime, types::Tag,
+};
+use futures::{FutureExt as _, future::BoxFuture};
+use jiff::Timestamp;
+use tracing::{instrument::WithSubscriber as _, subscriber::NoSubscriber};
+
+use super::{
+    Secrets,
+    caller::Caller,
+    error::{AwsError, AwsErrorKind},
+    limits::Bucket,
+    sdk_error::Call,
+    types::{NewSecret, Secret, Tags},
+    value::GeneratedValue,
+};
+use crate::api::names::{SecretArn, VersionId};
+
+/// The label of Secrets Manager's own rotation, which nobody else may move.
+const PENDING: &str = "AWSPENDING";
+
+/// Secrets of one account and region.
+pub(super) struct SdkSecrets {
+    client: Client,
+    caller: Arc<Caller>,
+}
+
+impl SdkSecrets {
+    pub(super) const fn new(client: Client, caller: Arc<Caller>) -> Self {
+        Self { client, caller }
+    }
+
+    async fn by_name(&self, name: &str) -> Result<Option<Secret>, AwsError> {
+        match self.describe(name).await? {
+            // What looks like the beginning of an ARN can find another secret (service model of DescribeSecret).
+            Some(secret) if secret.name != name => {
+                Err(Call::new("DescribeSecret", name).odd_answer(&format!("it is about {}", secret.name)))
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// `id` is a name or an ARN.
+    async fn describe(&self, id: &str) -> Result<Option<Secret>, AwsError> {
+        let call = Call::new("DescribeSecret", id);
+        let request = self.client.describe_secret().secret_id(id).send().boxed();
+        match self.caller.read(&call, Bucket::SecretsRead, request).await {
+            Ok(answer) => secret(&call, answer).map(Some),
+            Err(error) if error.kind == AwsErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create(&self, new: &NewSecret) -> Result<SecretArn, AwsError> {
+        let call = Call::new("CreateSecret", &new.name);
+        let value = new.generate.as_ref().map(|_| generate(&call)).transpose()?;
+        let request = self
+            .client
+            .create_secret()
+            .name(&new.name)
+            .set_description(Some(new.description.clone()).filter(|text| !text.is_empty()))
+            .set_kms_key_id(new.kms_key.as_ref().map(ToString::to_string))
+            .set_tags(Some(sdk_tags(&new.tags)))
+            // Without a value there is no version to name; the SDK then draws a token of its own.
+            .set_client_request_token(new.generate.as_ref().map(ToString::to_string))
+            .set_secret_string(value.as_ref().map(GeneratedValue::copy_for_request))
+            .send();
+        let answer = self
+            .caller
+            .write(&call, Bucket::SecretsWrite, unseen(request).boxed())
+            .await
+            .map_err(|error| without(value.as_ref(), error))?;
+        arn_of(&call, answer.arn.as_deref())
+    }
+
+    async fn put_generated(&self, arn: &SecretArn, version: &VersionId, stages: &[&str]) -> Result<(), AwsError> {
+        let call = Call::new("PutSecretValue", arn);
+        if stages.is_empty() || stages.contains(&PENDING) {
+            // Without labels Secrets Manager would move AWSCURRENT, under the readers' feet.
+            return Err(call.error(AwsErrorKind::Invalid, format!("not sent: staging labels {stages:?}")));
+        }
+        let value = generate(&call)?;
+        let request = self
+            .client
+            .put_secret_value()
+            .secret_id(arn.as_str())
+            .client_request_token(version.as_str())
+            .set_version_stages(Some(stages.iter().map(ToString::to_string).collect()))
+            .secret_string(value.copy_for_request())
+            .send()
+            .boxed();
+        match self.caller.write(&call, Bucket::SecretsWrite, unseen(request).boxed()).await {
+            Ok(_) => Ok(()),
+            // The token has a value already. Values are random, so it is another one: ours of an earlier attempt whose
+            // answer was lost.
+            Err(error) if error.kind == AwsErrorKind::AlreadyExists => self.confirm(&call, arn, version).await,
+            Err(error) => Err(without(Some(&value), error)),
+        }
+    }
+
+    /// Confirms that the version is there and retrievable.
+    async fn confirm(&self, call: &Call, arn: &SecretArn, version: &VersionId) -> Result<(), AwsError> {
+        match self.describe(arn.as_str()).await? {
+            Some(secret) if secret.has_version(version) => Ok(()),
+            Some(_) => Err(call.error(
+                AwsErrorKind::Conflict,
+                format!("version {version} was written before but has lost its staging labels since"),
+            )),
+            None => Err(call.error(AwsErrorKind::NotFound, "the secret went away meanwhile")),
+        }
+    }
+
+    async fn tag(&self, arn: &SecretArn, tags: &Tags) -> Result<(), AwsError> {
+        if tags.is_empty() {
+            return Ok(());
+        }
+        let call = Call::new("TagResource", arn);
+        let request = self.client.tag_resource().secret_id(arn.as_str()).set_tags(Some(sdk_tags(tags))).send().boxed();
+        self.caller.write(&call, Bucket::SecretsTag, request).await.map(drop)
+    }
+}
+
+/// Sends a request that carries a value where no log can see it (rule S9). At the level `trace` the SDK logs whole
+/// requests; whether that shows the body is a detail of its version, and a log filter is anybody's to set.
+fn unseen<F: Future>(request: F) -> impl Future<Output = F::Output> {
+    request.with_subscriber(NoSubscriber::default())
+}
+
+/// AWS does not repeat a value in an error, but validation messages quote what they refuse: so this is made sure of.
+fn without(value: Option<&GeneratedValue>, error: AwsError) -> AwsError {
+    match value {
+        Some(value) if value.is_in(&error.message) => {
+            AwsError { message: "(AWS's message is withheld: it quotes the value)".to_owned(), ..error }
+        }
+        _ => error,
+    }
+}
+
+fn generate(call: &Call) -> Result<GeneratedValue, AwsError> {
+    GeneratedValue::generate().map_err(|error| {
+        call.error(AwsErrorKind::Unavailable, format!("not sent: the system's random source failed: {error}"))
+    })
+}
+
+fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+fn arn_of(call: &Call, arn: Option<&str>) -> Result<SecretArn, AwsError> {
+    arn.unwrap_or_default().parse().map_err(|_| call.odd_answer(&format!("the ARN {arn:?}")))
+}
+
+fn secret(call: &Call, answer: DescribeSecretOutput) -> Result<Secret, AwsError> {
+    let tags = answer.tags.unwrap_or_default().into_iter();
+    Ok(Secret {
+        arn: arn_of(call, answer.arn.as_deref())?,
+        name: answer.name.ok_or_else(|| call.odd_answer("a secret without name"))?,
+        kms_key: answer.kms_key_id,
+        deleted_at: answer.deleted_date.map(|date| timestamp(call, date)).transpose()?,
+        tags: tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
+        versions: sorted(answer.version_ids_to_stages.unwrap_or_default()),
+    })
+}
+
+/// Labels in one order, so that equal answers are equal values.
+fn sorted(versions: impl IntoIterator<Item = (String, Vec<String>)>) -> BTreeMap<String, Vec<String>> {
+    let mut versions: BTreeMap<_, Vec<_>> = versions.into_iter().collect();
+    for labels in versions.values_mut() {
+        labels.sort();
+    }
+    versions
+}
+
+/// A date that cannot be read must not look like none: the secret would seem not to be scheduled for deletion.
+fn timestamp(call: &Call, date: DateTime) -> Result<Timestamp, AwsError> {
+    let nanos = i32::try_from(date.subsec_nanos()).unwrap_or(0);
+    Timestamp::new(date.secs(), nanos).map_err(|_| call.odd_answer("a deletion date out of range"))
+}
+
+impl Secrets for SdkSecrets {
+    fn describe<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret>, AwsError>> {
+        Box::pin(self.by_name(name))
+    }
+
+    fn create<'a>(&'a self, new: &'a NewSecret) -> BoxFuture<'a, Result<SecretArn, AwsError>> {
+        Box::pin(self.create(new))
+    }
+
+    fn put_generated<'a>(
+        &'a self,
+        arn: &'a SecretArn,
+        version: &'a VersionId,
+        stages: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<(), AwsError>> {
+        Box::pin(self.put_generated(arn, version, stages))
+    }
+
+    fn tag<'a>(&'a self, arn: &'a SecretArn, tags: &'a Tags) -> BoxFuture<'a, Result<(), AwsError>> {
+        Box::pin(self.tag(arn, tags))
+    }
+}
+
+#[cfg(test)]
+#[path = "secrets_tests.rs"]
+mod tests;
