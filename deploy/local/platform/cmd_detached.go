@@ -61,7 +61,7 @@ func start(options runOptions) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(program, "run", "--dir", options.dir, fmt.Sprintf("--kwok=%v", options.kwok), fmt.Sprintf("--keep=%v", options.keep))
+	cmd := exec.Command(program, options.runArgs()...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -96,6 +96,16 @@ func start(options runOptions) error {
 		return err
 	}
 	return announce(info)
+}
+
+// runArgs are the arguments of run that mean the same.
+func (o *runOptions) runArgs() []string {
+	return []string{
+		"run", "--dir", o.dir, fmt.Sprintf("--kwok=%v", o.kwok), fmt.Sprintf("--keep=%v", o.keep),
+		"--attach", o.attach.Kubeconfig, fmt.Sprintf("--attach-any=%v", o.attach.AnyContext),
+		"--webhook-listen", o.attach.WebhookListen, "--webhook-host", o.attach.WebhookHost,
+		"--volumes", o.attach.Volumes, "--node-volumes", o.attach.NodeVolumes,
+	}
 }
 
 // withoutJSON drops the line by which the supervisor announced itself: up prints its own.

@@ -45,11 +45,18 @@ func build(args []string) error {
 type runOptions struct {
 	place
 	kwok, keep, untilEOF bool
+	attach               instance.Attach
 }
 
 func (o *runOptions) flags(flags *flag.FlagSet) {
 	o.place.flags(flags)
 	flags.BoolVar(&o.kwok, "kwok", true, "play nodes and pods; without it pods stay Pending until nodes come from elsewhere")
+	flags.StringVar(&o.attach.Kubeconfig, "attach", "", "serve the cluster of this kubeconfig instead of starting one (see deploy/kind)")
+	flags.BoolVar(&o.attach.AnyContext, "attach-any", false, "also a cluster that kind did not make")
+	flags.StringVar(&o.attach.WebhookListen, "webhook-listen", "127.0.0.1", "with --attach: address to listen on for the API server")
+	flags.StringVar(&o.attach.WebhookHost, "webhook-host", "127.0.0.1", "with --attach: how the API server reaches that address")
+	flags.StringVar(&o.attach.Volumes, "volumes", "", "with --attach: directory in which volumes are made")
+	flags.StringVar(&o.attach.NodeVolumes, "node-volumes", "", "with --attach: that directory as the nodes see it")
 	flags.BoolVar(&o.keep, "keep", false, "leave the instance's directory (logs, audit log) when it ends")
 }
 
@@ -112,9 +119,11 @@ func run(ctx context.Context, options runOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	running, err := instance.Start(ctx, instance.Options{
-		Dir: options.dir, Ports: filepath.Join(base(), "ports"), Program: program, Kwok: options.kwok,
-	}, tools, log)
+	wanted := instance.Options{Dir: options.dir, Ports: filepath.Join(base(), "ports"), Program: program, Kwok: options.kwok}
+	if options.attach.Kubeconfig != "" {
+		wanted.Attach, wanted.Kwok = &options.attach, false
+	}
+	running, err := instance.Start(ctx, wanted, tools, log)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = stopped(ctx)

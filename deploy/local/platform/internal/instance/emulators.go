@@ -113,11 +113,15 @@ func (i *Instance) serveControl() error {
 
 // servePodIdentity opens the webhook's HTTPS address and returns its URL.
 func (i *Instance) servePodIdentity() (string, error) {
-	cert, err := i.ca.servingTLS("localhost")
+	address, host := "127.0.0.1", "127.0.0.1"
+	if a := i.options.Attach; a != nil {
+		address, host = a.WebhookListen, a.WebhookHost
+	}
+	cert, err := i.ca.servingTLS(host)
 	if err != nil {
 		return "", err
 	}
-	listener, err := i.listen()
+	listener, err := i.listenOn(address)
 	if err != nil {
 		return "", err
 	}
@@ -127,11 +131,14 @@ func (i *Instance) servePodIdentity() (string, error) {
 		ReadHeaderTimeout: 10 * time.Second,
 	}
 	go i.serving("the Pod Identity webhook", func() error { return server.ServeTLS(listener, "", "") })
-	return "https://" + listener.Addr().String() + "/mutate", nil
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	return "https://" + net.JoinHostPort(host, port) + "/mutate", err
 }
 
-func (i *Instance) listen() (net.Listener, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func (i *Instance) listen() (net.Listener, error) { return i.listenOn("127.0.0.1") }
+
+func (i *Instance) listenOn(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
 	if err == nil {
 		i.listeners = append(i.listeners, listener)
 	}

@@ -2,6 +2,7 @@
 package instance
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"openclaw.io/local/platform/internal/kube"
 	"openclaw.io/local/platform/internal/proc"
 	"openclaw.io/local/platform/internal/progress"
+	"openclaw.io/local/platform/internal/provisioner"
 )
 
 // Options say what kind of instance.
@@ -26,6 +28,7 @@ type Options struct {
 	Ports   string // directory of port locks, shared by all instances
 	Program string // this program, for the janitor
 	Kwok    bool
+	Attach  *Attach // serve a cluster that exists, instead of starting one
 }
 
 // Instance is a starting or running platform.
@@ -97,6 +100,9 @@ func (i *Instance) prepare() (err error) {
 	if err := errors.Join(writePKI(i.ca, i.path("pki")), i.writeUsers()); err != nil {
 		return err
 	}
+	if i.options.Attach != nil {
+		return i.attach()
+	}
 	i.kube, err = kube.New(&rest.Config{
 		Host: i.serverURL(), BearerToken: i.tokens["platform"], TLSClientConfig: rest.TLSClientConfig{CAData: i.ca.pem},
 	})
@@ -110,6 +116,12 @@ type step struct {
 
 // bringUp does side by side what does not wait for each other: most of a start is waiting.
 func (i *Instance) bringUp() error {
+	if i.options.Attach != nil {
+		return i.inTurn(
+			step{"Gateway API and Gateway", i.installGateway}, step{"AWS emulators", i.startEmulators},
+			step{"AWS account and stand-ins", i.connect}, step{"provisioner", i.startProvisioner}, step{"Gateway is ready", i.describe},
+		)
+	}
 	if err := i.inTurn(step{"etcd", i.startEtcd}, step{"API server starts", i.startAPIServer}); err != nil {
 		return err
 	}
@@ -158,7 +170,11 @@ func (i *Instance) installGateway() error {
 	if err := i.installGatewayAPI(i.ctx); err != nil {
 		return err
 	}
-	return i.createAll(i.ctx, mustObject("cluster.yaml"))
+	objects := mustObject("cluster.yaml")
+	if i.options.Attach != nil {
+		objects = bytes.ReplaceAll(objects, []byte("kubernetes.io/host-path"), []byte(provisioner.Name))
+	}
+	return i.createAll(i.ctx, objects)
 }
 
 func (i *Instance) bringUpCluster() error {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -99,9 +100,15 @@ func (i *Instance) installWebhook(ctx context.Context, url string) error {
 			"apiGroups": []any{""}, "apiVersions": []any{"v1"}, "operations": []any{"CREATE"}, "resources": []any{"pods"}, "scope": "Namespaced",
 		}},
 	}
+	const name = "pod-identity-webhook"
+	// A cluster that outlives its stand-ins (kind's) still has the address of the last ones.
+	err := i.kube.Resource(kube.Webhooks).Delete(ctx, name, metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
 	return i.kube.Create(ctx, &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
-		"metadata": map[string]any{"name": "pod-identity-webhook"},
+		"metadata": map[string]any{"name": name},
 		"webhooks": []any{hook},
 	}})
 }
