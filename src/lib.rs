@@ -4,6 +4,7 @@ pub mod api;
 pub mod aws;
 pub mod clock;
 pub mod fence;
+pub mod gateway;
 pub mod kubernetes;
 pub mod lease;
 pub mod telemetry;

@@ -171,7 +171,12 @@ async fn within(
     }
 }
 
-fn build(method: Method, path: String, query: &str, body: Option<(Body, &Value)>) -> Result<Request<Vec<u8>>, RequestError> {
+fn build(
+    method: Method,
+    path: String,
+    query: &str,
+    body: Option<(Body, &Value)>,
+) -> Result<Request<Vec<u8>>, RequestError> {
     let uri = if query.is_empty() { path } else { format!("{path}?{query}") };
     let builder = Request::builder().method(method).uri(&uri);
     let request = match body {

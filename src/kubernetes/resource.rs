@@ -3,7 +3,10 @@
 use std::fmt;
 
 use crate::{
-    api::{labels::GROUP, names::{NamespaceName, TenantName}},
+    api::{
+        labels::GROUP,
+        names::{NamespaceName, TenantName},
+    },
     tenant::child::{KindInfo, ObjectKey},
 };
 
@@ -31,16 +34,10 @@ pub mod definitions {
     /// TenantClass.
     pub const CLASS: KindInfo = ours("TenantClass", "tenantclasses");
     /// Pod.
-    pub const POD: KindInfo =
-        KindInfo { group: "", version: "v1", kind: "Pod", plural: "pods", namespaced: true };
+    pub const POD: KindInfo = KindInfo { group: "", version: "v1", kind: "Pod", plural: "pods", namespaced: true };
     /// PersistentVolume.
-    pub const VOLUME: KindInfo = KindInfo {
-        group: "",
-        version: "v1",
-        kind: "PersistentVolume",
-        plural: "persistentvolumes",
-        namespaced: false,
-    };
+    pub const VOLUME: KindInfo =
+        KindInfo { group: "", version: "v1", kind: "PersistentVolume", plural: "persistentvolumes", namespaced: false };
     /// StorageClass.
     pub const STORAGE_CLASS: KindInfo = KindInfo {
         group: "storage.k8s.io",

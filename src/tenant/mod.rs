@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod blueprint;
+pub mod cache;
 pub mod child;
 pub mod cloud;
 pub mod comparison;
@@ -17,4 +18,5 @@ pub mod retire;
 pub mod settings;
 pub mod status;
 pub mod storage;
+pub mod views;
 pub mod workload;

@@ -1,0 +1,105 @@
+//! Placement of tenants on gateways: one allocator, least loaded first, never above capacity.
+
+use std::collections::HashMap;
+
+use crate::api::{class::GatewaySlot, names::TenantName, record::Placement};
+
+/// Knows every taken place, and hands out free ones.
+///
+/// A place that was handed out is held for its tenant until the tenant's record says where it is, so that two tenants
+/// that are placed at the same time do not get the same last place.
+#[derive(Debug, Default)]
+pub struct Allocator {
+    recorded: HashMap<TenantName, Placement>,
+    held: HashMap<TenantName, Placement>,
+    load: HashMap<Placement, usize>,
+}
+
+impl Allocator {
+    /// Takes note of what a tenant's record says: its place, or that it has none.
+    pub fn recorded(&mut self, tenant: &TenantName, placement: Option<Placement>) {
+        if let Some(before) = self.recorded.remove(tenant) {
+            self.leave(&before);
+        }
+        if let Some(placement) = placement {
+            if let Some(held) = self.held.remove(tenant) {
+                self.leave(&held);
+            }
+            *self.load.entry(placement.clone()).or_default() += 1;
+            self.recorded.insert(tenant.clone(), placement);
+        }
+    }
+
+    /// A place for a tenant that has none: the one that is held for it, or the least loaded; `None` where all are full.
+    pub fn hold(&mut self, tenant: &TenantName, slots: &[GatewaySlot]) -> Option<Placement> {
+        if let Some(held) = self.held.get(tenant) {
+            if slots.iter().any(|slot| placement(slot) == *held && !slot.cordoned) {
+                return Some(held.clone());
+            }
+            let held = held.clone();
+            self.held.remove(tenant);
+            self.leave(&held);
+        }
+        let load = |slot: &GatewaySlot| self.load.get(&placement(slot)).copied().unwrap_or(0);
+        let open = slots.iter().filter(|slot| !slot.cordoned && load(slot) < usize::from(slot.capacity));
+        let best = placement(open.min_by_key(|slot| load(slot))?);
+        *self.load.entry(best.clone()).or_default() += 1;
+        self.held.insert(tenant.clone(), best.clone());
+        Some(best)
+    }
+
+    fn leave(&mut self, placement: &Placement) {
+        if let Some(count) = self.load.get_mut(placement) {
+            *count = count.saturating_sub(1);
+        }
+    }
+}
+
+fn placement(slot: &GatewaySlot) -> Placement {
+    Placement { namespace: slot.namespace.clone(), name: slot.name.clone(), domain: slot.domain.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(name: &str, capacity: u16) -> GatewaySlot {
+        let json = serde_json::json!({
+            "namespace": "gateways", "name": name, "domain": format!("{name}.example.com"), "capacity": capacity,
+        });
+        serde_json::from_value(json).expect("slot")
+    }
+
+    fn tenant(number: usize) -> TenantName {
+        format!("t{number}").parse().expect("name")
+    }
+
+    #[test]
+    fn tenants_go_where_there_is_most_room_and_never_above_capacity() {
+        let slots = [slot("a", 3), slot("b", 2)];
+        let mut allocator = Allocator::default();
+        let places: Vec<Option<String>> =
+            (0..6).map(|n| allocator.hold(&tenant(n), &slots).map(|place| place.name)).collect();
+        let names: Vec<&str> = places.iter().map(|place| place.as_deref().unwrap_or("full")).collect();
+        assert_eq!(names, ["a", "b", "a", "b", "a", "full"]);
+    }
+
+    #[test]
+    fn a_held_place_stays_the_same_and_becomes_the_recorded_one() {
+        let slots = [slot("a", 1)];
+        let mut allocator = Allocator::default();
+        let place = allocator.hold(&tenant(1), &slots);
+        assert_eq!(allocator.hold(&tenant(1), &slots), place);
+        allocator.recorded(&tenant(1), place);
+        assert_eq!(allocator.hold(&tenant(2), &slots), None);
+        allocator.recorded(&tenant(1), None);
+        assert!(allocator.hold(&tenant(2), &slots).is_some());
+    }
+
+    #[test]
+    fn a_cordoned_gateway_takes_nobody_new() {
+        let mut cordoned = slot("a", 9);
+        cordoned.cordoned = true;
+        assert_eq!(Allocator::default().hold(&tenant(1), &[cordoned]), None);
+    }
+}
