@@ -40,8 +40,8 @@ impl Caller {
         request.await.map_err(|error| call.failed(&error))
     }
 
-    /// A request that changes something. The permit is taken after the wait, right before the request is sent (rule S8):
-    /// futures of the SDK do nothing until they are polled.
+    /// A request that changes something. The permit is taken after the wait, right before the request is sent (rule
+    /// S8): futures of the SDK do nothing until they are polled.
     pub(super) async fn write<T, E>(
         &self,
         call: &Call,

@@ -22,8 +22,8 @@ use crate::{
     fence::{Fence, REQUEST_TIMEOUT},
 };
 
-/// The longest that a connection may take to open, so that a request to a host that does not answer fails while there is
-/// still time to say so.
+/// The longest that a connection may take to open, so that a request to a host that does not answer says so and not
+/// only that time ran out.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Where the SDK looks for endpoints other than AWS's own.
@@ -69,8 +69,8 @@ pub struct AwsClients {
 pub enum AwsStartError {
     /// No region is set and none was found.
     #[error(
-        "no AWS region: set AWS_REGION or give the region as a flag (it was found neither in the environment, nor in an \
-         AWS profile, nor in instance metadata)"
+        "no AWS region: set AWS_REGION or give the region as a flag (it was found neither in the environment, nor in \
+         an AWS profile, nor in instance metadata)"
     )]
     NoRegion,
     /// No EKS cluster is named.

@@ -12,7 +12,7 @@ use crate::{
 const ROLE: &str = "arn:aws:iam::123456789012:role/openclaw-tenant";
 
 fn summary(namespace: &str, id: &str) -> serde_json::Value {
-    json!({"clusterName": "prod", "namespace": namespace, "serviceAccount": "workspace-0123456789", "associationId": id})
+    json!({"namespace": namespace, "serviceAccount": "workspace-0123456789", "associationId": id})
 }
 
 fn described(role: &str) -> Answer {
@@ -52,7 +52,8 @@ fn new_association() -> NewAssociation {
 
 #[tokio::test]
 async fn find_reads_every_page_and_leaves_out_what_is_not_for_this_account() {
-    let first = json!({"associations": [summary("openclaw-alice", "a-2"), summary("openclaw-bob", "a-9")], "nextToken": "more"});
+    let page = [summary("openclaw-alice", "a-2"), summary("openclaw-bob", "a-9")];
+    let first = json!({"associations": page, "nextToken": "more"});
     let second = json!({"associations": [summary("openclaw-alice", "a-1")]});
     let aws = FakeAws::start(vec![Answer::json(200, &first.to_string()), Answer::json(200, &second.to_string())]).await;
     let new = new_association();

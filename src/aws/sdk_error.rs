@@ -114,6 +114,11 @@ fn kind_of(code: &str, words: &str, status: u16, retry_after: Option<Duration>) 
         "DecryptionFailure" | "EncryptionFailure" => AwsErrorKind::KmsRefused,
         _ if code.starts_with("KMS") => AwsErrorKind::KmsRefused,
         _ if is_denial(code) => AwsErrorKind::AccessDenied,
+        // The clocks differ. The SDK learns the difference from the answer, and the next request is right.
+        "InvalidSignatureException" if says("signature expired") || says("signature not yet current") => {
+            AwsErrorKind::Unavailable
+        }
+        "RequestTimeTooSkewed" | "RequestExpired" => AwsErrorKind::Unavailable,
         "UnrecognizedClientException"
         | "InvalidClientTokenId"
         | "InvalidAccessKeyId"

@@ -91,8 +91,7 @@ impl SdkSecrets {
             .client_request_token(version.as_str())
             .set_version_stages(Some(stages.iter().map(ToString::to_string).collect()))
             .secret_string(value.copy_for_request())
-            .send()
-            .boxed();
+            .send();
         match self.caller.write(&call, Bucket::SecretsWrite, unseen(request).boxed()).await {
             Ok(_) => Ok(()),
             // The token has a value already. Values are random, so it is another one: ours of an earlier attempt whose

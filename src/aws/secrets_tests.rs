@@ -39,7 +39,8 @@ fn made() -> Answer {
 
 fn described(versions: &serde_json::Value) -> Answer {
     let body = json!({
-        "ARN": ARN, "Name": NAME, "KmsKeyId": "arn:aws:kms:eu-west-1:123456789012:key/1234", "DeletedDate": 1_750_000_000.5,
+        "ARN": ARN, "Name": NAME, "KmsKeyId": "arn:aws:kms:eu-west-1:123456789012:key/1234",
+        "DeletedDate": 1_750_000_000.5,
         "Tags": [{"Key": "tenant", "Value": "alice"}], "VersionIdsToStages": versions,
     });
     Answer::json(200, &body.to_string())

@@ -10,8 +10,8 @@ const ENCODED_LENGTH: usize = (RANDOM_BYTES * 4).div_ceil(3);
 
 /// A freshly generated value: 256 random bits in URL-safe base64 without padding, zeroized on drop.
 ///
-/// It implements neither `Debug` nor `Display` nor `Clone` nor `Serialize`, so that no log line, status or panic message
-/// can hold it. The only way out is [`copy_for_request`](Self::copy_for_request), for `secrets.rs`.
+/// It implements neither `Debug` nor `Display` nor `Clone` nor `Serialize`, so that no log line, status or panic
+/// message can hold it. The only way out is [`copy_for_request`](Self::copy_for_request), for `secrets.rs`.
 pub(super) struct GeneratedValue(Zeroizing<String>);
 
 impl GeneratedValue {
