@@ -1,6 +1,6 @@
 //! `TenantClass`: what a group of tenants has in common and how far each of them may differ.
 
-use k8s_openapi::{api::core::v1::Toleration, apimachinery::pkg::apis::meta::v1::Condition};
+use k8s_openapi::api::core::v1::Toleration;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,6 @@ use super::{
     plural = "tenantclasses",
     shortname = "tnc",
     category = "openclaw",
-    status = "TenantClassStatus",
     derive = "PartialEq",
     doc = "Defaults, limits and the platform's side of a group of tenants.",
     printcolumn = r#"{"name":"Prefix","type":"string","jsonPath":".spec.namespacePrefix"}"#,
@@ -680,20 +679,6 @@ impl Default for Allow {
             secrets: Self::default_secrets(),
         }
     }
-}
-
-/// How a class stands. Written by the operator.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TenantClassStatus {
-    /// The generation of the spec that this status is about.
-    #[serde(default)]
-    pub observed_generation: i64,
-
-    /// Accepted, and what is wrong with the class otherwise.
-    #[serde(default)]
-    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
-    pub conditions: Vec<Condition>,
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod error;
 #[cfg(test)]
 mod fake;
 pub mod limits;
+mod perform;
 mod pod_identity;
 mod roles;
 mod sdk_error;
@@ -20,6 +21,7 @@ use crate::api::names::{AssociationId, NamespaceName, RoleArn, SecretArn, Servic
 pub use client::{AwsClients, AwsSettings, AwsStartError, Discovered, connect};
 pub use error::{AwsError, AwsErrorKind};
 pub use limits::Rates;
+pub use perform::perform;
 use types::{Association, NewAssociation, NewSecret, RoleState, Secret, Tags};
 
 /// EKS Pod Identity associations of one cluster.

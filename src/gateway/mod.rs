@@ -55,7 +55,8 @@ impl Allocator {
     }
 }
 
-fn placement(slot: &GatewaySlot) -> Placement {
+/// The place that a slot of a class offers.
+pub fn placement(slot: &GatewaySlot) -> Placement {
     Placement { namespace: slot.namespace.clone(), name: slot.name.clone(), domain: slot.domain.clone() }
 }
 

@@ -34,6 +34,7 @@ enum Body {
     Json,
     Apply,
     MergePatch,
+    JsonPatch,
 }
 
 impl Body {
@@ -43,6 +44,7 @@ impl Body {
             // JSON is YAML; the server takes it under this name.
             Self::Apply => "application/apply-patch+yaml",
             Self::MergePatch => "application/merge-patch+json",
+            Self::JsonPatch => "application/json-patch+json",
         }
     }
 }
@@ -118,6 +120,16 @@ impl Kubernetes {
     pub async fn merge_patch(&self, resource: &Resource, patch: &Value) -> Result<Value, RequestError> {
         let query = format!("fieldManager={FIELD_MANAGER}");
         let request = build(Method::PATCH, resource.path(), &query, Some((Body::MergePatch, patch)))?;
+        self.write(resource, "patch", request).await
+    }
+
+    /// JSON patch. It must replace the resource version by the one that it is about.
+    ///
+    /// # Errors
+    /// `Conflict` where it is a later state, and where the server refuses or does not answer in time.
+    pub async fn json_patch(&self, resource: &Resource, patch: &Value) -> Result<Value, RequestError> {
+        let query = format!("fieldManager={FIELD_MANAGER}&fieldValidation=Strict");
+        let request = build(Method::PATCH, resource.path(), &query, Some((Body::JsonPatch, patch)))?;
         self.write(resource, "patch", request).await
     }
 

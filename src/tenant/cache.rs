@@ -378,6 +378,13 @@ impl Known {
             }
             Watched::Definition => {
                 self.definitions.remove(views::name(object));
+                // With a definition go its objects, whether or not a watch has told of each.
+                match views::name(object) {
+                    "tenants.openclaw.io" => self.tenants.clear(),
+                    "tenantrecords.openclaw.io" => self.records.clear(),
+                    "tenantclasses.openclaw.io" => self.classes.clear(),
+                    _ => {}
+                }
                 Concerns::Everybody
             }
         }

@@ -103,19 +103,16 @@ pub fn is_our_annotation(key: &str) -> bool {
     key.starts_with("openclaw.io/") && key != labels::ADOPT_BY
 }
 
-/// Takes away what the API server or a controller fills in for each object anew.
-fn strip_allocated(kind: Kind, content: &mut Map<String, Value>) {
-    let allocated: &[&str] = match kind {
+/// What the API server or a controller fills in for each object anew, as JSON pointers of at most two steps.
+pub fn allocated_fields(kind: Kind) -> &'static [&'static str] {
+    match kind {
         // The namespace controller's own finalizer.
-        Kind::Namespace => &["finalizers"],
+        Kind::Namespace => &["/spec/finalizers"],
         // Which volume a claim is bound to is compared with the record, not with the rendering.
-        Kind::PersistentVolumeClaim => &["volumeName"],
-        Kind::Service => &["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"],
-        Kind::ServiceAccount => {
-            // Token controllers of old clusters list their Secrets here.
-            content.remove("secrets");
-            &[]
-        }
+        Kind::PersistentVolumeClaim => &["/spec/volumeName"],
+        Kind::Service => &["/spec/clusterIP", "/spec/clusterIPs", "/spec/ipFamilies", "/spec/ipFamilyPolicy"],
+        // Token controllers of old clusters list their Secrets here.
+        Kind::ServiceAccount => &["/secrets"],
         Kind::ResourceQuota
         | Kind::LimitRange
         | Kind::NetworkPolicy
@@ -123,36 +120,40 @@ fn strip_allocated(kind: Kind, content: &mut Map<String, Value>) {
         | Kind::ConfigMap
         | Kind::StatefulSet
         | Kind::HttpRoute => &[],
-    };
-    let Some(spec) = content.get_mut("spec").and_then(Value::as_object_mut) else { return };
-    for field in allocated {
-        spec.remove(*field);
     }
-    if kind == Kind::Namespace && spec.is_empty() {
+}
+
+fn strip_allocated(kind: Kind, content: &mut Map<String, Value>) {
+    for pointer in allocated_fields(kind) {
+        let mut path = pointer.trim_start_matches('/').split('/');
+        match (path.next(), path.next()) {
+            (Some(field), None) => {
+                content.remove(field);
+            }
+            (Some(parent), Some(field)) => {
+                if let Some(parent) = content.get_mut(parent).and_then(Value::as_object_mut) {
+                    parent.remove(field);
+                }
+            }
+            (None, _) => {}
+        }
+    }
+    if kind == Kind::Namespace && content.get("spec").is_some_and(|spec| *spec == serde_json::json!({})) {
         content.remove("spec");
     }
-    if kind == Kind::StatefulSet
-        && let Some(metadata) = content.pointer_mut_in("/spec/template/metadata")
-    {
-        // Older servers render an unset time in embedded metadata.
-        if metadata.get("creationTimestamp").is_some_and(Value::is_null) {
-            metadata.remove("creationTimestamp");
-        }
+    if kind == Kind::StatefulSet {
+        strip_unset_time(content);
     }
 }
 
-trait PointerIn {
-    fn pointer_mut_in(&mut self, pointer: &str) -> Option<&mut Map<String, Value>>;
-}
-
-impl PointerIn for Map<String, Value> {
-    fn pointer_mut_in(&mut self, pointer: &str) -> Option<&mut Map<String, Value>> {
-        let mut parts = pointer.trim_start_matches('/').split('/');
-        let mut value = self.get_mut(parts.next()?)?;
-        for part in parts {
-            value = value.get_mut(part)?;
-        }
-        value.as_object_mut()
+/// Older servers render an unset time in the metadata of a template.
+fn strip_unset_time(content: &mut Map<String, Value>) {
+    let metadata =
+        content.get_mut("spec").and_then(|spec| spec.pointer_mut("/template/metadata")).and_then(Value::as_object_mut);
+    if let Some(metadata) = metadata
+        && metadata.get("creationTimestamp").is_some_and(Value::is_null)
+    {
+        metadata.remove("creationTimestamp");
     }
 }
 
@@ -235,6 +236,10 @@ pub struct RouteFacts {
     pub answered: bool,
     /// Conditions that are not True, as `Type: reason, message`.
     pub problems: Vec<String>,
+    /// Namespace and name of the gateway that it asks for.
+    pub gateway: Option<(String, String)>,
+    /// The host that it asks for.
+    pub hostname: Option<String>,
 }
 
 /// A live object that cannot be one.
@@ -309,7 +314,14 @@ fn namespace_facts(metadata: &Value, managed: bool) -> NamespaceFacts {
 
 fn route_facts(object: &Value) -> RouteFacts {
     let generation = object["metadata"]["generation"].as_i64();
-    let mut facts = RouteFacts::default();
+    let spec = &object["spec"];
+    let parent = &spec["parentRefs"][0];
+    let gateway = parent["namespace"].as_str().zip(parent["name"].as_str());
+    let mut facts = RouteFacts {
+        gateway: gateway.map(|(namespace, name)| (namespace.to_owned(), name.to_owned())),
+        hostname: spec["hostnames"][0].as_str().map(str::to_owned),
+        ..RouteFacts::default()
+    };
     for parent in object["status"]["parents"].as_array().into_iter().flatten() {
         let conditions = parent["conditions"].as_array().into_iter().flatten();
         let current: Vec<&Value> =

@@ -5,15 +5,19 @@
 use super::{
     blueprint::{Blueprint, WantedSecret},
     child::Child,
+    desired,
     digest::Facts,
     observed::{FoundAssociation, Look, Observed, VolumeView},
     ownership::retirement,
 };
-use crate::api::{
-    names::{Nonce, VersionId},
-    quantity::Quantity,
-    record::{RecordedSecret, RecordedVolume, SecretOrigin, TenantRecordSpec},
-    tenant::TenantSpec,
+use crate::{
+    api::{
+        names::{Nonce, VersionId},
+        quantity::Quantity,
+        record::{Placement, RecordedSecret, RecordedVolume, SecretOrigin, TenantRecordSpec},
+        tenant::TenantSpec,
+    },
+    gateway,
 };
 
 /// What the record of a living tenant should say now.
@@ -37,7 +41,7 @@ pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Bluepri
             .map(|volume| RecordedVolume { name: volume.name.clone(), handle: volume.handle.clone() });
     }
     if record.routing.placement.is_none() && blueprint.open {
-        record.routing.placement.clone_from(&observed.place);
+        record.routing.placement = place_of_route(observed, blueprint).or_else(|| observed.place.clone());
     }
     record
 }
@@ -48,6 +52,19 @@ fn claimed_size(observed: &Observed) -> Option<Quantity> {
         Facts::Claim(facts) => facts.requested.as_deref()?.parse().ok(),
         Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::StatefulSet(_) | Facts::Route(_) => None,
     }
+}
+
+/// The place that a standing route names: a tenant whose record was lost stays where its owner finds it.
+fn place_of_route(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Placement> {
+    let live = observed.child(Child::Route)?;
+    let Facts::Route(facts) = &live.facts else { return None };
+    let (namespace, name) = facts.gateway.as_ref()?;
+    let places = blueprint.class.routing.gateways.iter().map(gateway::placement);
+    let named = places.filter(|place| place.namespace.as_str() == namespace && place.name == *name);
+    let hostname = facts.hostname.as_deref()?;
+    named
+        .into_iter()
+        .find(|place| desired::hostname(blueprint.tenant, blueprint.record.routing.mode, place) == hostname)
 }
 
 /// The association's id follows what is seen. When one is gone, the token of the next is a new one: EKS would answer

@@ -1,6 +1,7 @@
 //! One tenant, from its object to reality.
 
 pub mod action;
+pub mod apply;
 pub mod blueprint;
 pub mod cache;
 pub mod child;
@@ -8,12 +9,16 @@ pub mod cloud;
 pub mod comparison;
 pub mod desired;
 pub mod digest;
+pub mod failure;
 pub mod keep;
 pub mod ledger;
 pub mod observed;
 pub mod ownership;
 pub mod plan;
+pub mod queue;
 pub mod reason;
+pub mod reconcile;
+pub mod replacement;
 pub mod retire;
 pub mod settings;
 pub mod status;

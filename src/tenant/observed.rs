@@ -192,6 +192,8 @@ pub struct AwsView {
     pub association: Look<FoundAssociation>,
     /// Its secrets.
     pub secrets: BTreeMap<SecretItemName, Look<Option<Secret>>>,
+    /// Since when EKS refuses the role: one that was just made is refused for a while.
+    pub role_refused_since: Option<Timestamp>,
 }
 
 /// The last look at something outside the cluster.

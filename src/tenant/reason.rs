@@ -35,6 +35,8 @@ reasons! {
     WaitingForEarlierPart,
     /// A request failed; it is tried again.
     RequestFailed,
+    /// The API server refuses the object itself.
+    RequestRefused,
     /// AWS does not answer or throttles; it is tried again.
     AwsUnavailable,
     /// The operator lacks a right.

@@ -1,0 +1,272 @@
+//! The only writer to Kubernetes on a tenant's behalf: carries out one action, and takes up the answer.
+//!
+//! Every write is harmless if it arrives late (rule S8): what is made must not be there yet, what is changed or deleted
+//! must be the very object, in the very state, that the decision was about.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{
+    action::{Action, AwsAction, Precondition},
+    cache::{Cache, Watched},
+    child::{Child, ObjectKey},
+    digest::ContentHash,
+    observed::{Observed, Rendering},
+    reason::Reason,
+    replacement::{rendering, replacement},
+    status::Announcement,
+};
+use crate::{
+    api::{
+        labels,
+        names::{TenantName, Uid},
+        record::{TenantRecord, TenantRecordSpec},
+    },
+    aws::{AwsClients, AwsError, perform},
+    kubernetes::{Kubernetes, RequestError, Resource, definitions},
+    telemetry::metrics::Metrics,
+};
+
+/// Why an action was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ActionError {
+    /// Kubernetes.
+    #[error(transparent)]
+    Kubernetes(#[from] RequestError),
+    /// AWS.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The class wants AWS, and this operator was started without.
+    #[error(
+        "the class wants AWS, but the operator was started without --cluster-name: start it with the EKS cluster's name"
+    )]
+    NoAws,
+    /// The decision was about a tenant that has no record.
+    #[error("{0:?} of a tenant without a record")]
+    NoRecord(Child),
+}
+
+/// What carries out actions.
+#[derive(Clone)]
+pub struct Hands {
+    /// Kubernetes.
+    pub kubernetes: Kubernetes,
+    /// AWS, where there is one.
+    pub aws: Option<AwsClients>,
+    /// What is known; answers enter it.
+    pub cache: Arc<Cache>,
+    /// Figures.
+    pub metrics: Metrics,
+}
+
+impl Hands {
+    /// Carries out one action.
+    ///
+    /// # Errors
+    /// Where the other side refuses or does not answer; what was asked may have happened all the same.
+    pub async fn perform(&self, observed: &Observed, action: &Action) -> Result<Option<Announcement>, ActionError> {
+        let name = &observed.name;
+        match action {
+            Action::CreateRecord(spec) => self.create_record(name, spec).await?,
+            Action::ReplaceRecord { precondition, spec } => self.replace_record(name, precondition, spec).await?,
+            Action::SetFinalizers { precondition, finalizers } => {
+                self.set_finalizers(name, precondition, finalizers).await?;
+            }
+            Action::Create { child, object } => self.create(&key(observed, *child)?, object).await?,
+            Action::Update { child, object, precondition } => {
+                return Ok(self.update(&key(observed, *child)?, object, precondition).await?);
+            }
+            Action::Delete { child, precondition } => {
+                let resource = Resource::child(&key(observed, *child)?);
+                self.kubernetes.delete(&resource, &preconditions(precondition)).await?;
+            }
+            Action::ScaleToZero { precondition } => {
+                let key = key(observed, Child::StatefulSet)?;
+                let patch = json!({ "metadata": preconditions(precondition), "spec": { "replicas": 0 } });
+                let answer = self.kubernetes.merge_patch(&Resource::child(&key), &patch).await?;
+                self.cache.upsert(Watched::Child(key.kind), &answer);
+            }
+            Action::RetainVolume { name, precondition, tenant } => {
+                self.retain_volume(name, precondition, tenant).await?;
+            }
+            Action::ReofferVolume { name, precondition } => {
+                let claim = json!({ "uid": null, "resourceVersion": null });
+                let patch = json!({ "metadata": preconditions(precondition), "spec": { "claimRef": claim } });
+                self.patch_volume(name, &patch).await?;
+            }
+            Action::DeletePod { name, uid } => self.delete_pod(observed, name, uid).await?,
+            Action::Aws(action) => self.perform_aws(name, action).await?,
+        }
+        Ok(None)
+    }
+
+    async fn create_record(&self, name: &TenantName, spec: &TenantRecordSpec) -> Result<(), RequestError> {
+        let record = json!(TenantRecord::new(name.as_str(), spec.clone()));
+        let resource = Resource::cluster(definitions::RECORD, name.as_str());
+        let answer = self.kubernetes.create(&resource, &record).await;
+        let answer = self.or_look(&resource, answer).await?;
+        self.cache.upsert(Watched::Record, &answer);
+        Ok(())
+    }
+
+    async fn replace_record(
+        &self,
+        name: &TenantName,
+        precondition: &Precondition,
+        spec: &TenantRecordSpec,
+    ) -> Result<(), RequestError> {
+        let resource = Resource::cluster(definitions::RECORD, name.as_str());
+        // Annotations on a record are an administrator's orders: only the spec is replaced.
+        let patch = json!([
+            { "op": "test", "path": "/metadata/uid", "value": precondition.uid },
+            { "op": "replace", "path": "/metadata/resourceVersion", "value": precondition.resource_version },
+            { "op": "replace", "path": "/spec", "value": spec },
+        ]);
+        let answer = self.kubernetes.json_patch(&resource, &patch).await?;
+        self.cache.upsert(Watched::Record, &answer);
+        Ok(())
+    }
+
+    async fn set_finalizers(
+        &self,
+        name: &TenantName,
+        precondition: &Precondition,
+        finalizers: &[String],
+    ) -> Result<(), RequestError> {
+        let resource = Resource::cluster(definitions::TENANT, name.as_str());
+        let mut metadata = preconditions(precondition);
+        metadata["finalizers"] = json!(finalizers);
+        match self.kubernetes.merge_patch(&resource, &json!({ "metadata": metadata })).await {
+            Ok(answer) => self.cache.upsert(Watched::Tenant, &answer),
+            // It went with its last finalizer.
+            Err(error) if error.is_not_found() => self.cache.remove(Watched::Tenant, &json!({ "metadata": metadata })),
+            Err(error) => return Err(error),
+        };
+        Ok(())
+    }
+
+    /// An object of that name is there already: not ours by this write, but now it is seen.
+    async fn or_look(&self, resource: &Resource, answer: Result<Value, RequestError>) -> Result<Value, RequestError> {
+        match answer {
+            Err(error) if error.is_already_there() => self.kubernetes.get(resource).await?.ok_or(error),
+            answer => answer,
+        }
+    }
+
+    async fn create(&self, key: &ObjectKey, object: &Value) -> Result<(), RequestError> {
+        let resource = Resource::child(key);
+        let answer = self.kubernetes.create(&resource, object).await;
+        let answer = self.or_look(&resource, answer).await?;
+        self.cache.meet(key);
+        self.cache.upsert(Watched::Child(key.kind), &answer);
+        Ok(())
+    }
+
+    /// Server-side apply; what survives it is replaced; what comes back from that is how the server renders it.
+    async fn update(
+        &self,
+        key: &ObjectKey,
+        wanted: &Value,
+        precondition: &Precondition,
+    ) -> Result<Option<Announcement>, RequestError> {
+        let kind = key.kind;
+        let resource = Resource::child(key);
+        if self.cache.meet(key) && self.is_only_rendered(key, &resource, wanted).await? {
+            return Ok(self.cache.rendering(key).map(|learned| foreign_mutation(key, &learned)));
+        }
+        let mut announcement = None;
+        let mut sent = wanted.clone();
+        sent["metadata"]["uid"] = json!(precondition.uid);
+        sent["metadata"]["resourceVersion"] = json!(precondition.resource_version);
+        let mut answer = self.kubernetes.apply(&resource, &sent).await?;
+        let hash = ContentHash::of_object(kind, wanted);
+        let settled = |answer: &Value| {
+            let live = ContentHash::of_object(kind, answer);
+            let known = self.cache.rendering(key);
+            live == hash || known.is_some_and(|known| known.wanted == hash && known.answer == live)
+        };
+        if !settled(&answer) {
+            answer = self.kubernetes.replace(&resource, &replacement(kind, &answer, wanted)).await?;
+            if !settled(&answer) {
+                announcement = Some(foreign_mutation(key, &self.learn(key, wanted, &answer)));
+            }
+        }
+        self.metrics.drift_repaired(kind.info().kind);
+        self.cache.upsert(Watched::Child(kind), &answer);
+        Ok(announcement)
+    }
+
+    /// Whether a difference that stood when this process started is nothing but the server's rendering of what is
+    /// wanted. A rehearsal tells without writing.
+    async fn is_only_rendered(
+        &self,
+        key: &ObjectKey,
+        resource: &Resource,
+        wanted: &Value,
+    ) -> Result<bool, RequestError> {
+        let Some(live) = self.kubernetes.get(resource).await? else { return Ok(false) };
+        let rehearsed = self.kubernetes.rehearse_replace(resource, &replacement(key.kind, &live, wanted)).await?;
+        let hash = |object: &Value| ContentHash::of_object(key.kind, object);
+        if hash(&rehearsed) != hash(&live) || hash(&live) == hash(wanted) {
+            return Ok(false);
+        }
+        self.learn(key, wanted, &live);
+        self.cache.upsert(Watched::Child(key.kind), &live);
+        Ok(true)
+    }
+
+    fn learn(&self, key: &ObjectKey, wanted: &Value, answer: &Value) -> Rendering {
+        let learned = rendering(key.kind, wanted, answer);
+        self.metrics.foreign_mutation(key.kind.info().kind);
+        self.cache.learn(key, learned.clone());
+        learned
+    }
+
+    async fn retain_volume(
+        &self,
+        name: &str,
+        precondition: &Precondition,
+        tenant: &TenantName,
+    ) -> Result<(), RequestError> {
+        let mut metadata = preconditions(precondition);
+        metadata["labels"] = json!({ labels::MANAGED: "true", labels::TENANT: tenant });
+        let spec = json!({ "persistentVolumeReclaimPolicy": "Retain" });
+        self.patch_volume(name, &json!({ "metadata": metadata, "spec": spec })).await
+    }
+
+    async fn patch_volume(&self, name: &str, patch: &Value) -> Result<(), RequestError> {
+        let resource = Resource::cluster(definitions::VOLUME, name);
+        let answer = self.kubernetes.merge_patch(&resource, patch).await?;
+        self.cache.upsert(Watched::Volume, &answer);
+        Ok(())
+    }
+
+    async fn delete_pod(&self, observed: &Observed, name: &str, uid: &Uid) -> Result<(), RequestError> {
+        let Some(pod) = observed.pods.iter().find(|pod| pod.name == name) else { return Ok(()) };
+        let resource = Resource::in_namespace(definitions::POD, &pod.namespace, name);
+        self.kubernetes.delete(&resource, &json!({ "uid": uid })).await
+    }
+
+    async fn perform_aws(&self, name: &TenantName, action: &AwsAction) -> Result<(), ActionError> {
+        let Some(aws) = &self.aws else { return Err(ActionError::NoAws) };
+        let cache = Arc::clone(&self.cache);
+        perform(aws, action, |change| cache.with_aws(name, |view| change(view))).await?;
+        Ok(())
+    }
+}
+
+fn key(observed: &Observed, child: Child) -> Result<ObjectKey, ActionError> {
+    let record = observed.record_spec().ok_or(ActionError::NoRecord(child))?;
+    Ok(child.key(&observed.name, record))
+}
+
+fn foreign_mutation(key: &ObjectKey, learned: &Rendering) -> Announcement {
+    let note =
+        format!("something in this cluster changes {key} as it is written, at {}", learned.differs_at.join(", "));
+    Announcement { warning: true, reason: Reason::ForeignMutation.to_string(), note }
+}
+
+fn preconditions(precondition: &Precondition) -> Value {
+    json!({ "uid": precondition.uid, "resourceVersion": precondition.resource_version })
+}

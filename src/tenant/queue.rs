@@ -1,0 +1,137 @@
+//! Who comes next: each tenant at most once at a time, failing ones less and less often.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use futures::{StreamExt as _, channel::mpsc};
+use kube::runtime::scheduler::{ScheduleRequest, Scheduler, scheduler};
+use tokio::time::Instant;
+
+use super::reconcile::Next;
+use crate::api::names::TenantName;
+
+/// The first pause after a failure; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The longest pause after a failure.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// Puts tenants into the queue.
+#[derive(Clone)]
+pub struct Entrance(mpsc::UnboundedSender<ScheduleRequest<TenantName>>);
+
+/// The queue.
+pub struct Queue {
+    scheduler: Scheduler<TenantName, mpsc::UnboundedReceiver<ScheduleRequest<TenantName>>>,
+    entrance: Entrance,
+    running: HashSet<TenantName>,
+    failures: HashMap<TenantName, u32>,
+}
+
+impl Entrance {
+    /// As soon as there is a free place.
+    pub fn now(&self, name: TenantName) {
+        self.at(name, Instant::now());
+    }
+
+    fn at(&self, name: TenantName, run_at: Instant) {
+        // The queue is gone only when the process ends.
+        let _ = self.0.unbounded_send(ScheduleRequest { message: name, run_at });
+    }
+}
+
+impl Queue {
+    /// An empty queue and its entrance.
+    pub fn new() -> (Self, Entrance) {
+        let (sender, receiver) = mpsc::unbounded();
+        let entrance = Entrance(sender);
+        let queue = Self {
+            scheduler: scheduler(receiver),
+            entrance: entrance.clone(),
+            running: HashSet::new(),
+            failures: HashMap::new(),
+        };
+        (queue, entrance)
+    }
+
+    /// The next tenant whose turn it is and that is not being worked on; it counts as being worked on from here.
+    pub async fn next(&mut self) -> Option<TenantName> {
+        let running = &self.running;
+        let mut scheduler = std::pin::Pin::new(&mut self.scheduler);
+        let name = scheduler.as_mut().hold_unless(|name| !running.contains(name)).next().await?;
+        self.running.insert(name.clone());
+        Some(name)
+    }
+
+    /// How many are being worked on.
+    pub fn in_flight(&self) -> usize {
+        self.running.len()
+    }
+
+    /// A tenant was worked on, and comes back as it says.
+    pub fn done(&mut self, name: &TenantName, next: Next, chance: f64) {
+        self.running.remove(name);
+        let pause = match next {
+            Next::OnEvent => None,
+            Next::After(pause) => Some(jittered(pause, chance)),
+            Next::Retry => {
+                let count = self.failures.get(name).copied().unwrap_or(0);
+                Some(jittered(pause_after(count), chance))
+            }
+        };
+        if next == Next::Retry {
+            let count = self.failures.entry(name.clone()).or_default();
+            *count = count.saturating_add(1);
+        } else {
+            self.failures.remove(name);
+        }
+        if let Some(pause) = pause {
+            self.entrance.at(name.clone(), Instant::now() + pause);
+        }
+    }
+}
+
+fn pause_after(failures: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.min(16))).min(LONGEST_PAUSE)
+}
+
+/// Between three and five quarters of a pause, so that those who failed together do not come back together.
+fn jittered(pause: Duration, chance: f64) -> Duration {
+    pause.mul_f64(0.75 + 0.5 * chance.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> TenantName {
+        text.parse().expect("name")
+    }
+
+    #[tokio::test]
+    async fn a_tenant_that_is_worked_on_waits_and_comes_once() {
+        let (mut queue, entrance) = Queue::new();
+        entrance.now(name("alice"));
+        assert_eq!(queue.next().await, Some(name("alice")));
+        entrance.now(name("alice"));
+        entrance.now(name("alice"));
+        entrance.now(name("bob"));
+        assert_eq!(queue.next().await, Some(name("bob")), "alice is being worked on");
+        queue.done(&name("alice"), Next::OnEvent, 0.5);
+        assert_eq!(queue.next().await, Some(name("alice")), "what came meanwhile is not lost");
+        queue.done(&name("alice"), Next::OnEvent, 0.5);
+        entrance.now(name("carol"));
+        assert_eq!(queue.next().await, Some(name("carol")), "alice came once for both");
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_minute_and_are_jittered() {
+        assert_eq!(pause_after(0), Duration::from_millis(250));
+        assert_eq!(pause_after(3), Duration::from_secs(2));
+        assert_eq!(pause_after(40), Duration::from_mins(1));
+        assert_eq!(jittered(Duration::from_secs(4), 0.0), Duration::from_secs(3));
+        assert_eq!(jittered(Duration::from_secs(4), 1.0), Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,272 @@
+//! The story of one tenant, from what is seen to what is told.
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use serde_json::json;
+use std::time::Duration;
+
+use super::{
+    action::{Action, Plan, Story},
+    apply::{ActionError, Hands},
+    cache::Watched,
+    failure::failure,
+    observed::{ClassView, Observed},
+    plan::plan,
+    reason::Reason,
+    status::{Announcement, Failure, Telling, announcements, status},
+};
+use crate::{
+    api::{
+        labels::GROUP,
+        names::{Nonce, TenantName},
+        tenant::{Phase, TenantStatus},
+    },
+    kubernetes::{RequestError, Resource},
+    telemetry::{
+        events::{Events, Notice, Severity},
+        result::Outcome,
+    },
+};
+
+/// A tenant is decided about at most so often in one pass; then others have their turn.
+const MAX_ROUNDS: usize = 16;
+
+/// Carries decisions out and tells about them.
+#[derive(Clone)]
+pub struct Reconciler {
+    hands: Hands,
+    events: Events,
+}
+
+/// When to come back to a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// When something happens.
+    OnEvent,
+    /// When something happens, or after so long.
+    After(Duration),
+    /// Soon, and less soon each time.
+    Retry,
+}
+
+/// What one pass has done so far.
+#[derive(Default)]
+struct Pass {
+    tried: Vec<Action>,
+    failures: Vec<Failure>,
+    again: bool,
+    wrote: bool,
+}
+
+impl Reconciler {
+    /// A reconciler with these hands.
+    pub const fn new(hands: Hands, events: Events) -> Self {
+        Self { hands, events }
+    }
+
+    /// Brings one tenant as far as it can be brought now, and tells how it stands.
+    pub async fn reconcile(&self, name: &TenantName) -> (Next, Outcome) {
+        let mut pass = Pass::default();
+        let (observed, plan) = self.carry_out(name, &mut pass).await;
+        let told = self.tell(&observed, &plan, &mut pass).await;
+        if let Err(error) = told {
+            tracing::info!(%error, "status not written, tried again");
+            pass.again = true;
+        }
+        (next(&plan, &pass), outcome(&plan, &pass))
+    }
+
+    /// Observe, decide, act, until there is nothing left that was not tried.
+    async fn carry_out(&self, name: &TenantName, pass: &mut Pass) -> (Observed, Plan) {
+        for _ in 0..MAX_ROUNDS {
+            let observed = self.observe(name);
+            let plan = plan(&observed);
+            let fresh: Vec<Action> =
+                plan.actions.iter().filter(|action| !pass.tried.contains(action)).cloned().collect();
+            if fresh.is_empty() || self.is_rehearsal(&observed, &fresh) {
+                return (observed, plan);
+            }
+            let results = join_all(fresh.iter().map(|action| self.hands.perform(&observed, action))).await;
+            let all_well = results.iter().all(Result::is_ok);
+            for (action, result) in fresh.into_iter().zip(results) {
+                self.take_up(&observed, pass, action, result).await;
+            }
+            if all_well {
+                self.announce_story(&observed, &plan.story).await;
+            }
+        }
+        pass.again = true;
+        let observed = self.observe(name);
+        let plan = plan(&observed);
+        (observed, plan)
+    }
+
+    /// A dry run writes nothing for anybody, and says what it would write.
+    fn is_rehearsal(&self, observed: &Observed, fresh: &[Action]) -> bool {
+        if observed.settings.dry_run {
+            for action in fresh {
+                tracing::info!(part = action.part().condition(), "dry run: would be changed");
+            }
+        }
+        observed.settings.dry_run
+    }
+
+    fn observe(&self, name: &TenantName) -> Observed {
+        let mut bytes = [0; 16];
+        // The system's random source does not fail once the system is up; a token made of zeros would only be less
+        // unique, never secret.
+        let _ = getrandom::fill(&mut bytes);
+        self.hands.cache.observe(name, Timestamp::now(), Nonce::from_bytes(bytes))
+    }
+
+    async fn take_up(
+        &self,
+        observed: &Observed,
+        pass: &mut Pass,
+        action: Action,
+        result: Result<Option<Announcement>, ActionError>,
+    ) {
+        match result {
+            Ok(announcement) => {
+                pass.wrote |= !is_look(&action);
+                if let Some(announcement) = announcement {
+                    self.announce(observed, &announcement).await;
+                }
+            }
+            Err(error) => {
+                let since = self.hands.cache.with_aws(&observed.name, |view| view.role_refused_since);
+                tracing::info!(%error, "an action failed");
+                pass.again = true;
+                pass.failures.extend(failure(&action, &error, since, observed.now));
+            }
+        }
+        pass.tried.push(action);
+    }
+
+    /// What happens once and leaves no condition behind is told in an event.
+    async fn announce_story(&self, observed: &Observed, story: &Story) {
+        let (warning, reason, note) = match story {
+            Story::Gone(reason, note) => (false, *reason, note),
+            Story::Beginning(reason @ Reason::RecordRebuilt, note) => (true, *reason, note),
+            Story::Beginning(reason @ Reason::Attached, note) => (false, *reason, note),
+            Story::Beginning(..)
+            | Story::Silent
+            | Story::Refused(_)
+            | Story::Kept { .. }
+            | Story::Paused { .. }
+            | Story::Leaving { .. } => return,
+        };
+        tracing::info!(%reason, %note, "tenant");
+        self.announce(observed, &Announcement { warning, reason: reason.to_string(), note: note.clone() }).await;
+    }
+
+    async fn announce(&self, observed: &Observed, announcement: &Announcement) {
+        let Announcement { warning, reason, note } = announcement.clone();
+        let severity = if warning { Severity::Warning } else { Severity::Normal };
+        let notice = Notice { severity, reason, action: "Reconcile".into(), note };
+        self.events.publish(&reference(observed), &notice).await;
+    }
+
+    /// Writes the status where it differs, also when something failed, and announces what has turned.
+    async fn tell(&self, observed: &Observed, plan: &Plan, pass: &mut Pass) -> Result<(), RequestError> {
+        let Some(tenant) = &observed.tenant else { return Ok(()) };
+        if observed.settings.dry_run {
+            return Ok(());
+        }
+        let previous = self.hands.cache.status(&observed.name).unwrap_or_default();
+        let telling = Telling {
+            name: &observed.name,
+            generation: tenant.generation,
+            now: observed.now,
+            story: &plan.story,
+            failures: &pass.failures,
+            record: observed.record_spec(),
+            class: match &observed.class {
+                ClassView::Found(class) => Some(class),
+                ClassView::Missing | ClassView::Invalid(_) => None,
+            },
+            previous: &previous,
+        };
+        let Some(next) = status(&telling).filter(|next| *next != previous) else { return Ok(()) };
+        self.write_status(observed, &next).await?;
+        pass.wrote = true;
+        for announcement in announcements(&previous, &next) {
+            tracing::info!(reason = announcement.reason, note = announcement.note, "tenant");
+            self.announce(observed, &announcement).await;
+        }
+        Ok(())
+    }
+
+    async fn write_status(&self, observed: &Observed, status: &TenantStatus) -> Result<(), RequestError> {
+        let Some(tenant) = &observed.tenant else { return Ok(()) };
+        let object = json!({
+            "apiVersion": format!("{GROUP}/v1alpha1"),
+            "kind": "Tenant",
+            "metadata": {
+                "name": observed.name,
+                "uid": tenant.uid,
+                "resourceVersion": tenant.resource_version,
+            },
+            "status": status,
+        });
+        match self.hands.kubernetes.replace(&Resource::tenant_status(&observed.name), &object).await {
+            Ok(answer) => {
+                self.hands.cache.upsert(Watched::Tenant, &answer);
+                Ok(())
+            }
+            // It went meanwhile: nobody is left to be told.
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn reference(observed: &Observed) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(format!("{GROUP}/v1alpha1")),
+        kind: Some("Tenant".into()),
+        name: Some(observed.name.to_string()),
+        uid: observed.tenant.as_ref().map(|tenant| tenant.uid.to_string()),
+        ..ObjectReference::default()
+    }
+}
+
+fn is_look(action: &Action) -> bool {
+    use super::action::AwsAction::{LookUpAssociation, LookUpSecret};
+    matches!(action, Action::Aws(LookUpAssociation { .. } | LookUpSecret { .. }))
+}
+
+fn next(plan: &Plan, pass: &Pass) -> Next {
+    match plan.look_again {
+        _ if pass.again => Next::Retry,
+        Some(after) => Next::After(after),
+        None => Next::OnEvent,
+    }
+}
+
+fn outcome(plan: &Plan, pass: &Pass) -> Outcome {
+    let is_stalled =
+        matches!(&plan.story, Story::Refused(_)) || pass.failures.iter().any(|failure| failure.needs_person);
+    if is_stalled {
+        Outcome::Stalled
+    } else if pass.again {
+        Outcome::Failed
+    } else if pass.wrote {
+        Outcome::Changed
+    } else {
+        match &plan.story {
+            Story::Kept { parts, .. } if !parts.values().all(super::action::PartState::is_done) => Outcome::Waiting,
+            Story::Beginning(..) | Story::Leaving { .. } => Outcome::Waiting,
+            Story::Silent | Story::Refused(_) | Story::Kept { .. } | Story::Paused { .. } | Story::Gone(..) => {
+                Outcome::Unchanged
+            }
+        }
+    }
+}
+
+/// All phases with how many tenants are in each, for the metrics.
+pub fn count_phases(phases: &[Phase]) -> Vec<(Phase, usize)> {
+    let all = [Phase::Pending, Phase::Provisioning, Phase::Ready, Phase::Suspended, Phase::Deleting, Phase::Error];
+    all.into_iter().map(|phase| (phase, phases.iter().filter(|other| **other == phase).count())).collect()
+}
