@@ -4,3 +4,4 @@ pub mod api;
 pub mod aws;
 pub mod clock;
 pub mod fence;
+pub mod tenant;

@@ -1,0 +1,3 @@
+//! One tenant, from its object to reality.
+
+pub mod desired;
