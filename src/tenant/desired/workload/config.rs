@@ -89,7 +89,7 @@ pub fn openclaw_json(input: &ConfigInput<'_>) -> Value {
         "commands": {"bash": false, "config": false, "debug": false, "mcp": false, "plugins": false},
         "discovery": {"mdns": {"mode": "off"}},
         "gateway": gateway(input),
-        // Six files of 10 MiB at most, in the pod's memory or on its node.
+        // Under /tmp, six files of that size at most; the default is 100 MB each.
         "logging": {"consoleStyle": "json", "maxFileBytes": 10_485_760},
         "models": {"catalogRefresh": {"enabled": false}},
         "plugins": plugins(input),

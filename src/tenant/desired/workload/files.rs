@@ -6,7 +6,7 @@ use super::{
     config::{ConfigInput, GatewayToken, openclaw_json},
     resolver,
 };
-use crate::api::names::sha256_hex;
+use crate::api::{labels::GATEWAY_PORT, names::sha256_hex};
 
 /// Where the configuration lies in the pod: an emptyDir that an init container fills, read-only afterwards.
 /// OpenClaw runs a secret provider only if it is owned by the gateway's user, writable by nobody else and no symlink,
@@ -16,7 +16,10 @@ pub const CONFIG_DIRECTORY: &str = "/etc/openclaw";
 /// The gateway's state: the tenant's volume.
 pub const STATE_DIRECTORY: &str = "/home/node/.openclaw";
 
-/// Port of the gateway on the pod's loopback interface; [`crate::api::labels::GATEWAY_PORT`] is the relay's.
+/// Where the init container finds the ConfigMap.
+pub const SOURCE_DIRECTORY: &str = "/config";
+
+/// Port of the gateway on the pod's loopback interface; [`GATEWAY_PORT`] is the relay's.
 pub const LOOPBACK_PORT: u16 = 18788;
 
 /// File with the gateway token of a workspace without Secrets Manager, made by the init container where it is missing.
@@ -57,6 +60,26 @@ pub fn hash(data: &BTreeMap<String, String>) -> String {
     sha256_hex(&parts)
 }
 
+/// What the init container runs, with `sh -c` and as the gateway's user, so that the copies belong to that user.
+pub fn install_script(token: &GatewayToken<'_>) -> String {
+    let copy =
+        format!("set -eu\numask 077\ncp {SOURCE_DIRECTORY}/*.json {SOURCE_DIRECTORY}/*.mjs {CONFIG_DIRECTORY}/\n");
+    match token {
+        GatewayToken::Secret(_) => format!("{copy}chmod 0700 {CONFIG_DIRECTORY}/{FETCH_SECRET}\n"),
+        // 256 random bits in hex, made once. The rename keeps a crash from leaving half a token behind.
+        GatewayToken::File => format!(
+            "{copy}[ -s {TOKEN_FILE} ] || {{\n  head -c 32 /dev/urandom | od -An -vtx1 | tr -d ' \\n' > {TOKEN_FILE}.new\n  \
+             mv {TOKEN_FILE}.new {TOKEN_FILE}\n}}\n"
+        ),
+    }
+}
+
+/// What the relay's container runs.
+pub fn relay_command() -> [String; 4] {
+    let script = format!("{CONFIG_DIRECTORY}/{RELAY}");
+    ["node".to_owned(), script, GATEWAY_PORT.to_string(), LOOPBACK_PORT.to_string()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +93,21 @@ mod tests {
         assert_ne!(of(&[("a", "1"), ("b", "2")]), of(&[("a", "1"), ("b", "3")]));
         assert_ne!(of(&[("a", "1")]), of(&[("c", "1")]));
         assert_ne!(of(&[("a", "1b")]), of(&[("a1", "b")]));
+    }
+
+    #[test]
+    fn the_token_of_a_workspace_outside_aws_is_made_once() {
+        assert_eq!(
+            install_script(&GatewayToken::File),
+            "set -eu\numask 077\ncp /config/*.json /config/*.mjs /etc/openclaw/\n\
+             [ -s /home/node/.openclaw/gateway-token ] || {\n  \
+             head -c 32 /dev/urandom | od -An -vtx1 | tr -d ' \\n' > /home/node/.openclaw/gateway-token.new\n  \
+             mv /home/node/.openclaw/gateway-token.new /home/node/.openclaw/gateway-token\n}\n"
+        );
+    }
+
+    #[test]
+    fn the_relay_listens_where_the_service_points() {
+        assert_eq!(relay_command(), ["node", "/etc/openclaw/relay.mjs", "18789", "18788"]);
     }
 }
