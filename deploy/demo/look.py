@@ -15,12 +15,17 @@ import select
 import socket
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 import urllib.error
 import urllib.request
 
 PARTS = ["Namespace", "Network", "Identity", "Secrets", "Storage", "Workload", "Route", "Ready"]
+
+# How long a Tenant may say that only a person can help before it is believed: a part may stall for a moment while another
+# comes.
+STALLED_SECONDS = 20
 
 
 def alive(pid):
@@ -95,6 +100,7 @@ class Progress:
         self.names = names
         self.stood = {name: {} for name in names}
         self.waits = {name: {} for name in names}
+        self.stalled = {}
         self.terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self.drawn = 0
 
@@ -109,6 +115,10 @@ class Progress:
         if status.get("observedGeneration") != generation:
             return
         conditions = {condition["type"]: condition for condition in status.get("conditions", [])}
+        if "Stalled" in conditions:
+            self.stalled.setdefault(name, self.elapsed())
+        else:
+            self.stalled.pop(name, None)
         for part in PARTS:
             condition = conditions.get(part if part == "Ready" else part + "Ready")
             if condition is None:
@@ -150,6 +160,9 @@ class Progress:
     def done(self):
         return all("Ready" in parts for parts in self.stood.values())
 
+    def is_stuck(self):
+        return any(self.elapsed() - since > STALLED_SECONDS for since in self.stalled.values())
+
     def left(self):
         for name in self.names:
             if "Ready" not in self.stood[name]:
@@ -167,6 +180,8 @@ def tenants(pid, seconds, *names):
             problem = None
             if not alive(int(pid)):
                 problem = "the operator ended"
+            elif progress.is_stuck():
+                problem = "waiting longer does not help"
             elif progress.elapsed() > float(seconds):
                 problem = f"not all Ready after {seconds} s"
             if problem:
@@ -192,18 +207,22 @@ def account():
             print(f"  {told['associationId']}  {told['namespace']}/{told['serviceAccount']}  {told['roleArn']}")
             show(told.get("tags", {}))
     print("Secrets (names, versions and tags; nobody here reads a value)")
-    for page in secrets.get_paginator("list_secrets").paginate():
-        for found in page["SecretList"]:
-            versions = found.get("SecretVersionsToStages") or {}
-            current = next((version for version, stages in versions.items() if "AWSCURRENT" in stages), None)
-            print(f"  {found['Name']}  {'version ' + current if current else 'no value yet'}")
-            show({tag["Key"]: tag["Value"] for tag in found.get("Tags", [])})
+    pages = secrets.get_paginator("list_secrets").paginate()
+    for found in sorted((found for page in pages for found in page["SecretList"]), key=lambda found: found["Name"]):
+        versions = found.get("SecretVersionsToStages") or {}
+        current = next((version for version, stages in versions.items() if "AWSCURRENT" in stages), None)
+        print(f"  {found['Name']}  {f'version {current[:10]}…' if current else 'no value yet'}")
+        show({tag["Key"]: tag["Value"] for tag in found.get("Tags", [])})
     return 0
 
 
 def show(tags):
-    for key in sorted(tags):
-        print(f"      {key}={tags[key]}")
+    pairs = " ".join(f"{key}={shortened(tags[key])}" for key in sorted(tags))
+    print(textwrap.fill(pairs, 120, initial_indent="      ", subsequent_indent="      ", break_on_hyphens=False))
+
+
+def shortened(value):
+    return value if len(value) <= 48 or value.startswith("arn:") else value[:10] + "…"
 
 
 COMMANDS = {"port": port, "ready": ready, "tenants": tenants, "account": account}
