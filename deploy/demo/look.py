@@ -119,6 +119,10 @@ class Progress:
             self.stalled.setdefault(name, self.elapsed())
         else:
             self.stalled.pop(name, None)
+        if not self.stood[name] and conditions.get("Ready", {}).get("status") == "True":
+            self.stood[name] = dict.fromkeys(PARTS, self.elapsed())
+            self.say(f"{name}: Ready, with all of its parts")
+            return
         for part in PARTS:
             condition = conditions.get(part if part == "Ready" else part + "Ready")
             if condition is None:
@@ -134,11 +138,14 @@ class Progress:
                 self.tell(name, part)
 
     def tell(self, name, part):
-        if self.terminal:
-            return
-        what = "stands" if part in self.stood[name] else self.waits[name][part]
-        if part == "Ready" or part in self.stood[name]:
-            print(f"  {self.elapsed():5.1f}s  {name}: {part} {what}", flush=True)
+        if part in self.stood[name]:
+            self.say(f"{name}: Ready" if part == "Ready" else f"{name}: {part} stands")
+        elif part == "Ready":
+            self.say(f"{name}: {self.waits[name][part]}")
+
+    def say(self, line):
+        if not self.terminal:
+            print(f"  {self.elapsed():5.1f}s  {line}", flush=True)
 
     def draw(self):
         if not self.terminal:
