@@ -133,8 +133,8 @@ operator() {
 up() {
   operator
   stage "three tenants: ${tenants[*]}"
-  kubectl apply -f "$top/deploy/examples/tenants.yaml" >"$dir/operator/apply.log" 2>&1 || { cat "$dir/operator/apply.log" >&2; fail "the API server did not take the tenants"; }
-  python3 "$look" tenants "$pid" "$patience" "${tenants[@]}" || fail "not every tenant became Ready; 'kubectl describe tenant NAME' tells more"
+  python3 "$look" tenants "$top/deploy/examples/tenants.yaml" "$pid" "$patience" "${tenants[@]}" ||
+    fail "not every tenant became Ready; 'kubectl describe tenant NAME' tells more"
   stage_end
 
   printf '\n%sIn Kubernetes%s\n' "$bold" "$plain"
