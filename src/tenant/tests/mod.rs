@@ -1,0 +1,9 @@
+//! The pure core, tested as a whole: objects, decisions, and the world that they lead to.
+
+mod cloud;
+mod controllers;
+mod fixtures;
+mod promises;
+mod world;
+
+mod scenarios;
