@@ -6,4 +6,6 @@ mod fixtures;
 mod promises;
 mod world;
 
+mod holds;
+mod mishaps;
 mod scenarios;
