@@ -7,5 +7,6 @@ pub mod fence;
 pub mod gateway;
 pub mod kubernetes;
 pub mod lease;
+pub mod run;
 pub mod telemetry;
 pub mod tenant;

@@ -1,3 +1,11 @@
 //! Command line of the operator.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    cli::Cli::parse().execute()
+}

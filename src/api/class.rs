@@ -400,8 +400,10 @@ pub enum IdentityMode {
 }
 
 /// The secrets of every tenant of a class.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.mode == 'None' || !has(self.generated) || self.generated.exists(item, item.name == 'gateway-token')")
+    .message("secrets.generated must hold gateway-token: owners log in with it"))]
 pub struct Secrets {
     /// Where secrets are kept.
     #[serde(default)]
@@ -515,11 +517,6 @@ pub struct Workload {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub runtime_class_name: Option<String>,
-
-    /// Addresses of the load balancer, whose word about the client's address the gateway believes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(min = 3, max = 49)))]
-    pub trusted_proxies: Vec<String>,
 }
 
 /// A pinned image.

@@ -16,7 +16,7 @@ const BINARY: [&str; 6] = ["", "Ki", "Mi", "Gi", "Ti", "Pi"];
 ///
 /// The API server stores quantities in canonical form (`1024Mi` becomes `1Gi`). So does this type, and a rendered
 /// object can be compared with the stored one by plain equality.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Quantity {
     milli: i128,
@@ -43,6 +43,12 @@ impl Quantity {
     /// Thousandths of a unit, such as millicores.
     pub const fn milli(count: u32) -> Self {
         Self { milli: count as i128, binary: false }
+    }
+
+    /// Both amounts together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self { milli: self.milli + other.milli, binary: self.binary || other.binary }
     }
 
     /// So many times this amount.

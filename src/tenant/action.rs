@@ -184,7 +184,54 @@ impl Action {
     }
 }
 
+/// What an action is about, whatever it wants of it: one that failed is not tried again in other words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    action: std::mem::Discriminant<Action>,
+    child: Option<Child>,
+    aws: Option<std::mem::Discriminant<AwsAction>>,
+    secret: Option<SecretItemName>,
+}
+
+impl Action {
+    /// What it is about.
+    pub fn target(&self) -> Target {
+        let (mut child, mut aws, mut secret) = (None, None, None);
+        match self {
+            Self::Create { child: of, .. } | Self::Update { child: of, .. } | Self::Delete { child: of, .. } => {
+                child = Some(*of);
+            }
+            Self::Aws(action) => {
+                aws = Some(std::mem::discriminant(action));
+                secret = action.secret().cloned();
+            }
+            Self::CreateRecord(_)
+            | Self::ReplaceRecord { .. }
+            | Self::SetFinalizers { .. }
+            | Self::ScaleToZero { .. }
+            | Self::RetainVolume { .. }
+            | Self::ReofferVolume { .. }
+            | Self::DeletePod { .. } => {}
+        }
+        Target { action: std::mem::discriminant(self), child, aws, secret }
+    }
+}
+
 impl AwsAction {
+    const fn secret(&self) -> Option<&SecretItemName> {
+        match self {
+            Self::LookUpSecret { item, .. }
+            | Self::CreateSecret { item, .. }
+            | Self::PutGenerated { item, .. }
+            | Self::TagSecret { item, .. } => Some(item),
+            Self::LookUpAssociation { .. }
+            | Self::CreateAssociation(_)
+            | Self::UpdateRole { .. }
+            | Self::TagAssociation { .. }
+            | Self::DeleteAssociation(_) => None,
+        }
+    }
+
     /// The part of the tenant whose condition tells when this fails.
     pub const fn part(&self) -> Part {
         match self {

@@ -12,7 +12,11 @@ use crate::api::{
     tenant::{CidrRule, CpuMemory, EnvVar, TenantSpec},
 };
 
-use super::{reason::Reason, settings::Settings};
+use super::{
+    desired::{RELAY_LIMITS, RELAY_REQUESTS},
+    reason::Reason,
+    settings::Settings,
+};
 
 /// Why a Tenant cannot be built as it is written. Only a person can mend it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -177,19 +181,21 @@ fn resolve_resources(spec: &TenantSpec, class: &TenantClassSpec) -> Result<(CpuM
     Ok((merge(wish.requests, class.workload.requests), merge(wish.limits, class.workload.limits)))
 }
 
-/// A pod that can never be admitted is told before it hangs.
+/// A pod that can never be admitted is told before it hangs. The relay runs beside the gateway; the init container is
+/// smaller than both and runs before them.
 fn check_fit(quota: &ResolvedQuota, requests: &CpuMemory, limits: &CpuMemory) -> Result<(), Refusal> {
+    let sum = |gateway: Option<Quantity>, relay: Option<Quantity>| Some(gateway?.plus(relay.unwrap_or_default()));
     let rows = [
-        ("requests.cpu", requests.cpu, quota.cpu),
-        ("limits.cpu", limits.cpu, quota.cpu),
-        ("requests.memory", requests.memory, quota.memory),
-        ("limits.memory", limits.memory, quota.memory),
+        ("requests.cpu", sum(requests.cpu, RELAY_REQUESTS.cpu), quota.cpu),
+        ("limits.cpu", sum(limits.cpu, RELAY_LIMITS.cpu), quota.cpu),
+        ("requests.memory", sum(requests.memory, RELAY_REQUESTS.memory), quota.memory),
+        ("limits.memory", sum(limits.memory, RELAY_LIMITS.memory), quota.memory),
     ];
     for (what, needed, available) in rows {
-        if needed.is_some_and(|needed| needed > available) {
+        if let Some(needed) = needed.filter(|needed| *needed > available) {
             let message = format!(
-                "the workspace cannot start: its {what} {} is above the namespace's quota {available}; raise the quota or lower the resources",
-                needed.map(|n| n.to_string()).unwrap_or_default()
+                "the workspace cannot start: with its relay its {what} are {needed}, above the namespace's quota {available}; \
+                 raise the quota or lower the resources"
             );
             return Err(Refusal::new(Reason::WorkloadAboveQuota, message));
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     action::{Action, PartState, Precondition},
-    blueprint::{Blueprint, Refusal},
+    blueprint::Blueprint,
     child::Child,
     desired,
     digest::{ContentHash, Digest},
@@ -36,8 +36,8 @@ pub enum ChildState {
 }
 
 /// All children as they shall be.
-pub fn wanted(blueprint: &Blueprint<'_>) -> Result<BTreeMap<Child, Option<Value>>, Refusal> {
-    Child::ALL.iter().map(|child| Ok((*child, desired::build(*child, blueprint)?))).collect()
+pub fn wanted(blueprint: &Blueprint<'_>) -> BTreeMap<Child, Option<Value>> {
+    Child::ALL.iter().map(|child| (*child, desired::build(*child, blueprint))).collect()
 }
 
 /// How a child stands against what it shall be; `None` where it neither is nor shall be.

@@ -118,7 +118,7 @@ fn kept(
     let next = wanted_record(observed, spec, &first);
     let claim_size = storage::claim_size(observed, &first);
     let plan = Blueprint { claim_size, record: &next, ..first.clone() };
-    let wanted = comparison::wanted(&plan)?;
+    let wanted = comparison::wanted(&plan);
     let template_hash = hash_of_template(&wanted);
     let unplaced = plan.open && next.routing.placement.is_none();
     let survey = Survey { children: survey(observed, wanted), unplaced };

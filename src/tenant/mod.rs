@@ -7,6 +7,7 @@ pub mod cache;
 pub mod child;
 pub mod cloud;
 pub mod comparison;
+pub mod controller;
 pub mod desired;
 pub mod digest;
 pub mod failure;

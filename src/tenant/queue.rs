@@ -9,7 +9,7 @@ use futures::{StreamExt as _, channel::mpsc};
 use kube::runtime::scheduler::{ScheduleRequest, Scheduler, scheduler};
 use tokio::time::Instant;
 
-use super::reconcile::Next;
+pub use super::reconcile::Next;
 use crate::api::names::TenantName;
 
 /// The first pause after a failure; it doubles each time.

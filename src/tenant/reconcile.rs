@@ -7,7 +7,7 @@ use serde_json::json;
 use std::time::Duration;
 
 use super::{
-    action::{Action, Plan, Story},
+    action::{Action, Plan, Story, Target},
     apply::{ActionError, Hands},
     cache::Watched,
     failure::failure,
@@ -54,9 +54,25 @@ pub enum Next {
 #[derive(Default)]
 struct Pass {
     tried: Vec<Action>,
+    failed: Vec<Target>,
     failures: Vec<Failure>,
     again: bool,
     wrote: bool,
+}
+
+impl Pass {
+    fn is_fresh(&self, action: &Action) -> bool {
+        !self.tried.contains(action) && !self.failed.contains(&action.target())
+    }
+}
+
+/// Randomness for one pass.
+fn draw() -> Nonce {
+    let mut bytes = [0; 16];
+    // The system's random source does not fail once the system is up; a token made of zeros would only be less unique,
+    // never secret.
+    let _ = getrandom::fill(&mut bytes);
+    Nonce::from_bytes(bytes)
 }
 
 impl Reconciler {
@@ -79,11 +95,11 @@ impl Reconciler {
 
     /// Observe, decide, act, until there is nothing left that was not tried.
     async fn carry_out(&self, name: &TenantName, pass: &mut Pass) -> (Observed, Plan) {
+        let draw = draw();
         for _ in 0..MAX_ROUNDS {
-            let observed = self.observe(name);
+            let observed = self.observe(name, &draw);
             let plan = plan(&observed);
-            let fresh: Vec<Action> =
-                plan.actions.iter().filter(|action| !pass.tried.contains(action)).cloned().collect();
+            let fresh: Vec<Action> = plan.actions.iter().filter(|action| pass.is_fresh(action)).cloned().collect();
             if fresh.is_empty() || self.is_rehearsal(&observed, &fresh) {
                 return (observed, plan);
             }
@@ -97,7 +113,7 @@ impl Reconciler {
             }
         }
         pass.again = true;
-        let observed = self.observe(name);
+        let observed = self.observe(name, &draw);
         let plan = plan(&observed);
         (observed, plan)
     }
@@ -112,12 +128,8 @@ impl Reconciler {
         observed.settings.dry_run
     }
 
-    fn observe(&self, name: &TenantName) -> Observed {
-        let mut bytes = [0; 16];
-        // The system's random source does not fail once the system is up; a token made of zeros would only be less
-        // unique, never secret.
-        let _ = getrandom::fill(&mut bytes);
-        self.hands.cache.observe(name, Timestamp::now(), Nonce::from_bytes(bytes))
+    fn observe(&self, name: &TenantName, draw: &Nonce) -> Observed {
+        self.hands.cache.observe(name, Timestamp::now(), draw.clone())
     }
 
     async fn take_up(
@@ -138,6 +150,7 @@ impl Reconciler {
                 let since = self.hands.cache.with_aws(&observed.name, |view| view.role_refused_since);
                 tracing::info!(%error, "an action failed");
                 pass.again = true;
+                pass.failed.push(action.target());
                 pass.failures.extend(failure(&action, &error, since, observed.now));
             }
         }

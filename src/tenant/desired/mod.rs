@@ -14,25 +14,23 @@ mod route;
 mod service;
 mod service_account;
 mod stateful_set;
+pub mod workload;
 
 use serde_json::{Map, Value, json};
 
 use super::{
-    blueprint::{Blueprint, Refusal},
+    blueprint::Blueprint,
     child::{Child, ObjectKey},
 };
 use crate::api::{labels, names::TenantName, record::TenantRecordSpec};
 
 pub use namespace::namespace;
 pub use route::{hostname, url};
-pub use stateful_set::{CLAIM_VOLUME, CONTAINER};
+pub use stateful_set::{CLAIM_VOLUME, CONTAINER, RELAY_LIMITS, RELAY_REQUESTS};
 
 /// The object of a child as it is wanted now; `None` where it is wanted away.
-///
-/// # Errors
-/// Where the workspace's configuration cannot be rendered for this class.
-pub fn build(child: Child, blueprint: &Blueprint<'_>) -> Result<Option<Value>, Refusal> {
-    Ok(match child {
+pub fn build(child: Child, blueprint: &Blueprint<'_>) -> Option<Value> {
+    match child {
         Child::Namespace => Some(namespace::namespace(blueprint.tenant, blueprint.record)),
         Child::ResourceQuota => Some(resource_quota::resource_quota(blueprint)),
         Child::LimitRange => Some(limit_range::limit_range(blueprint)),
@@ -41,11 +39,11 @@ pub fn build(child: Child, blueprint: &Blueprint<'_>) -> Result<Option<Value>, R
         Child::DisruptionBudget => Some(disruption_budget::disruption_budget(blueprint)),
         Child::ServiceAccount => Some(service_account::service_account(blueprint)),
         Child::Claim => Some(claim::claim(blueprint)),
-        Child::ConfigMap => Some(config_map::config_map(blueprint)?),
+        Child::ConfigMap => Some(config_map::config_map(blueprint)),
         Child::Service => Some(service::service(blueprint)),
-        Child::StatefulSet => Some(stateful_set::stateful_set(blueprint)?),
+        Child::StatefulSet => Some(stateful_set::stateful_set(blueprint)),
         Child::Route => route::route(blueprint),
-    })
+    }
 }
 
 /// The object's head: what it is, where, and our labels.

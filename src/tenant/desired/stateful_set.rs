@@ -5,16 +5,13 @@
 
 use serde_json::{Value, json};
 
-use super::{config_map, object, our_labels, selector};
+use super::{config_map, object, our_labels, selector, workload::files};
 use crate::{
     api::{
-        labels,
+        Quantity, labels,
         tenant::{CpuMemory, EnvVar},
     },
-    tenant::{
-        blueprint::{Blueprint, Refusal},
-        child::Child,
-    },
+    tenant::{blueprint::Blueprint, child::Child},
 };
 
 /// The container that runs the gateway.
@@ -23,17 +20,21 @@ pub const CONTAINER: &str = "gateway";
 /// The pod's volume that is the tenant's claim.
 pub const CLAIM_VOLUME: &str = "home";
 
-/// Where configuration and resolver lie, read-only for the gateway.
-const CONFIG_DIR: &str = "/etc/openclaw";
-
-/// OpenClaw's home directory in the image, and its state beneath it (`docs/cli/fleet.md` of the package).
+/// OpenClaw's home directory in the image (`docs/cli/fleet.md` of the package).
 const HOME: &str = "/home/node";
-const STATE: &str = "/home/node/.openclaw";
+
+/// What the relay reserves, beside the gateway.
+pub const RELAY_REQUESTS: CpuMemory =
+    CpuMemory { cpu: Some(Quantity::milli(10)), memory: Some(Quantity::mebibytes(64)) };
+
+/// What the relay may use, beside the gateway.
+pub const RELAY_LIMITS: CpuMemory =
+    CpuMemory { cpu: Some(Quantity::milli(200)), memory: Some(Quantity::mebibytes(128)) };
 
 /// The user of OpenClaw's image.
 const USER: u32 = 1000;
 
-pub(super) fn stateful_set(blueprint: &Blueprint<'_>) -> Result<Value, Refusal> {
+pub(super) fn stateful_set(blueprint: &Blueprint<'_>) -> Value {
     let spec = json!({
         "replicas": i32::from(blueprint.open),
         "serviceName": blueprint.tenant,
@@ -42,15 +43,15 @@ pub(super) fn stateful_set(blueprint: &Blueprint<'_>) -> Result<Value, Refusal> 
         "updateStrategy": { "type": "OnDelete" },
         "revisionHistoryLimit": 3,
         "persistentVolumeClaimRetentionPolicy": { "whenDeleted": "Retain", "whenScaled": "Retain" },
-        "template": template(blueprint)?,
+        "template": template(blueprint),
     });
-    Ok(object(Child::StatefulSet, blueprint.tenant, blueprint.record, json!({ "spec": spec })))
+    object(Child::StatefulSet, blueprint.tenant, blueprint.record, json!({ "spec": spec }))
 }
 
-fn template(blueprint: &Blueprint<'_>) -> Result<Value, Refusal> {
-    let annotations = json!({ labels::CONFIG_HASH: config_map::hash(blueprint)? });
+fn template(blueprint: &Blueprint<'_>) -> Value {
+    let annotations = json!({ labels::CONFIG_HASH: config_map::hash(blueprint) });
     let metadata = json!({ "labels": our_labels(blueprint.tenant), "annotations": annotations });
-    Ok(json!({ "metadata": metadata, "spec": pod_spec(blueprint) }))
+    json!({ "metadata": metadata, "spec": pod_spec(blueprint) })
 }
 
 fn pod_spec(blueprint: &Blueprint<'_>) -> Value {
@@ -74,7 +75,7 @@ fn pod_spec(blueprint: &Blueprint<'_>) -> Value {
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": { "type": "RuntimeDefault" },
         },
-        "initContainers": [init_container(blueprint)],
+        "initContainers": [install_container(blueprint), relay_container(blueprint)],
         "containers": [gateway_container(blueprint)],
         "volumes": volumes(blueprint),
     });
@@ -95,26 +96,23 @@ fn volumes(blueprint: &Blueprint<'_>) -> Value {
         { "name": CLAIM_VOLUME, "persistentVolumeClaim": { "claimName": blueprint.tenant } },
         { "name": "config-source", "configMap": { "name": blueprint.tenant, "defaultMode": 0o444 } },
         { "name": "config", "emptyDir": { "medium": "Memory", "sizeLimit": "1Mi" } },
-        { "name": "tmp", "emptyDir": {} },
+        { "name": "tmp", "emptyDir": { "sizeLimit": "256Mi" } },
     ])
 }
 
 /// Puts configuration and resolver where the gateway accepts them: the resolver must belong to the user that runs it
 /// and be neither a symlink nor writable by others, which a ConfigMap mount cannot give.
-fn init_container(blueprint: &Blueprint<'_>) -> Value {
-    let script = format!(
-        "install -m 0400 /config-source/openclaw.json /config-source/secrets.json {CONFIG_DIR}/ && \
-         install -m 0700 /config-source/fetch-secret.mjs {CONFIG_DIR}/"
-    );
+fn install_container(blueprint: &Blueprint<'_>) -> Value {
     container(
         blueprint,
-        "config",
+        "install",
         json!({
-            "command": ["/bin/sh", "-ec", script],
+            "command": ["/bin/sh", "-c", config_map::install_script(blueprint)],
             "resources": resources(&small(&blueprint.requests), &small(&blueprint.limits)),
             "volumeMounts": [
-                { "name": "config-source", "mountPath": "/config-source", "readOnly": true },
-                { "name": "config", "mountPath": CONFIG_DIR },
+                { "name": "config-source", "mountPath": files::SOURCE_DIRECTORY, "readOnly": true },
+                { "name": "config", "mountPath": files::CONFIG_DIRECTORY },
+                { "name": CLAIM_VOLUME, "mountPath": files::STATE_DIRECTORY },
             ],
         }),
     )
@@ -122,7 +120,6 @@ fn init_container(blueprint: &Blueprint<'_>) -> Value {
 
 /// The init container needs next to nothing, and never more than the gateway, whose quota it shares.
 fn small(of: &CpuMemory) -> CpuMemory {
-    use crate::api::Quantity;
     CpuMemory {
         cpu: of.cpu.map(|cpu| cpu.min(Quantity::milli(100))),
         memory: of.memory.map(|memory| memory.min(Quantity::mebibytes(64))),
@@ -134,24 +131,40 @@ fn gateway_container(blueprint: &Blueprint<'_>) -> Value {
         blueprint,
         CONTAINER,
         json!({
-            "args": ["node", "openclaw.mjs", "gateway", "--port", labels::GATEWAY_PORT.to_string(), "--bind", "lan"],
+            // Without flags: they would overrule the configuration.
+            "command": ["node", "dist/index.js", "gateway", "run"],
             "env": environment(blueprint),
-            "ports": [{ "name": "gateway", "containerPort": labels::GATEWAY_PORT, "protocol": "TCP" }],
             "resources": resources(&blueprint.requests, &blueprint.limits),
             // /startupz ignores the health of chat channels, so that a dead channel does not take the page away.
-            "startupProbe": probe("/startupz", 5, 60),
+            "startupProbe": probe("/startupz", 5, 60), // 13 to 18 s were measured, 125 s with a missing plugin and no network
             "readinessProbe": probe("/startupz", 10, 3),
             "livenessProbe": probe("/healthz", 20, 3),
             "volumeMounts": [
-                { "name": CLAIM_VOLUME, "mountPath": STATE },
-                { "name": "config", "mountPath": CONFIG_DIR, "readOnly": true },
+                { "name": CLAIM_VOLUME, "mountPath": files::STATE_DIRECTORY },
+                { "name": "config", "mountPath": files::CONFIG_DIRECTORY, "readOnly": true },
                 { "name": "tmp", "mountPath": "/tmp" },
             ],
         }),
     )
 }
 
-/// What both containers have in common, the server's defaults included.
+/// The relay takes requests from outside; the gateway listens on the pod's loopback interface only (see `relay.mjs`).
+fn relay_container(blueprint: &Blueprint<'_>) -> Value {
+    container(
+        blueprint,
+        "relay",
+        json!({
+            "command": files::relay_command(),
+            // A sidecar: up before the gateway, gone after it.
+            "restartPolicy": "Always",
+            "ports": [{ "name": "gateway", "containerPort": labels::GATEWAY_PORT, "protocol": "TCP" }],
+            "resources": resources(&RELAY_REQUESTS, &RELAY_LIMITS),
+            "volumeMounts": [{ "name": "config", "mountPath": files::CONFIG_DIRECTORY, "readOnly": true }],
+        }),
+    )
+}
+
+/// What all containers have in common, the server's defaults included.
 fn container(blueprint: &Blueprint<'_>, name: &str, body: Value) -> Value {
     let mut container = json!({
         "name": name,
@@ -178,7 +191,7 @@ fn resources(requests: &CpuMemory, limits: &CpuMemory) -> Value {
 
 fn probe(path: &str, period_seconds: u32, failure_threshold: u32) -> Value {
     json!({
-        "httpGet": { "path": path, "port": "gateway", "scheme": "HTTP" },
+        "httpGet": { "path": path, "port": labels::GATEWAY_PORT, "scheme": "HTTP" },
         "timeoutSeconds": 5,
         "periodSeconds": period_seconds,
         "successThreshold": 1,
@@ -189,13 +202,18 @@ fn probe(path: &str, period_seconds: u32, failure_threshold: u32) -> Value {
 /// The variables of OpenClaw's own container profile, with everything writable on the claim or in /tmp; then the
 /// class's and the Tenant's.
 fn environment(blueprint: &Blueprint<'_>) -> Value {
+    let state = files::STATE_DIRECTORY;
     let mut env: Vec<EnvVar> = [
         ("HOME", HOME.to_owned()),
         ("OPENCLAW_HOME", HOME.to_owned()),
-        ("OPENCLAW_STATE_DIR", STATE.to_owned()),
-        ("OPENCLAW_WORKSPACE_DIR", format!("{STATE}/workspace")),
-        ("XDG_CACHE_HOME", format!("{STATE}/cache")),
-        ("OPENCLAW_CONFIG_PATH", format!("{CONFIG_DIR}/openclaw.json")),
+        ("OPENCLAW_STATE_DIR", state.to_owned()),
+        ("OPENCLAW_WORKSPACE_DIR", format!("{state}/workspace")),
+        ("XDG_CACHE_HOME", format!("{state}/cache")),
+        ("NPM_CONFIG_CACHE", format!("{state}/cache/npm")),
+        ("OPENCLAW_NO_AUTO_UPDATE", "1".to_owned()),
+        ("OPENCLAW_DISABLE_BONJOUR", "1".to_owned()),
+        ("OPENCLAW_OFFLINE", "1".to_owned()),
+        ("OPENCLAW_CONFIG_PATH", format!("{}/{}", files::CONFIG_DIRECTORY, files::OPENCLAW_JSON)),
         ("OPENCLAW_CONFIG_READONLY", "1".to_owned()),
         ("NODE_OPTIONS", format!("--max-old-space-size={}", heap_mebibytes(&blueprint.limits))),
     ]

@@ -1,0 +1,54 @@
+# What there is to do here. `make` alone lists it. Needs Rust, Go, Python 3.10 and, for nothing else, the network.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# cargo uses all cores by itself.
+.NOTPARALLEL:
+
+# $(call timed,NAME,COMMAND): runs it and says how long it took, also where it failed.
+timed = @began=$$SECONDS; code=0; ( $(2) ) || code=$$?; \
+	echo "make: $(1): $$((SECONDS - began)) s"; exit $$code
+
+.PHONY: help
+help: ## Lists the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: ## Starts the local platform and the operator, and makes three tenants
+	@deploy/demo.sh up
+
+.PHONY: demo-down
+demo-down: ## Ends what make demo started
+	@deploy/demo.sh down
+
+.PHONY: build
+build: ## Builds the operator
+	$(call timed,build,cargo build --locked)
+
+# The last lines are cargo's own, and tell how long each set of tests took.
+.PHONY: test
+test: ## Every test; the integration tests start a local platform of their own
+	$(call timed,local platform,deploy/local/platform.sh build)
+	$(call timed,compile the tests,cargo test --locked --no-run)
+	@cargo test --locked
+
+.PHONY: test-kind
+test-kind: ## The integration tests against a kind cluster (needs docker or podman, and kind)
+	$(call timed,kind cluster,deploy/kind/up.sh)
+	$(call timed,integration tests,OPENCLAW_TEST_PLATFORM=kind cargo test --locked --test it)
+	@echo "make: the cluster is left as it is; deploy/kind/down.sh ends it"
+
+.PHONY: lint
+lint: ## Format, clippy with warnings denied, generated files up to date
+	$(call timed,format,cargo fmt --check)
+	$(call timed,clippy,cargo clippy --locked --all-targets -- --deny warnings)
+	$(call timed,generated files,cargo run --quiet --locked -- crds --check crds)
+
+.PHONY: crds
+crds: ## Generates crds/ from the Rust types
+	$(call timed,crds,cargo run --quiet --locked -- crds --output crds)
+
+.PHONY: docs
+docs: ## The crate's documentation, warnings denied
+	$(call timed,docs,RUSTDOCFLAGS='--deny warnings' cargo doc --locked --no-deps --document-private-items)

@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# make demo, make demo-down: the operator at work on the local platform, with three tenants.
+#
+#   deploy/demo.sh up      builds, starts the platform, installs, starts the operator as its own ServiceAccount, applies the
+#                          tenants of deploy/examples and waits until all are Ready; again, it brings all of it up to date
+#   deploy/demo.sh down    ends operator and platform; nothing is left
+#
+# OPENCLAW_DEMO_NAME (default: demo) names the platform's instance; OPENCLAW_DEMO_SECONDS (default: 180) is how long to wait.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+name=${OPENCLAW_DEMO_NAME:-demo}
+patience=${OPENCLAW_DEMO_SECONDS:-180}
+platform=$top/deploy/local/platform.sh
+look=$top/deploy/demo/look.py
+account=openclaw-system/openclaw-tenant-operator
+tenants=(alice bob carol)
+
+bold='' dim='' red='' plain=''
+if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ] && [ -z "${NO_COLOR:-}" ]; then
+  bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' plain=$'\e[0m'
+fi
+
+stage_name='' stage_start=0 stages=()
+stage() {
+  stage_end
+  stage_name=$1 stage_start=$(now)
+  printf '%s==> %s%s\n' "$bold" "$1" "$plain"
+}
+stage_end() {
+  [ -n "$stage_name" ] || return 0
+  stages+=("$(printf '%7ss  %s' "$(since "$stage_start")" "$stage_name")")
+  stage_name=''
+}
+# Seconds with one digit: bash 3.2, which macOS has, knows whole ones only.
+now() { python3 -c 'import time; print("%.1f" % time.time())'; }
+since() { python3 -c 'import sys, time; print("%.1f" % (time.time() - float(sys.argv[1])))' "$1"; }
+
+log=''
+fail() {
+  printf '\n%smake demo: %s%s\n' "$red" "$1" "$plain" >&2
+  if [ -n "$log" ] && [ -s "$log" ]; then
+    printf '\nThe last lines of the operator'"'"'s log, %s:\n' "$log" >&2
+    tail -n 25 "$log" | sed 's/^/  /' >&2
+  fi
+  printf '\n%s\n' "${2:-Platform and operator are left as they are, to be looked at; end them with: make demo-down}" >&2
+  exit 1
+}
+
+need() {
+  command -v "$1" >/dev/null 2>&1 || fail "$1 is not installed: $2" "Install it and run make demo again."
+}
+
+# The operator of an earlier demo, if the process is still that.
+operator_pid() {
+  local pid
+  pid=$(cat "$1/operator/pid" 2>/dev/null) || return 1
+  ps -o args= -p "$pid" 2>/dev/null | grep -q 'openclaw-tenant-operator run' || return 1
+  echo "$pid"
+}
+
+# It gives the Lease back and ends by itself; what does not is ended.
+stop_operator() {
+  local pid deadline
+  pid=$(operator_pid "$1") || return 0
+  kill "$pid" 2>/dev/null || return 0
+  deadline=$((SECONDS + 30))
+  while kill -0 "$pid" 2>/dev/null; do
+    if [ "$SECONDS" -ge "$deadline" ]; then
+      echo "the operator (process $pid) did not end within 30 s and is killed" >&2
+      kill -9 "$pid" 2>/dev/null || true
+      break
+    fi
+    sleep 0.1
+  done
+  rm -f "$1/operator/pid"
+}
+
+instance_dir() { echo "${TMPDIR:-/tmp}/openclaw-platform-$(id -u)/$name"; }
+
+up() {
+  local started dir target config port pid
+  started=$(now)
+  need cargo "the operator is written in Rust (https://rustup.rs)"
+  need go "the local platform is built with Go 1.26 or newer (https://go.dev/doc/install)"
+  need python3 "the AWS emulators need Python 3.10 or newer"
+
+  stage "build the operator"
+  (cd "$top" && cargo build --locked --bin openclaw-tenant-operator) || fail "the build failed; cargo says why above" "Mend it and run make demo again."
+  target=$(cd "$top" && cargo metadata --locked --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+
+  stage "start the local platform"
+  "$platform" up --name "$name" >/dev/null || fail "the local platform did not start; it says why above" "Ask for help with: deploy/local/platform.sh --help"
+  eval "$("$platform" env --name "$name")"
+  unset AWS_PROFILE AWS_SESSION_TOKEN # of the person's own account, which this is not
+  dir=$(dirname "$KUBECONFIG")
+  mkdir -p "$dir/operator"
+  stop_operator "$dir"
+  log=$dir/operator/log
+  : >"$log"
+  # A copy, so that a build while the demo runs does not change the program under it.
+  cp -f "$target/debug/openclaw-tenant-operator" "$dir/operator/openclaw-tenant-operator"
+
+  stage "install CRDs, rights, policies and the class"
+  {
+    kubectl apply --server-side --force-conflicts -f "$top/crds/"
+    kubectl wait --for=condition=Established --timeout=30s crd/tenants.openclaw.io crd/tenantclasses.openclaw.io crd/tenantrecords.openclaw.io
+    kubectl apply --server-side --force-conflicts -k "$top/deploy/policies"
+    kubectl apply --server-side --force-conflicts -f "$top/deploy/operator/namespace.yaml" -f "$top/deploy/operator/service-account.yaml" -f "$top/deploy/operator/rbac.yaml"
+    kubectl apply --server-side --force-conflicts -f "$top/deploy/examples/class-local.yaml"
+  } >"$dir/operator/install.log" 2>&1 || { cat "$dir/operator/install.log" >&2; fail "the cluster did not take it"; }
+  printf '%s' "$dim"; sed 's/^/  /' "$dir/operator/install.log"; printf '%s' "$plain"
+
+  stage "start the operator as $account"
+  config=$dir/operator/kubeconfig
+  "$platform" kubeconfig --name "$name" --service-account "$account" --out "$config"
+  port=$(python3 "$look" port)
+  eval "$(cluster "$dir/platform.json")"
+  KUBECONFIG=$config nohup "$dir/operator/openclaw-tenant-operator" run \
+    --cluster-arn "$OPENCLAW_CLUSTER_ARN" --cluster-cidrs 10.96.0.0/16,10.244.0.0/16 \
+    --emulator-endpoint "$AWS_ENDPOINT_URL_SECRETS_MANAGER" --health-address "127.0.0.1:$port" \
+    </dev/null >"$log" 2>&1 &
+  pid=$!
+  disown
+  echo "$pid" >"$dir/operator/pid"
+  python3 "$look" ready "http://127.0.0.1:$port/readyz" "$pid" 60 || fail "the operator did not become ready"
+
+  stage "three tenants: ${tenants[*]}"
+  kubectl apply -f "$top/deploy/examples/tenants.yaml" >"$dir/operator/apply.log" 2>&1 || { cat "$dir/operator/apply.log" >&2; fail "the API server did not take the tenants"; }
+  python3 "$look" tenants "$pid" "$patience" "${tenants[@]}" || fail "not every tenant became Ready; 'kubectl describe tenant NAME' tells more"
+  stage_end
+
+  printf '\n%sIn Kubernetes%s\n' "$bold" "$plain"
+  kubectl get tenants -o wide
+  echo
+  kubectl get tenantrecords
+  printf '\n%sWhat alice became%s\n' "$bold" "$plain"
+  kubectl get namespace openclaw-alice -o custom-columns=KIND:.kind,NAME:.metadata.name --no-headers
+  kubectl get resourcequota,limitrange,networkpolicy,poddisruptionbudget,serviceaccount,persistentvolumeclaim,configmap,service,statefulset,pod,httproute \
+    --namespace openclaw-alice --selector openclaw.io/tenant=alice -o custom-columns=KIND:.kind,NAME:.metadata.name --no-headers
+  printf '\n%sIn AWS (emulated)%s\n' "$bold" "$plain"
+  "$OPENCLAW_PLATFORM_PYTHON" "$look" account || fail "the emulated account could not be read"
+
+  printf '\n%sHow long it took%s\n' "$bold" "$plain"
+  printf '%s\n' "${stages[@]}"
+  printf '%7ss  together\n' "$(since "$started")"
+  cat <<END
+
+${bold}Go on from here${plain}
+  eval "\$(deploy/local/platform.sh env --name $name)"     kubectl and the AWS endpoints, for this shell
+  kubectl describe tenant alice                         how she stands, part by part, and what happened
+  kubectl delete networkpolicy --all -n openclaw-alice  watch it come back
+  kubectl patch tenant alice --type merge -p '{"spec":{"suspend":true}}'
+  tail -f $log
+  make demo-down                                        end it; nothing is left
+END
+}
+
+# The cluster as the operator is told of it, from the platform's description of itself.
+cluster() {
+  python3 - "$1" <<'END'
+import json, shlex, sys
+aws = json.load(open(sys.argv[1]))["aws"]
+print(f"export OPENCLAW_CLUSTER_NAME={shlex.quote(aws['clusterName'])} OPENCLAW_CLUSTER_ARN={shlex.quote(aws['clusterArn'])}")
+END
+}
+
+down() {
+  stop_operator "$(instance_dir)"
+  "$platform" down --name "$name"
+}
+
+case ${1:-} in
+  up) up ;;
+  down) down ;;
+  *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "${BASH_SOURCE[0]}"; exit 2 ;;
+esac

@@ -1,0 +1,280 @@
+//! What can be asked of the program on the command line.
+
+use std::{
+    fmt, fs,
+    io::Write as _,
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Args, Parser, Subcommand};
+use openclaw_tenant_operator::{
+    api::{
+        custom_resource_definitions,
+        names::{ClusterArn, NamespaceName, SecretsPrefix},
+    },
+    aws::Rates,
+    run::{self, Options},
+    telemetry::logs::{self, LogFormat},
+};
+
+/// Turns a Tenant object into one person's isolated OpenClaw workspace on Amazon EKS.
+///
+/// Install the CustomResourceDefinitions first:
+///
+///     openclaw-tenant-operator crds | kubectl apply --server-side -f -
+///
+/// Exit codes: 0 after an orderly end, 1 where it could not start or lost its lease, 2 for a wrong command line.
+#[derive(Debug, Parser)]
+#[command(name = "openclaw-tenant-operator", version, verbatim_doc_comment, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the operator. One process leads, others stand by.
+    Run(Box<RunArgs>),
+    /// Print the CustomResourceDefinitions as YAML, write them into a directory, or check one.
+    Crds(CrdsArgs),
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// Name of the EKS cluster. Without it AWS is not spoken to, and classes must say identity.mode and secrets.mode None
+    #[arg(long, env = "OPENCLAW_CLUSTER_NAME")]
+    cluster_name: Option<String>,
+
+    /// ARN of the EKS cluster, to save the question to EKS at start
+    #[arg(long, env = "OPENCLAW_CLUSTER_ARN")]
+    cluster_arn: Option<ClusterArn>,
+
+    /// AWS region, where the environment does not say it
+    #[arg(long)]
+    region: Option<String>,
+
+    /// The operator's own namespace, which no tenant ever gets
+    #[arg(long, env = "OPENCLAW_OPERATOR_NAMESPACE", default_value = "openclaw-system")]
+    operator_namespace: NamespaceName,
+
+    /// What secret names begin with: one per cluster and account, recorded with each tenant
+    #[arg(long, env = "OPENCLAW_SECRETS_PREFIX", default_value = "openclaw")]
+    secrets_prefix: SecretsPrefix,
+
+    /// Address ranges of the cluster (pods, services, nodes, VPC), which "the internet" never includes; required on EKS
+    #[arg(long, env = "OPENCLAW_CLUSTER_CIDRS", value_delimiter = ',')]
+    cluster_cidrs: Vec<String>,
+
+    /// Addresses that answer DNS beside the cluster's DNS pods, such as NodeLocal DNSCache and, where that intercepts
+    /// it, the DNS service's address
+    #[arg(long, env = "OPENCLAW_DNS_ADDRESSES", value_delimiter = ',', default_value = "169.254.20.10")]
+    dns_addresses: Vec<String>,
+
+    /// Where workspaces find Secrets Manager, where AWS is an emulator. Never set it on AWS
+    #[arg(long, env = "OPENCLAW_EMULATOR_ENDPOINT")]
+    emulator_endpoint: Option<String>,
+
+    /// Where /healthz, /readyz and /metrics are served
+    #[arg(long, env = "OPENCLAW_HEALTH_ADDRESS", default_value = "0.0.0.0:8080")]
+    health_address: SocketAddr,
+
+    /// How many tenants are worked on at the same time
+    #[arg(long, env = "OPENCLAW_CONCURRENCY", default_value = "32")]
+    concurrency: NonZeroUsize,
+
+    /// How long what was seen in AWS is believed, such as 10m or 90s
+    #[arg(long, env = "OPENCLAW_AWS_RECHECK", default_value = "10m", value_parser = duration)]
+    aws_recheck: Duration,
+
+    #[command(flatten)]
+    rates: RateArgs,
+
+    /// Write nothing, for any tenant; say what would be written
+    #[arg(long, env = "OPENCLAW_DRY_RUN")]
+    dry_run: bool,
+
+    /// How log lines look
+    #[arg(long, env = "OPENCLAW_LOG_FORMAT", value_enum, default_value_t = LogFormat::Human)]
+    log_format: LogFormat,
+
+    /// Which log lines are written, as "info" or "info,openclaw_tenant_operator=debug"
+    #[arg(long, env = "OPENCLAW_LOG")]
+    log_filter: Option<String>,
+}
+
+/// Requests per second to AWS. Defaults lie below AWS's quotas, which are for the whole account and region
+#[derive(Debug, Args)]
+struct RateArgs {
+    /// EKS: list and describe, per second
+    #[arg(long, default_value_t = Rates::default().eks_read)]
+    eks_read_rate: NonZeroU32,
+    /// EKS: create, update, delete and tag, per second
+    #[arg(long, default_value_t = Rates::default().eks_write)]
+    eks_write_rate: NonZeroU32,
+    /// Secrets Manager: describe, per second
+    #[arg(long, default_value_t = Rates::default().secrets_read)]
+    secrets_read_rate: NonZeroU32,
+    /// Secrets Manager: create and put, per second
+    #[arg(long, default_value_t = Rates::default().secrets_write)]
+    secrets_write_rate: NonZeroU32,
+    /// Secrets Manager: tag and untag, per second
+    #[arg(long, default_value_t = Rates::default().secrets_tag)]
+    secrets_tag_rate: NonZeroU32,
+}
+
+#[derive(Debug, Args)]
+struct CrdsArgs {
+    /// Write one file for each kind into this directory
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Fail where the files in this directory are not what this program would write
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    check: Option<PathBuf>,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Run(#[from] run::RunError),
+    #[error(transparent)]
+    Logs(#[from] logs::LogError),
+    #[error(
+        "on EKS --cluster-cidrs is required: without it \"the internet\" would include this cluster's own addresses. Give the VPC's ranges and the service range, such as 10.0.0.0/16,172.20.0.0/16"
+    )]
+    NoClusterCidrs,
+    #[error("the runtime cannot start: {0}")]
+    Runtime(std::io::Error),
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("a definition cannot be written as YAML: {0}")]
+    Yaml(String),
+    #[error("{} is not what this program generates: run `openclaw-tenant-operator crds --output {}`", path.display(), directory.display())]
+    Outdated { path: PathBuf, directory: PathBuf },
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub fn execute(self) -> ExitCode {
+        let result = match self.command {
+            Command::Run(args) => args.execute(),
+            Command::Crds(args) => args.execute(),
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(&error);
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn complain(error: &dyn fmt::Display) {
+    // Nothing is left to be told where stderr is closed.
+    let _ = writeln!(std::io::stderr(), "openclaw-tenant-operator: {error}");
+}
+
+/// A duration such as `500ms`, `90s`, `10m` or `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let complaint = || format!("{text:?} is no duration: use a whole number and ms, s, m or h, such as 10m");
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(complaint)?;
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| complaint())?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
+        "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
+        _ => Err(complaint()),
+    }
+}
+
+impl RunArgs {
+    fn execute(self) -> Result<(), CliError> {
+        logs::init(self.log_format, self.log_filter.as_deref())?;
+        if self.cluster_name.is_some() && self.cluster_cidrs.is_empty() {
+            return Err(CliError::NoClusterCidrs);
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+        Ok(runtime.block_on(run::run(self.options()))?)
+    }
+
+    fn options(self) -> Options {
+        let rates = Rates {
+            eks_read: self.rates.eks_read_rate,
+            eks_write: self.rates.eks_write_rate,
+            secrets_read: self.rates.secrets_read_rate,
+            secrets_write: self.rates.secrets_write_rate,
+            secrets_tag: self.rates.secrets_tag_rate,
+            ..Rates::default()
+        };
+        Options {
+            cluster_name: self.cluster_name,
+            cluster_arn: self.cluster_arn,
+            region: self.region,
+            operator_namespace: self.operator_namespace,
+            secrets_prefix: self.secrets_prefix,
+            cluster_cidrs: self.cluster_cidrs,
+            dns_addresses: self.dns_addresses,
+            emulator_endpoint: self.emulator_endpoint,
+            health_address: self.health_address,
+            concurrency: self.concurrency,
+            aws_recheck: self.aws_recheck,
+            rates,
+            dry_run: self.dry_run,
+        }
+    }
+}
+
+impl CrdsArgs {
+    fn execute(self) -> Result<(), CliError> {
+        let mut files = Vec::new();
+        for definition in custom_resource_definitions() {
+            let name = format!("{}_{}.yaml", definition.spec.group, definition.spec.names.plural);
+            let yaml = serde_saphyr::to_string(&definition).map_err(|error| CliError::Yaml(error.to_string()))?;
+            files.push((name, format!("---\n{yaml}")));
+        }
+        match (self.output, self.check) {
+            (Some(directory), _) => files.iter().try_for_each(|(name, yaml)| write(&directory.join(name), yaml)),
+            (None, Some(directory)) => files.iter().try_for_each(|(name, yaml)| check(&directory, name, yaml)),
+            (None, None) => {
+                let all: String = files.into_iter().map(|(_, yaml)| yaml).collect();
+                let error = |source| CliError::File { path: "standard output".into(), source };
+                std::io::stdout().write_all(all.as_bytes()).map_err(error)
+            }
+        }
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    fs::write(path, text).map_err(|source| CliError::File { path: path.to_owned(), source })
+}
+
+fn check(directory: &Path, name: &str, text: &str) -> Result<(), CliError> {
+    let path = directory.join(name);
+    let found = fs::read_to_string(&path).map_err(|source| CliError::File { path: path.clone(), source })?;
+    if found == text { Ok(()) } else { Err(CliError::Outdated { path, directory: directory.to_owned() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_read_with_their_unit() {
+        assert_eq!(duration("10m"), Ok(Duration::from_mins(10)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert!(duration("10").is_err() && duration("ten").is_err() && duration("5d").is_err());
+    }
+}

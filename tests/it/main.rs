@@ -1,0 +1,19 @@
+//! Integration tests: the operator as a process, against a real API server and emulated AWS.
+//!
+//! Each test has a tenant of its own and runs beside the others, unless it needs a platform of its own. They start a
+//! local platform; with `KUBECONFIG` and `OPENCLAW_TEST_CLUSTER=yes-change-this-cluster` they use that cluster, on which
+//! the operator must run already.
+
+mod support;
+
+mod bad_input;
+mod create;
+mod delete;
+mod drift;
+mod lost_answers;
+mod records;
+mod rendering;
+mod rest;
+mod suspend;
+mod update;
+mod whole_platform;

@@ -1,0 +1,107 @@
+//! Emulated AWS: what is in it, what was asked of it, and what shall go wrong.
+
+use aws_sdk_eks::config::{BehaviorVersion, Credentials, Region};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::{client::legacy::Client as HttpClient, rt::TokioExecutor};
+use serde_json::{Value, json};
+
+use super::Instance;
+
+/// Something that shall go wrong.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// The connection breaks and nothing was done.
+    DroppedBefore,
+    /// It was done, and the answer is lost.
+    AnswerLost,
+    /// Refused for a missing right.
+    AccessDenied,
+    /// Too many requests.
+    Throttled,
+    /// A failure on AWS's side.
+    ServerError,
+}
+
+impl Fault {
+    fn rule(self) -> Value {
+        let refusal =
+            |status: u16, code: &str| json!({ "status": status, "code": code, "message": "injected by a test" });
+        match self {
+            Self::DroppedBefore => json!({ "when": "before", "action": "drop" }),
+            Self::AnswerLost => json!({ "when": "after", "action": "drop" }),
+            Self::AccessDenied => json!({ "when": "before", "action": refusal(403, "AccessDeniedException") }),
+            Self::Throttled => json!({ "when": "before", "action": refusal(429, "ThrottlingException") }),
+            Self::ServerError => json!({ "when": "before", "action": refusal(500, "InternalFailure") }),
+        }
+    }
+}
+
+impl Instance {
+    /// Lets the next `times` calls of an operation that name `text` go wrong; 0 stands for all of them.
+    pub async fn fault(&self, operation: &str, text: &str, fault: Fault, times: u32) -> String {
+        let mut rule = fault.rule();
+        let id = format!("{operation}-{text}-{fault:?}").replace('/', "-");
+        rule["id"] = json!(id);
+        rule["operation"] = json!(operation);
+        rule["match"] = json!(text);
+        rule["times"] = json!(times);
+        self.control("POST", "/faults", Some(rule)).await;
+        id
+    }
+
+    /// Ends a fault.
+    pub async fn heal(&self, id: &str) {
+        self.control("DELETE", &format!("/faults/{id}"), None).await;
+    }
+
+    /// Calls that named `text` so far, oldest first.
+    pub async fn calls(&self, text: &str) -> Vec<Value> {
+        let all = self.control("GET", "/calls?since=0", None).await;
+        let names = |call: &&Value| {
+            ["target", "identity"].iter().any(|field| call[*field].as_str().is_some_and(|value| value.contains(text)))
+        };
+        all.as_array().into_iter().flatten().filter(names).cloned().collect()
+    }
+
+    async fn control(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+        let client = HttpClient::builder(TokioExecutor::new()).build_http::<Full<axum::body::Bytes>>();
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.fact("/controlURL")))
+            .header("content-type", "application/json")
+            .body(Full::new(body.into()))
+            .expect("request");
+        let answer = client.request(request).await.expect("the platform's control address answers");
+        let status = answer.status();
+        let bytes = answer.into_body().collect().await.expect("answer").to_bytes();
+        assert!(status.is_success(), "{method} {path}: {status} {}", String::from_utf8_lossy(&bytes));
+        serde_json::from_slice(&bytes).unwrap_or(Value::Null)
+    }
+
+    /// EKS, as an administrator sees it.
+    pub fn eks(&self) -> aws_sdk_eks::Client {
+        let config = aws_sdk_eks::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.fact("/aws/region").to_owned()))
+            .credentials_provider(administrator())
+            .endpoint_url(self.fact("/aws/endpoints/eks"))
+            .build();
+        aws_sdk_eks::Client::from_conf(config)
+    }
+
+    /// Secrets Manager, as an administrator sees it.
+    pub fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        let config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.fact("/aws/region").to_owned()))
+            .credentials_provider(administrator())
+            .endpoint_url(self.fact("/aws/endpoints/secretsManager"))
+            .build();
+        aws_sdk_secretsmanager::Client::from_conf(config)
+    }
+}
+
+fn administrator() -> Credentials {
+    Credentials::new("administrator", "administrator", None, None, "test")
+}

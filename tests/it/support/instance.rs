@@ -1,0 +1,257 @@
+//! A local platform and the operator's processes on it. Everything ends with the test process, however that ends: both
+//! hang on a pipe that the system closes.
+
+use std::{
+    env,
+    fs::{self, File},
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Mutex, OnceLock},
+};
+
+use kube::{Client, Config, config::KubeConfigOptions, config::Kubeconfig};
+use serde_json::Value;
+
+/// The operator's own namespace and ServiceAccount.
+const ACCOUNT: &str = "openclaw-system/openclaw-tenant-operator";
+
+/// Set by who means it: the tests make and remove namespaces, classes and definitions.
+const CONSENT: (&str, &str) = ("OPENCLAW_TEST_CLUSTER", "yes-change-this-cluster");
+
+/// An API server with emulated AWS, on which the tests may do as they like.
+pub struct Instance {
+    /// What the platform says about itself; empty for a foreign cluster.
+    facts: Value,
+    kubeconfig: PathBuf,
+    operators: Mutex<Vec<PathBuf>>,
+    // Kept open: the platform ends when it is closed.
+    _process: Option<Child>,
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+impl Instance {
+    /// The instance that most tests share, with one operator on it.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<(Instance, Option<OperatorProcess>)> = OnceLock::new();
+        let (instance, _) = SHARED.get_or_init(|| match foreign_cluster() {
+            Some(kubeconfig) => (Self::foreign(kubeconfig), None),
+            None => {
+                let instance = Self::start();
+                let operator = instance.start_operator();
+                (instance, Some(operator))
+            }
+        });
+        instance
+    }
+
+    fn foreign(kubeconfig: PathBuf) -> Self {
+        Self { facts: Value::Null, kubeconfig, operators: Mutex::default(), _process: None }
+    }
+
+    /// A platform of this test's own, with everything installed but no operator running.
+    pub fn start() -> Self {
+        let mut process = Command::new("bash")
+            .arg(repository().join("deploy/local/platform.sh"))
+            .args(["run", "--until-stdin-eof"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("bash starts deploy/local/platform.sh");
+        let stdout = process.stdout.take().expect("the platform's output");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("the platform says when it is ready");
+        let ready: Value =
+            serde_json::from_str(&line).expect("the platform's first line is JSON: see its messages above");
+        let path = ready["platform"].as_str().expect("where platform.json is");
+        let facts: Value = serde_json::from_str(&fs::read_to_string(path).expect("platform.json")).expect("JSON");
+        let kubeconfig = PathBuf::from(facts["kubeconfig"].as_str().expect("kubeconfig"));
+        let instance = Self { facts, kubeconfig, operators: Mutex::default(), _process: Some(process) };
+        instance.install();
+        instance
+    }
+
+    /// Installs what a platform engineer installs: definitions, policies, rights.
+    fn install(&self) {
+        self.kubectl(&["apply", "--server-side", "-f", &in_repository("crds")]);
+        self.kubectl(&["apply", "-k", &in_repository("deploy/policies")]);
+        for file in ["namespace", "service-account", "rbac"] {
+            self.kubectl(&["apply", "-f", &in_repository(&format!("deploy/operator/{file}.yaml"))]);
+        }
+        // Established a moment after they were made.
+        self.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "tenants.openclaw.io"]);
+    }
+
+    /// Runs kubectl as the administrator, and returns what it says.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        let output = self.try_kubectl(arguments);
+        output.unwrap_or_else(|error| panic!("kubectl {}: {error}", arguments.join(" ")))
+    }
+
+    /// Runs kubectl as the administrator.
+    pub fn try_kubectl(&self, arguments: &[&str]) -> Result<String, String> {
+        let program = self.facts["kubectl"].as_str().unwrap_or("kubectl");
+        let output =
+            Command::new(program).arg("--kubeconfig").arg(&self.kubeconfig).args(arguments).output().expect("kubectl");
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
+    }
+
+    /// A client of this test's own: connections belong to the runtime that made them.
+    pub async fn client(&self) -> Client {
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).expect("kubeconfig");
+        let mut config =
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("kubeconfig");
+        config.default_retry = false;
+        Client::try_from(config).expect("client")
+    }
+
+    /// What the platform says about itself, by JSON pointer.
+    pub fn fact(&self, pointer: &str) -> &str {
+        let fact = self.facts.pointer(pointer).and_then(Value::as_str);
+        fact.unwrap_or_else(|| panic!("this test needs the local platform ({pointer}); unset {}", CONSENT.0))
+    }
+
+    /// Whether this is the local platform, with faults and an audit log, and not somebody's cluster.
+    pub fn is_local(&self) -> bool {
+        !self.facts.is_null()
+    }
+
+    /// Starts the operator as its own ServiceAccount, with the rights it has in production.
+    pub fn start_operator(&self) -> OperatorProcess {
+        self.start_operator_with(&[])
+    }
+
+    /// The same, with more flags.
+    pub fn start_operator_with(&self, flags: &[&str]) -> OperatorProcess {
+        let directory = PathBuf::from(self.fact("/dir"));
+        let number = self.operators.lock().expect("not poisoned").len();
+        let kubeconfig = directory.join(format!("operator-{number}.kubeconfig"));
+        self.mint(&kubeconfig);
+        let log = directory.join(format!("operator-{number}.log"));
+        self.operators.lock().expect("not poisoned").push(log.clone());
+        // A free port; whoever takes it in between makes the operator say so and end.
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let output = File::create(&log).expect("log");
+        let process = Command::new(self.fact("/program"))
+            .args(["guard", "--", env!("CARGO_BIN_EXE_openclaw-tenant-operator"), "run"])
+            .args(["--cluster-name", self.fact("/aws/clusterName"), "--cluster-cidrs", "10.0.0.0/16"])
+            .args(["--health-address", &format!("127.0.0.1:{port}")])
+            .args(["--emulator-endpoint", self.fact("/aws/endpoints/secretsManager")])
+            .args(["--log-filter", "openclaw_tenant_operator=debug"])
+            // Faster than the defaults: the emulators' quotas are their own.
+            .args(["--eks-write-rate", "50", "--eks-read-rate", "100", "--secrets-write-rate", "100"])
+            .args(["--secrets-tag-rate", "100"])
+            .args(flags)
+            .env("KUBECONFIG", &kubeconfig)
+            .envs(self.aws_environment())
+            .stdin(Stdio::piped())
+            .stdout(output.try_clone().expect("log"))
+            .stderr(output)
+            .spawn()
+            .expect("the operator starts");
+        OperatorProcess { process, log, health: format!("http://127.0.0.1:{port}") }
+    }
+
+    fn mint(&self, out: &Path) {
+        let status = Command::new(self.fact("/program"))
+            .args(["kubeconfig", "--dir", self.fact("/dir"), "--service-account", ACCOUNT, "--out"])
+            .arg(out)
+            .status()
+            .expect("the platform's program");
+        assert!(status.success(), "no kubeconfig for {ACCOUNT}");
+    }
+
+    fn aws_environment(&self) -> [(&'static str, String); 7] {
+        let endpoint = |name: &str| self.fact(&format!("/aws/endpoints/{name}")).to_owned();
+        [
+            ("AWS_REGION", self.fact("/aws/region").to_owned()),
+            ("AWS_ACCESS_KEY_ID", "operator".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "operator".to_owned()),
+            ("AWS_ENDPOINT_URL_EKS", endpoint("eks")),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", endpoint("secretsManager")),
+            ("AWS_ENDPOINT_URL_IAM", endpoint("iam")),
+            ("AWS_ENDPOINT_URL_STS", endpoint("sts")),
+        ]
+    }
+
+    /// The last lines of the operators' logs that name this text.
+    pub fn log_about(&self, text: &str) -> String {
+        let logs = self.operators.lock().expect("not poisoned").clone();
+        let mut lines = Vec::new();
+        for log in logs {
+            let content = fs::read_to_string(&log).unwrap_or_default();
+            lines.extend(
+                content.lines().filter(|line| line.contains(text) || line.contains("ERROR")).map(str::to_owned),
+            );
+        }
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
+    /// Requests in the API server's audit log that satisfy the predicate.
+    pub fn audited(&self, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let content = fs::read_to_string(self.fact("/auditLog")).expect("audit log");
+        content.lines().filter_map(|line| serde_json::from_str(line).ok()).filter(wanted).collect()
+    }
+}
+
+fn in_repository(path: &str) -> String {
+    repository().join(path).display().to_string()
+}
+
+fn foreign_cluster() -> Option<PathBuf> {
+    let kubeconfig = env::var_os("KUBECONFIG").map(PathBuf::from)?;
+    (env::var(CONSENT.0).as_deref() == Ok(CONSENT.1)).then_some(kubeconfig)
+}
+
+/// A running operator. Dropping it kills it.
+pub struct OperatorProcess {
+    process: Child,
+    log: PathBuf,
+    health: String,
+}
+
+impl OperatorProcess {
+    /// Kills it where it stands, as a lost node would.
+    pub fn kill(mut self) {
+        // The guard kills the operator when its own input ends.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+
+    /// Asks it to end in good order, and waits until it has.
+    pub fn stop(mut self) -> bool {
+        let pid = self.process.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().is_ok_and(|status| status.success());
+        asked && self.process.wait().is_ok_and(|status| status.success())
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().is_ok_and(|status| status.is_some())
+    }
+
+    /// Everything that it said.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The address of /healthz, /readyz and /metrics.
+    pub fn health(&self) -> &str {
+        &self.health
+    }
+}
+
+impl Drop for OperatorProcess {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}

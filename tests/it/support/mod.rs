@@ -1,0 +1,31 @@
+//! What the tests stand on.
+
+mod aws;
+mod instance;
+mod tenant;
+
+pub use aws::Fault;
+pub use instance::{Instance, OperatorProcess};
+pub use tenant::{Bed, condition, example_class, is_ready};
+
+use std::{future::Future, time::Duration};
+
+/// How long anything may take before a test gives up: far more than it ever took, so that a busy machine fails nothing.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How often a condition is looked at.
+const PERIOD: Duration = Duration::from_millis(50);
+
+/// Looks until something is there; `None` when patience ends.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> Option<T> {
+    let end = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return Some(found);
+        }
+        if tokio::time::Instant::now() > end {
+            return None;
+        }
+        tokio::time::sleep(PERIOD).await;
+    }
+}
