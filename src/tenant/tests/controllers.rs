@@ -6,7 +6,7 @@ use super::world::{Objects, World};
 use crate::{
     api::labels,
     tenant::{
-        child::{Child, Kind},
+        child::Kind,
         digest::ContentHash,
     },
 };
@@ -143,7 +143,8 @@ fn move_pods(world: &mut World) -> bool {
         pod["status"]["conditions"] = json!([{ "type": "Ready", "status": "True" }]);
         moved = true;
     }
-    let Some(set) = world.child(Child::StatefulSet).cloned() else { return take_orphans(world) || moved };
+    let set = world.children[&Kind::StatefulSet].iter().next().map(|(path, set)| (path.clone(), set.clone()));
+    let Some((path_of_set, set)) = set else { return take_orphans(world) || moved };
     let replicas = set["spec"]["replicas"].as_i64().unwrap_or(1);
     let revision = ContentHash::of_value(&set["spec"]["template"]).to_hex();
     let status = json!({
@@ -152,7 +153,10 @@ fn move_pods(world: &mut World) -> bool {
         "updateRevision": revision,
     });
     if set["status"] != status {
-        world.edit_child(Child::StatefulSet, |set| set["status"] = status);
+        let mut set = set.clone();
+        set["status"] = status;
+        world.touch(&mut set);
+        world.children.entry(Kind::StatefulSet).or_default().insert(path_of_set, set);
         moved = true;
     }
     let namespace = set["metadata"]["namespace"].as_str().expect("a namespace").to_owned();
@@ -166,13 +170,13 @@ fn move_pods(world: &mut World) -> bool {
 
 fn take_orphans(world: &mut World) -> bool {
     let now = world.now;
-    world.pods.values_mut().for_each(|pod| pod["metadata"]["deletionTimestamp"] = json!(now));
-    !world.pods.is_empty()
+    let own = world.pods.iter_mut().filter(|(path, _)| path.starts_with("openclaw-alice/"));
+    own.map(|(_, pod)| pod["metadata"]["deletionTimestamp"] = json!(now)).count() > 0
 }
 
 fn make_pod(world: &mut World, set: &Value, revision: &str, path: String) -> bool {
     let is_bound = |claim: &Value| claim["status"]["phase"] == "Bound" && !is_deleting(claim);
-    if !world.child(Child::Claim).is_some_and(is_bound) {
+    if !world.children[&Kind::PersistentVolumeClaim].values().any(is_bound) {
         return false;
     }
     let namespace = set["metadata"]["namespace"].clone();

@@ -113,7 +113,7 @@ fn tenants_that_go_with_their_crd_are_let_go_untouched_and_attached_when_they_co
     world.settle();
     assert_eq!(world.ready(), (true, "Verified".into()));
     assert_eq!(world.record_spec().incarnation, before.incarnation);
-    assert_eq!(world.pods, pods, "the workspace never stopped");
+    assert_eq!(world.pods, pods, "the workspace never stopped: {:#?}", world.done);
 }
 
 #[test]

@@ -236,6 +236,7 @@ fn a_foreign_secret_does_not_keep_access_from_ending() {
     let name = secret_name(&world.record_spec(), "slack");
     world.cloud.secrets.get_mut(&name).expect("secret").tags.insert(tags::INCARNATION.into(), "ffffffffff".into());
     wait_for_sweep(&mut world);
+    world.settle();
     world.suspend(true);
     world.settle();
     assert!(world.cloud.associations.is_empty() && world.pods.is_empty());
@@ -280,10 +281,10 @@ fn a_pod_that_started_without_credentials_is_made_again() {
 fn a_pod_elsewhere_that_carries_the_tenant_s_label_is_nobody_s_business() {
     let mut world = settled();
     let stranger = world.born(json!({ "metadata": {
-        "name": "alice-0", "namespace": "elsewhere",
+        "name": "alice-0", "namespace": "zoo",
         "labels": { labels::TENANT: "alice", "controller-revision-hash": "x" },
     } }));
-    world.pods.insert("elsewhere/alice-0".into(), stranger);
+    world.pods.insert("zoo/alice-0".into(), stranger);
     world.settle();
     assert_eq!(world.done, Vec::<Action>::new());
     assert_eq!(world.ready(), (true, "Verified".into()));
