@@ -8,4 +8,5 @@ mod world;
 
 mod holds;
 mod mishaps;
+mod random;
 mod scenarios;

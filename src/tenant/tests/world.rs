@@ -37,6 +37,17 @@ pub(super) enum Refused {
     Aws(String),
 }
 
+/// What happens to an action beside being carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Nothing.
+    None,
+    /// It never arrives.
+    Lost,
+    /// It is carried out, and nobody hears of it.
+    Unanswered,
+}
+
 /// Cluster-scoped or namespaced objects of one sort, by `namespace/name`.
 pub(super) type Objects = BTreeMap<String, Value>;
 
@@ -251,23 +262,27 @@ impl World {
 
     /// One look, one decision, all of its actions. Says what was decided, after checking every promise.
     pub(super) fn round(&mut self) -> Plan {
-        self.round_with(&mut |_| false)
+        self.round_with(&mut |_| Fault::None)
     }
 
-    /// The same, with `fails` choosing actions that fail before they are carried out.
-    pub(super) fn round_with(&mut self, fails: &mut dyn FnMut(&Action) -> bool) -> Plan {
+    /// The same, with `fault` choosing what goes wrong.
+    pub(super) fn round_with(&mut self, fault: &mut dyn FnMut(&Action) -> Fault) -> Plan {
         let observed = self.observe();
         let decided = plan(&observed);
         promises::story(self, &observed, &decided);
         for action in &decided.actions {
-            if fails(action) {
+            promises::before(self, action);
+            let fault = fault(action);
+            if fault == Fault::Lost {
                 self.cloud.forget(&self.cache, action);
                 continue;
             }
-            promises::before(self, action);
             // A refused action is decided about anew in the next round.
             if self.perform(action).is_ok() {
                 self.done.push(action.clone());
+            }
+            if fault == Fault::Unanswered {
+                self.cloud.forget(&self.cache, action);
             }
         }
         decided
