@@ -8,5 +8,7 @@ mod world;
 
 mod holds;
 mod mishaps;
+mod purity;
 mod random;
 mod scenarios;
+mod situations;
