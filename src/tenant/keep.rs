@@ -16,7 +16,8 @@ use super::{
     ledger::{claimed_size, wanted_record},
     observed::{Observed, RecordView, TenantView},
     reason::Reason,
-    retire, storage, workload,
+    retire, storage,
+    workload::{self, Standing},
 };
 use crate::api::{
     class::{Enforcement, RoutingMode, TenantClassSpec},
@@ -139,8 +140,9 @@ fn kept(
     let stored = Blueprint { claim_size, ..first };
     let (identity, secrets) = aws_halves(observed, &stored, &survey);
     let storage = storage::storage(observed, &stored, survey.children.get(&Child::Claim));
-    let confined =
-        is_confined(observed, &survey) && identity.state.is_done() && is_usable(&secrets.state) && storage.bound;
+    let guarded = is_guarded(observed, &survey) && identity.state.is_done() && is_usable(&secrets.state);
+    let claimed = survey.children.get(&Child::Claim).is_some_and(ChildState::is_settled) && storage.bound;
+    let confined = guarded && claimed;
     let applied = if confined { template_hash.clone() } else { next.template_hash.clone() };
     let ledger = TenantRecordSpec { template_hash: applied, ..next.clone() };
     let recorded = ledger == *record;
@@ -154,7 +156,8 @@ fn kept(
     let known_template = template_hash.is_some() && template_hash == record.template_hash;
     let gates = Gates { confined, recorded, claim, known_template };
     actions.extend(child_actions(observed, &survey, gates));
-    let workload = workload::workload(observed, &plan, survey.children.get(&Child::StatefulSet), confined);
+    let standing = Standing { guarded, confined };
+    let workload = workload::workload(observed, &plan, survey.children.get(&Child::StatefulSet), standing);
     let mut parts = Parts::new();
     for part in Part::ALL {
         let state = match part {
@@ -223,10 +226,10 @@ fn is_usable(secrets: &PartState) -> bool {
 }
 
 /// S5: no workload before its policy, quota and defaults stand.
-fn is_confined(observed: &Observed, survey: &Survey) -> bool {
+fn is_guarded(observed: &Observed, survey: &Survey) -> bool {
     let settled = Child::ALL
         .iter()
-        .filter(|child| child.stage() < Stage::Workspace)
+        .filter(|child| child.stage() < Stage::Workspace && **child != Child::Claim)
         .all(|child| survey.children.get(child).is_some_and(ChildState::is_settled));
     settled && is_quota_enforced(observed)
 }

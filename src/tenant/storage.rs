@@ -9,7 +9,7 @@ use super::{
     child::Child,
     comparison::ChildState,
     digest::{ClaimFacts, Facts},
-    ledger::{bound_volume, is_claimed},
+    ledger::is_claimed,
     observed::{Observed, VolumeView},
     reason::Reason,
 };
@@ -70,7 +70,9 @@ pub fn storage(observed: &Observed, blueprint: &Blueprint<'_>, claim: Option<&Ch
         return match told {
             PartState::Blocked(reason, message) => Storage::blocked(reason, message),
             PartState::Working(_, message) | PartState::Done(_, message) => {
-                Storage::working(reoffer(observed, blueprint), Reason::Progressing, message)
+                let retain = retain(observed, blueprint).into_iter();
+                let actions = retain.chain(reoffer(observed, blueprint)).collect();
+                Storage::working(actions, Reason::Progressing, message)
             }
         };
     }
@@ -139,16 +141,24 @@ fn judge_claim(observed: &Observed, blueprint: &Blueprint<'_>, facts: &ClaimFact
         let message = format!("volume {} does not name the claim it is bound to yet", volume.name);
         return Storage::working(Vec::new(), Reason::ClaimPending, message);
     }
-    if bound_volume(observed, blueprint).is_none() || volume.tenant.as_ref() != Some(blueprint.tenant) {
-        let retain = Action::RetainVolume {
-            name: volume.name.clone(),
-            precondition: precondition(volume),
-            tenant: blueprint.tenant.clone(),
-        };
-        let message = format!("volume {} is being set to Retain", volume.name);
-        return Storage::working(vec![retain], Reason::Progressing, message);
+    match retain(observed, blueprint) {
+        None => bound(blueprint, volume),
+        Some(retain) => {
+            let message = format!("volume {} is being set to Retain", volume.name);
+            Storage::working(vec![retain], Reason::Progressing, message)
+        }
     }
-    bound(blueprint, volume)
+}
+
+/// Sets the claimed volume to Retain where it is not: above all while its claim is already going.
+fn retain(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Action> {
+    let volume = observed.volume.as_ref().filter(|volume| is_claimed(observed, blueprint, volume))?;
+    let is_safe = volume.retained && volume.tenant.as_ref() == Some(blueprint.tenant);
+    (!is_safe).then(|| Action::RetainVolume {
+        name: volume.name.clone(),
+        precondition: precondition(volume),
+        tenant: blueprint.tenant.clone(),
+    })
 }
 
 fn bound(blueprint: &Blueprint<'_>, volume: &VolumeView) -> Storage {

@@ -10,6 +10,7 @@ use super::{
     child::Child,
     comparison::ChildState,
     digest::{Facts, StatefulSetFacts},
+    ledger::bound_volume,
     observed::{Observed, PodView},
     reason::Reason,
 };
@@ -25,15 +26,32 @@ pub struct Workload {
 /// How long a pod may run without credentials before it is made again: no loop where injection itself is broken.
 const WITHOUT_CREDENTIALS: Duration = Duration::from_secs(120);
 
+/// What stands of everything that comes before the workspace.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// All of it but the claim.
+    pub guarded: bool,
+    /// All of it.
+    pub confined: bool,
+}
+
 /// How the gateway of a living tenant stands, once its objects are as they shall be. A pod is replaced only once
 /// everything that comes before it stands (S5).
 pub fn workload(
     observed: &Observed,
     blueprint: &Blueprint<'_>,
     set: Option<&ChildState>,
-    confined: bool,
+    standing: Standing,
 ) -> Workload {
     let working = |actions, reason, message: String| Workload { actions, state: PartState::Working(reason, message) };
+    if let Some(pod) = holds_a_going_claim(observed, blueprint) {
+        let message = format!(
+            "the claim was deleted by somebody: pod {} is being replaced, so that the claim can be made again with the same \
+             volume",
+            pod.name
+        );
+        return working(replacement(pod, standing.guarded), Reason::RollingPod, message);
+    }
     if !set.is_some_and(ChildState::is_settled) {
         return working(Vec::new(), Reason::Progressing, "the StatefulSet is not as it shall be yet".into());
     }
@@ -54,7 +72,7 @@ pub fn workload(
     };
     if pod.revision != facts.update_revision {
         let message = format!("pod {} is being replaced by one of the present template", pod.name);
-        return working(replacement(pod, confined), Reason::RollingPod, message);
+        return working(replacement(pod, standing.confined), Reason::RollingPod, message);
     }
     if blueprint.has_identity() && !pod.injected {
         let message = format!(
@@ -64,13 +82,21 @@ pub fn workload(
             WITHOUT_CREDENTIALS.as_secs()
         );
         let is_old = pod.created.is_none_or(|at| observed.now.duration_since(at).unsigned_abs() >= WITHOUT_CREDENTIALS);
-        return working(replacement(pod, confined && is_old), Reason::CredentialsNotInjected, message);
+        return working(replacement(pod, standing.confined && is_old), Reason::CredentialsNotInjected, message);
     }
     judge_pod(pod)
 }
 
 fn done(reason: Reason, message: &str) -> Workload {
     Workload { actions: Vec::new(), state: PartState::Done(reason, message.into()) }
+}
+
+/// The pod for which alone a deleted claim still stands. Its data is safe: the volume is kept and recorded.
+fn holds_a_going_claim<'a>(observed: &'a Observed, blueprint: &Blueprint<'_>) -> Option<&'a PodView> {
+    let volume = bound_volume(observed, blueprint)?;
+    let is_recorded = blueprint.record.storage.volume.as_ref().is_some_and(|recorded| recorded.name == volume.name);
+    let goes = observed.child(Child::Claim).is_some_and(|claim| claim.deleting);
+    observed.pods.iter().find(|pod| is_recorded && goes && !pod.deleting)
 }
 
 fn replacement(pod: &PodView, may_start: bool) -> Vec<Action> {

@@ -301,6 +301,20 @@ fn a_volume_that_somebody_deleted_is_a_person_s_matter() {
 }
 
 #[test]
+fn a_claim_that_is_deleted_under_a_running_pod_is_made_again_with_the_same_volume() {
+    let mut world = settled();
+    let mut volume = world.volumes.remove("pv-1").expect("a volume");
+    volume["spec"]["persistentVolumeReclaimPolicy"] = json!("Delete");
+    world.touch(&mut volume);
+    world.volumes.insert("pv-1".into(), volume);
+    world.delete_child(Child::Claim);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(world.volumes.len(), 1);
+    assert!(world.volumes.contains_key("pv-1"), "its data was kept");
+}
+
+#[test]
 fn a_deleted_namespace_is_made_again_with_the_same_volume_and_identity() {
     let mut world = settled();
     let before = world.record_spec();

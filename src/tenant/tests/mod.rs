@@ -3,6 +3,7 @@
 mod cloud;
 mod controllers;
 mod fixtures;
+mod objects;
 mod promises;
 mod world;
 

@@ -3,7 +3,7 @@
 
 use jiff::SignedDuration;
 use proptest::{prelude::*, sample::select};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     controllers,
@@ -163,8 +163,14 @@ fn edit(world: &mut World, event: &Event) {
     }
 }
 
+fn is_association_recorded(world: &World) -> bool {
+    world.record_spec().identity.association_id.is_some()
+}
+
 fn drift_in_aws(world: &mut World, event: &Event) {
     match event {
+        // One that is deleted before it was even recorded is found to be gone by the next sweep, not at once.
+        Event::DeleteAssociation if world.record.as_ref().is_some_and(|_| !is_association_recorded(world)) => {}
         Event::DeleteAssociation => world.cloud.associations.clear(),
         Event::ChangeRole => {
             let other = "arn:aws:iam::123456789012:role/another-role";
@@ -178,6 +184,11 @@ fn drift_in_aws(world: &mut World, event: &Event) {
     }
     // A decision made from an older look would only be late; what is tested is that it is right.
     world.restart();
+}
+
+fn is_namespace_recorded(world: &World) -> bool {
+    let live = world.child(Child::Namespace).map(|namespace| namespace["metadata"]["uid"].clone());
+    live.is_some_and(|live| world.record_spec().namespace.uid.is_some_and(|uid| live == *uid.as_str()))
 }
 
 fn drift_in_kubernetes(world: &mut World, event: &Event) {
@@ -196,13 +207,18 @@ fn drift_in_kubernetes(world: &mut World, event: &Event) {
                 None => object["automountServiceAccountToken"] = json!(true),
             }
         }),
+        // S4: without its label a namespace is known by its UID only, so that must have been recorded.
+        Event::StripLabels(Child::Namespace) if !is_namespace_recorded(world) => {}
         Event::StripLabels(child) => world.edit_child(*child, |object| object["metadata"]["labels"] = json!({})),
         _ => world.pods.clear(),
     }
 }
 
 fn lose_the_record(world: &mut World, event: &Event) {
-    if !one_may_go(world) || world.children[&Kind::Namespace].values().any(|one| one["metadata"]["labels"] == json!({})) {
+    let mirrors = |namespace: &Value| {
+        namespace["metadata"]["labels"] != json!({}) && namespace["metadata"]["deletionTimestamp"].is_null()
+    };
+    if !one_may_go(world) || !world.children[&Kind::Namespace].values().all(mirrors) {
         return;
     }
     if matches!(event, Event::LoseRecord) {
