@@ -2,6 +2,7 @@
 
 mod cloud;
 mod controllers;
+mod drift;
 mod fixtures;
 mod objects;
 mod promises;
@@ -12,4 +13,5 @@ mod mishaps;
 mod purity;
 mod random;
 mod scenarios;
+mod schemas;
 mod situations;
