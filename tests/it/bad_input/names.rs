@@ -11,7 +11,10 @@ async fn a_name_that_breaks_the_rule_is_refused_with_the_rule() {
     let too_long = "a".repeat(41);
     for name in ["Alice", "alice.smith", "1alice", "alice-", too_long.as_str()] {
         let message = refusal(bed.create("Tenant", None, name, bed.manifest(json!({}))).await);
-        assert!(message.contains("the name must be 1 to 40 lower-case letters, digits and hyphens"), "{name}: {message}");
+        assert!(
+            message.contains("the name must be 1 to 40 lower-case letters, digits and hyphens"),
+            "{name}: {message}"
+        );
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use kube::{Api, api::{DynamicObject, Patch, PatchParams}};
+use kube::{
+    Api,
+    api::{DynamicObject, Patch, PatchParams},
+};
 use serde_json::{Value, json};
 
 use crate::support::{Bed, condition};
@@ -63,7 +66,8 @@ async fn a_status_edited_by_hand_is_written_back_and_changes_nothing_else() {
     bed.ready_tenant(json!({})).await;
     let record = bed.record().await.expect("record");
     assert_written_back(&bed, json!({ "url": "https://evil.example.com/" })).await;
-    assert_written_back(&bed, json!({ "identity": { "serviceAccount": "default", "incarnation": "0123456789" } })).await;
+    assert_written_back(&bed, json!({ "identity": { "serviceAccount": "default", "incarnation": "0123456789" } }))
+        .await;
     assert_written_back(&bed, json!({ "templateHash": "x", "namespace": "kube-system", "secrets": [] })).await;
     assert_written_back(&bed, json!({ "conditions": [], "phase": "Pending", "observedGeneration": -1 })).await;
     assert_eq!(bed.record().await, Some(record), "status is never an input to a decision");

@@ -174,7 +174,24 @@ impl Bed {
 
     /// Deletes an object as somebody who is not the operator.
     pub async fn delete(&self, kind: &str, namespace: Option<&str>, name: &str) {
-        self.api(kind, namespace).delete(name, &DeleteParams::default()).await.expect("deleted");
+        self.try_delete(kind, namespace, name).await.expect("deleted");
+    }
+
+    /// Deletes an object as somebody who may not be allowed to.
+    pub async fn try_delete(&self, kind: &str, namespace: Option<&str>, name: &str) -> Result<Value, kube::Error> {
+        self.delete_with(kind, namespace, name, &DeleteParams::default()).await
+    }
+
+    /// The same under conditions.
+    pub async fn delete_with(
+        &self,
+        kind: &str,
+        namespace: Option<&str>,
+        name: &str,
+        parameters: &DeleteParams,
+    ) -> Result<Value, kube::Error> {
+        let answer = self.api(kind, namespace).delete(name, parameters).await?;
+        Ok(answer.either(|object| json!(object), |status| json!(status.message)))
     }
 
     /// The record.
@@ -251,7 +268,8 @@ impl Bed {
     async fn story(&self) -> String {
         let mut story = String::new();
         for kind in ["Tenant", "TenantRecord"] {
-            let object = self.get(kind, None, &self.tenant).await.unwrap_or(Value::Null);
+            let mut object = self.get(kind, None, &self.tenant).await.unwrap_or(Value::Null);
+            object["metadata"]["managedFields"] = Value::Null;
             let _ = writeln!(story, "--- {kind} {object:#}");
         }
         let fields = format!("regarding.name={}", self.tenant);
