@@ -107,11 +107,23 @@ impl Instance {
 
     /// A client of this test's own: connections belong to the runtime that made them.
     pub async fn client(&self) -> Client {
+        Client::try_from(self.config().await).expect("client")
+    }
+
+    /// The client of somebody else, with that person's rights.
+    pub async fn client_as(&self, user: &str, groups: &[&str]) -> Client {
+        let mut config = self.config().await;
+        config.auth_info.impersonate = Some(user.to_owned());
+        config.auth_info.impersonate_groups = Some(groups.iter().map(|group| (*group).to_owned()).collect());
+        Client::try_from(config).expect("client")
+    }
+
+    async fn config(&self) -> Config {
         let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).expect("kubeconfig");
         let mut config =
             Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("kubeconfig");
         config.default_retry = false;
-        Client::try_from(config).expect("client")
+        config
     }
 
     /// What the platform says about itself, by JSON pointer.
@@ -194,6 +206,20 @@ impl Instance {
             );
         }
         lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
+    /// What the operator asked of the API server that would have changed something, on or in what this text names.
+    pub fn writes_about(&self, text: &str) -> Vec<Value> {
+        let content = fs::read_to_string(self.fact("/auditLog")).expect("audit log");
+        let lines = content.lines().filter(|line| line.contains(text));
+        let events = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let account = format!("system:serviceaccount:{}", ACCOUNT.replace('/', ":"));
+        let changes = ["create", "update", "patch", "delete", "deletecollection"];
+        events
+            .filter(|event| event["user"]["username"] == account)
+            .filter(|event| changes.iter().any(|verb| event["verb"] == *verb))
+            .filter(|event| event["objectRef"]["namespace"] == text || event["objectRef"]["name"] == text)
+            .collect()
     }
 
     /// Requests in the API server's audit log that satisfy the predicate.
