@@ -13,6 +13,11 @@ fn class_with(change: Value) -> Value {
 
 /// Everything by which one would notice that a tenant was touched.
 async fn traces(bed: &Bed) -> Value {
+    // Controllers go on writing the status of what runs: there the generation says whether anybody changed the spec.
+    let spec_of = |object: Option<Value>| {
+        let object = object.expect("it stands");
+        json!([object["metadata"]["uid"], object["metadata"]["generation"]])
+    };
     let identity = |object: Option<Value>| {
         let object = object.expect("it stands");
         json!([object["metadata"]["uid"], object["metadata"]["resourceVersion"]])
@@ -20,8 +25,8 @@ async fn traces(bed: &Bed) -> Value {
     json!({
         "namespace": identity(bed.get("Namespace", None, &bed.namespace()).await),
         "record": identity(bed.record().await),
-        "set": identity(bed.child("StatefulSet", &bed.tenant).await),
-        "pod": identity(bed.child("Pod", &format!("{}-0", bed.tenant)).await),
+        "set": spec_of(bed.child("StatefulSet", &bed.tenant).await),
+        "pod": spec_of(bed.child("Pod", &format!("{}-0", bed.tenant)).await),
         "policy": identity(bed.child("NetworkPolicy", &bed.tenant).await),
         "claim": identity(bed.child("PersistentVolumeClaim", &bed.tenant).await),
         "changes in AWS": changes(bed).await,
