@@ -50,11 +50,10 @@ pub enum Situation<'a> {
 /// Finds out what is to be done with a name.
 pub fn situation(observed: &Observed) -> Situation<'_> {
     match (observed.definitions, &observed.tenant) {
-        (Definitions::Missing, _) => Situation::Nothing,
         (Definitions::Leaving, Some(tenant)) if tenant.deleted_at.is_some() && tenant.has_our_finalizer() => {
             Situation::Detach(tenant)
         }
-        (Definitions::Leaving, _) => Situation::Nothing,
+        (Definitions::Missing | Definitions::Leaving, _) => Situation::Nothing,
         (Definitions::Stand, None) => without_tenant(observed),
         (Definitions::Stand, Some(tenant)) if tenant.deleted_at.is_some() => leaving_tenant(observed, tenant),
         (Definitions::Stand, Some(tenant)) => living_tenant(observed, tenant),
@@ -93,11 +92,7 @@ fn leaving_tenant<'a>(observed: &'a Observed, tenant: &'a TenantView) -> Situati
 
 /// A Tenant that goes and never held the record: it leaves nothing behind, unless its owner's workspace still runs.
 /// Then the owner asks for its end.
-fn returned_to_leave<'a>(
-    tenant: &'a TenantView,
-    view: &'a RecordView,
-    record: &'a TenantRecordSpec,
-) -> Situation<'a> {
+fn returned_to_leave<'a>(tenant: &'a TenantView, view: &'a RecordView, record: &'a TenantRecordSpec) -> Situation<'a> {
     match &tenant.spec {
         Ok(spec) if record.phase == RecordPhase::Active && is_owner(spec, record) => {
             Situation::Attach(view, Box::new(attached(tenant, spec, record)))

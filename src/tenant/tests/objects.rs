@@ -59,10 +59,7 @@ pub(super) fn given(class: impl FnOnce(&mut Value), spec: impl FnOnce(&mut Value
 }
 
 impl Given {
-    pub(super) fn try_blueprint<R>(
-        &self,
-        then: impl FnOnce(Result<Blueprint<'_>, Refusal>) -> R,
-    ) -> R {
+    pub(super) fn try_blueprint<R>(&self, then: impl FnOnce(Result<Blueprint<'_>, Refusal>) -> R) -> R {
         let tenant = alice();
         then(blueprint(&tenant, &self.spec, &self.class, &self.record, &self.settings))
     }
@@ -145,7 +142,8 @@ fn the_allowlist_mode_opens_only_what_is_listed() {
 fn a_class_may_open_ranges_of_its_own_and_instance_metadata() {
     let given = given(
         |class| {
-            class["network"] = json!({ "cidrs": [{ "cidr": "10.1.0.0/24", "ports": [5432] }], "allowInstanceMetadata": true });
+            class["network"] =
+                json!({ "cidrs": [{ "cidr": "10.1.0.0/24", "ports": [5432] }], "allowInstanceMetadata": true });
         },
         none,
     );
@@ -204,4 +202,18 @@ fn quota_and_volume_are_those_that_the_tenant_asks_for() {
     is_as_written(&given, Child::ResourceQuota, "resource-quota-wishes.json");
     let claim = given.build(Child::Claim).expect("wanted");
     assert_eq!(claim["spec"]["resources"]["requests"]["storage"], "40Gi");
+}
+
+#[test]
+fn a_record_has_room_for_64_secrets_and_what_left_the_list_still_counts() {
+    let mut given = given(none, |spec| spec["secrets"] = json!([{ "name": "slack" }]));
+    for number in 0..63 {
+        let mut item = given.record.secrets.items[0].clone();
+        item.name = format!("old-{number}").parse().expect("a name");
+        given.record.secrets.items.push(item);
+    }
+    let reason = |given: &Given| given.try_blueprint(|blueprint| blueprint.err().map(|refusal| refusal.reason));
+    assert_eq!(reason(&given), Some(crate::tenant::reason::Reason::SecretNotAllowed));
+    given.record.secrets.items.truncate(63);
+    assert_eq!(reason(&given), None);
 }
