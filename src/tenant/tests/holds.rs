@@ -107,9 +107,9 @@ fn tenants_that_go_with_their_crd_are_let_go_untouched_and_attached_when_they_co
     (world.record, world.class) = (None, None);
     world.settle();
     world.install();
-    world.set_class(super::fixtures::class_json());
+    world.set_class(&super::fixtures::class_json());
     world.settle();
-    world.make_tenant(spec_json());
+    world.make_tenant(&spec_json());
     world.settle();
     assert_eq!(world.ready(), (true, "Verified".into()));
     assert_eq!(world.record_spec().incarnation, before.incarnation);
@@ -119,7 +119,7 @@ fn tenants_that_go_with_their_crd_are_let_go_untouched_and_attached_when_they_co
 #[test]
 fn a_tenant_that_was_made_again_and_deleted_before_it_was_attached_loses_its_access_too() {
     let mut world = settled();
-    world.make_tenant(spec_json());
+    world.make_tenant(&spec_json());
     let finalizers = json!([labels::FINALIZER]);
     world.tenant.as_mut().expect("Tenant")["metadata"]["finalizers"] = finalizers;
     world.delete_tenant();
@@ -143,7 +143,7 @@ fn a_missing_tenant_is_not_a_deletion() {
     world.tenant = None;
     world.settle();
     assert_eq!(world.done, Vec::<Action>::new());
-    world.make_tenant(spec_json());
+    world.make_tenant(&spec_json());
     world.settle();
     assert_eq!(world.ready(), (true, "Verified".into()));
 }
@@ -181,8 +181,8 @@ fn a_tenant_that_was_suspended_from_the_start_takes_no_place_on_a_gateway() {
     let mut world = World::new();
     let mut class = super::fixtures::class_json();
     class["routing"]["gateways"][0]["capacity"] = json!(1);
-    world.set_class(class);
-    world.make_tenant(spec_json());
+    world.set_class(&class);
+    world.make_tenant(&spec_json());
     world.suspend(true);
     world.settle();
     assert_eq!(world.ready(), (true, "Suspended".into()));
