@@ -44,11 +44,13 @@ fail() {
   printf '\n%smake demo: %s%s\n' "$red" "$1" "$plain" >&2
   if [ -n "$log" ] && [ -s "$log" ]; then
     printf '\nThe last lines of the operator'"'"'s log, %s:\n' "$log" >&2
-    tail -n 25 "$log" | sed 's/^/  /' >&2
+    tail -n 25 "$log" | cut -c1-400 | sed 's/^/  /' >&2
   fi
   printf '\n%s\n' "${2:-Platform and operator are left as they are, to be looked at; end them with: make demo-down}" >&2
   exit 1
 }
+
+trap 'printf "\nmake demo: interrupted; what runs already ends with: make demo-down\n" >&2; exit 130' INT TERM
 
 need() {
   command -v "$1" >/dev/null 2>&1 || fail "$1 is not installed: $2" "Install it and run make demo again."
@@ -133,8 +135,8 @@ operator() {
 up() {
   operator
   stage "three tenants: ${tenants[*]}"
-  kubectl apply -f "$top/deploy/examples/tenants.yaml" >"$dir/operator/apply.log" 2>&1 || { cat "$dir/operator/apply.log" >&2; fail "the API server did not take the tenants"; }
-  python3 "$look" tenants "$pid" "$patience" "${tenants[@]}" || fail "not every tenant became Ready; 'kubectl describe tenant NAME' tells more"
+  python3 "$look" tenants "$top/deploy/examples/tenants.yaml" "$pid" "$patience" "${tenants[@]}" ||
+    fail "not every tenant became Ready; 'kubectl describe tenant NAME' tells more"
   stage_end
 
   printf '\n%sIn Kubernetes%s\n' "$bold" "$plain"

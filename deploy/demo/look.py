@@ -2,7 +2,7 @@
 
   look.py port                            a free port on loopback
   look.py ready URL PID SECONDS           waits until URL answers 200, or the process PID is gone
-  look.py tenants PID SECONDS NAME…       follows the Tenants until all are Ready
+  look.py tenants FILE PID SECONDS NAME…  applies FILE, and follows its Tenants until all are Ready
   look.py account                         what the emulated account holds (needs boto3); never a secret's value
 
 Only `account` needs more than the standard library. Ends with 0 where what it waited for came true.
@@ -113,12 +113,17 @@ class Progress:
             return
         status = tenant.get("status", {})
         if status.get("observedGeneration") != generation:
+            self.stood[name] = {}
             return
         conditions = {condition["type"]: condition for condition in status.get("conditions", [])}
         if "Stalled" in conditions:
             self.stalled.setdefault(name, self.elapsed())
         else:
             self.stalled.pop(name, None)
+        if not self.stood[name] and conditions.get("Ready", {}).get("status") == "True":
+            self.stood[name] = dict.fromkeys(PARTS, self.elapsed())
+            self.say(f"{name}: Ready, with all of its parts")
+            return
         for part in PARTS:
             condition = conditions.get(part if part == "Ready" else part + "Ready")
             if condition is None:
@@ -134,11 +139,14 @@ class Progress:
                 self.tell(name, part)
 
     def tell(self, name, part):
-        if self.terminal:
-            return
-        what = "stands" if part in self.stood[name] else self.waits[name][part]
-        if part == "Ready" or part in self.stood[name]:
-            print(f"  {self.elapsed():5.1f}s  {name}: {part} {what}", flush=True)
+        if part in self.stood[name]:
+            self.say(f"{name}: Ready" if part == "Ready" else f"{name}: {part} stands")
+        elif part == "Ready":
+            self.say(f"{name}: {self.waits[name][part]}")
+
+    def say(self, line):
+        if not self.terminal:
+            print(f"  {self.elapsed():5.1f}s  {line}", flush=True)
 
     def draw(self):
         if not self.terminal:
@@ -169,16 +177,20 @@ class Progress:
                 yield f"{name}: {self.waits[name].get('Ready', 'the operator has said nothing about it yet')}"
 
 
-def tenants(pid, seconds, *names):
+def tenants(file, pid, seconds, *names):
     progress, watch = Progress(list(names)), Watch()
+    # Beside the watch: much of it happens before kubectl has ended.
+    apply = subprocess.Popen(["kubectl", "apply", "-f", file], stdout=subprocess.DEVNULL)
     try:
-        while not progress.done():
+        while apply.poll() is None or not progress.done():
             change = watch.next(0.5)
             if change is not None:
                 progress.take(change)
             progress.draw()
             problem = None
-            if not alive(int(pid)):
+            if apply.poll():
+                problem = "the API server did not take the tenants, as said above"
+            elif not alive(int(pid)):
                 problem = "the operator ended"
             elif progress.is_stuck():
                 problem = "waiting longer does not help"

@@ -356,7 +356,7 @@ pub struct IngressSource {
 
     /// Pods in namespaces that carry all of these labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("minProperties" = 1, "maxProperties" = 8))]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 8, "additionalProperties" = {"type": "string", "maxLength": 63}))]
     pub namespace_labels: Option<BTreeMap<String, String>>,
 }
 
@@ -505,7 +505,7 @@ pub struct Workload {
 
     /// Labels that a node must carry.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 16))]
+    #[schemars(extend("maxProperties" = 16, "additionalProperties" = {"type": "string", "maxLength": 63}))]
     pub node_selector: BTreeMap<String, String>,
 
     /// Taints of nodes that workspaces tolerate.

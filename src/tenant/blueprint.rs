@@ -124,7 +124,7 @@ pub fn blueprint<'a>(
         image: resolve_image(spec, class)?,
         env: resolve_env(spec, class)?,
         skills: resolve_skills(spec, class)?,
-        secrets: resolve_secrets(spec, class)?,
+        secrets: resolve_secrets(spec, class, record)?,
         budget: spec.budget.map_or(class.budget_monthly_usd, |budget| budget.monthly_usd),
     })
 }
@@ -211,7 +211,8 @@ fn resolve_size(spec: &TenantSpec, class: &TenantClassSpec, record: &TenantRecor
     };
     if wish.size > class.storage.maximum {
         let message = format!(
-            "storage.size {} is above the {} that class {} allows: lower it",
+            "storage.size {} is above the {} that class {} allows: make the Tenant again with less, or have the class \
+             allow more",
             wish.size, class.storage.maximum, spec.class_name
         );
         return Err(Refusal::new(Reason::StorageAboveMaximum, message));
@@ -394,7 +395,14 @@ fn resolve_skills<'a>(spec: &'a TenantSpec, class: &TenantClassSpec) -> Result<&
     }
 }
 
-fn resolve_secrets(spec: &TenantSpec, class: &TenantClassSpec) -> Result<Vec<WantedSecret>, Refusal> {
+/// Secrets that a record has room for, those that left the list and still exist included.
+const MAX_RECORDED_SECRETS: usize = 64;
+
+fn resolve_secrets(
+    spec: &TenantSpec,
+    class: &TenantClassSpec,
+    record: &TenantRecordSpec,
+) -> Result<Vec<WantedSecret>, Refusal> {
     if class.secrets.mode == SecretsMode::None {
         return if spec.secrets.is_empty() {
             Ok(Vec::new())
@@ -424,6 +432,16 @@ fn resolve_secrets(spec: &TenantSpec, class: &TenantClassSpec) -> Result<Vec<Wan
             return Err(Refusal::new(Reason::SecretNotAllowed, message));
         }
         wanted.push(WantedSecret { name: own.name.clone(), origin: SecretOrigin::Person, required: own.required });
+    }
+    let unlisted = record.secrets.items.iter().filter(|item| wanted.iter().all(|one| one.name != item.name));
+    let unlisted: Vec<&str> = unlisted.map(|item| item.name.as_str()).collect();
+    if wanted.len() + unlisted.len() > MAX_RECORDED_SECRETS {
+        let message = format!(
+            "a tenant has at most {MAX_RECORDED_SECRETS} secrets, those included that left the list and are kept: delete \
+             some of [{}] in Secrets Manager",
+            unlisted.join(", ")
+        );
+        return Err(Refusal::new(Reason::SecretNotAllowed, message));
     }
     Ok(wanted)
 }

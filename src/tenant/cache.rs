@@ -78,7 +78,7 @@ struct Known {
     /// Owned namespaces by the tenant whose label they carry.
     namespaces: HashMap<TenantName, NamespaceName>,
     volumes: HashMap<String, VolumeView>,
-    pods: HashMap<TenantName, BTreeMap<String, PodView>>,
+    pods: HashMap<TenantName, BTreeMap<(NamespaceName, String), PodView>>,
     storage_classes: HashMap<String, StorageClassView>,
     /// Definitions of ours that are there, and whether they are being deleted.
     definitions: HashMap<String, bool>,
@@ -320,7 +320,8 @@ impl Known {
 
     fn upsert_pod(&mut self, object: &Value) -> Concerns {
         let Some((tenant, view)) = views::pod(object) else { return Concerns::Nobody };
-        let before = self.pods.entry(tenant.clone()).or_default().insert(view.name.clone(), view.clone());
+        let key = (view.namespace.clone(), view.name.clone());
+        let before = self.pods.entry(tenant.clone()).or_default().insert(key, view.clone());
         if before == Some(view) { Concerns::Nobody } else { some(Some(tenant)) }
     }
 
@@ -375,8 +376,9 @@ impl Known {
             Watched::Pod => {
                 let Some((tenant, view)) = views::pod(object) else { return Concerns::Nobody };
                 let pods = self.pods.entry(tenant.clone()).or_default();
-                if pods.get(&view.name).is_some_and(|known| known.uid == view.uid) {
-                    pods.remove(&view.name);
+                let key = (view.namespace, view.name);
+                if pods.get(&key).is_some_and(|known| known.uid == view.uid) {
+                    pods.remove(&key);
                 }
                 some(Some(tenant))
             }
@@ -478,7 +480,7 @@ impl Known {
             renderings: BTreeMap::new(),
             storage_class: None,
             volume: None,
-            pods: self.pods.get(name).map(|pods| pods.values().cloned().collect()).unwrap_or_default(),
+            pods: Vec::new(),
             aws: self.aws.get(name).cloned().unwrap_or_default(),
             place: None,
         };
@@ -506,6 +508,9 @@ impl Known {
         });
         let volume = bound.or_else(|| record.storage.volume.as_ref().map(|volume| volume.name.clone()));
         observed.volume = volume.and_then(|name| self.volumes.get(&name)).cloned();
+        // Anybody may put our label on a pod of their own; only those in the tenant's namespace are its.
+        let pods = self.pods.get(&observed.name).into_iter().flat_map(BTreeMap::values);
+        observed.pods = pods.filter(|pod| pod.namespace == record.namespace.name).cloned().collect();
         observed.storage_class = self.storage_classes.get(&record.storage.class_name).cloned();
         if record.routing.placement.is_none()
             && record.phase == RecordPhase::Active
@@ -531,15 +536,21 @@ impl Known {
         class.and_then(|class| self.classes.get(&class).cloned()).unwrap_or(ClassView::Missing)
     }
 
-    /// The recorded namespace; without a record the one that carries the tenant's label, or the one that it would get.
+    /// The recorded namespace; without a record the one that the class would name, or else the one that carries the
+    /// tenant's label: a name that has a namespace has an incarnation, whatever class is named now.
     fn namespace_of(&self, name: &TenantName, record: Option<&TenantRecordSpec>, class: &ClassView) -> Option<Digest> {
-        let wanted = match (record, class) {
-            (Some(record), _) => Some(record.namespace.name.clone()),
-            (None, ClassView::Found(class)) => Some(namespace_for(name, class)),
-            (None, ClassView::Missing | ClassView::Invalid(_)) => self.namespaces.get(name).cloned(),
+        let live = |namespace: &NamespaceName| {
+            let key = ObjectKey { kind: Kind::Namespace, namespace: None, name: namespace.to_string() };
+            self.objects.get(&key).cloned()
         };
-        let key = ObjectKey { kind: Kind::Namespace, namespace: None, name: wanted?.to_string() };
-        self.objects.get(&key).cloned()
+        if let Some(record) = record {
+            return live(&record.namespace.name);
+        }
+        let by_class = match class {
+            ClassView::Found(class) => live(&namespace_for(name, class)),
+            ClassView::Missing | ClassView::Invalid(_) => None,
+        };
+        by_class.or_else(|| live(self.namespaces.get(name)?))
     }
 }
 

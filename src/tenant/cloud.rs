@@ -44,16 +44,30 @@ impl Half {
     }
 }
 
+/// How soon to look again at what a person is asked to put right: nothing tells when that is done.
+const MENDED_SOON: Duration = Duration::from_secs(60);
+
 /// Whether a look is old enough to be taken again.
-fn is_due<T>(observed: &Observed, look: &Look<T>) -> bool {
+fn is_due<T>(observed: &Observed, look: &Look<T>, state: &PartState) -> bool {
+    let recheck = observed.settings.aws_recheck;
+    let believed = if state.is_done() { recheck } else { recheck.min(MENDED_SOON) };
     match look {
         Look::Never => true,
-        Look::At(at, _) => observed.now.duration_since(*at).unsigned_abs() >= observed.settings.aws_recheck,
+        Look::At(at, _) => observed.now.duration_since(*at).unsigned_abs() >= believed,
     }
 }
 
-/// How long the looks at AWS are still believed; `None` where there are none.
+/// What stands is looked at again in its time; what is being changed is looked at by the change.
+fn looked_at_again<T>(observed: &Observed, look: &Look<T>, mut half: Half, look_up: AwsAction) -> Half {
+    if half.actions.is_empty() && is_due(observed, look, &half.state) {
+        half.actions.push(Action::Aws(look_up));
+    }
+    half
+}
+
+/// How long the looks at what is recorded in AWS are still believed; `None` where there are none.
 pub fn believed_for(observed: &Observed) -> Option<Duration> {
+    let items = observed.record_spec().map(|record| record.secrets.items.as_slice()).unwrap_or_default();
     let remaining = |at: &jiff::Timestamp| {
         observed.settings.aws_recheck.saturating_sub(observed.now.duration_since(*at).unsigned_abs())
     };
@@ -61,9 +75,9 @@ pub fn believed_for(observed: &Observed) -> Option<Duration> {
         Look::At(at, _) => Some(remaining(at)),
         Look::Never => None,
     };
-    let secrets = observed.aws.secrets.values().filter_map(|look| match look {
-        Look::At(at, _) => Some(remaining(at)),
-        Look::Never => None,
+    let secrets = items.iter().filter_map(|item| match observed.aws.secrets.get(&item.name) {
+        Some(Look::At(at, _)) => Some(remaining(at)),
+        Some(Look::Never) | None => None,
     });
     secrets.chain(association).min()
 }
@@ -107,20 +121,16 @@ pub fn association(observed: &Observed, blueprint: &Blueprint<'_>) -> Half {
         return Half::done(Reason::IdentityNone, "the class gives workspaces no AWS identity");
     }
     let look = &observed.aws.association;
-    let look_up = Action::Aws(look_up_association(record));
+    let look_up = look_up_association(record);
     let Some(found) = look.seen() else {
-        return Half::working(vec![look_up], "the Pod Identity association is being looked for");
+        return Half::working(vec![Action::Aws(look_up)], "the Pod Identity association is being looked for");
     };
-    let mut half = match found {
+    let half = match found {
         FoundAssociation::None => create_association(blueprint),
         FoundAssociation::Several(ids) => several(ids.iter().map(ToString::to_string).collect()),
         FoundAssociation::One(association) => judge_association(observed, blueprint, association),
     };
-    // What stands is looked at again in its time; what is being changed is looked at by the change.
-    if half.actions.is_empty() && is_due(observed, look) {
-        half.actions.push(look_up);
-    }
-    half
+    looked_at_again(observed, look, half, look_up)
 }
 
 fn look_up_association(record: &TenantRecordSpec) -> AwsAction {
@@ -141,6 +151,10 @@ fn several(ids: Vec<String>) -> Half {
 
 fn create_association(blueprint: &Blueprint<'_>) -> Half {
     let record = blueprint.record;
+    if let Some(gone) = &record.identity.association_id {
+        // To the token that is still recorded EKS would answer with the one that is gone.
+        return Half::working(Vec::new(), format!("association {gone} is gone, which is being recorded"));
+    }
     let Some(role_arn) = record.identity.role_arn.clone() else {
         return Half::blocked(Reason::RoleNotReady, "the class names no role: set identity.roleArn");
     };
@@ -183,6 +197,16 @@ fn judge_association(observed: &Observed, blueprint: &Blueprint<'_>, association
     Half::done(Reason::Verified, format!("association {} stands", association.id))
 }
 
+/// Whether an association is this tenant's: not an add-on's, and with our tags.
+pub fn is_own_association(
+    observed: &Observed,
+    tenant: &TenantName,
+    record: &TenantRecordSpec,
+    association: &Association,
+) -> bool {
+    association.owner_arn.is_none() && is_ours(&association.tags, tenant, record, &observed.settings.cluster_uid)
+}
+
 /// S1: what is an add-on's, or does not carry our tags, is never touched.
 fn refuse_foreign(
     observed: &Observed,
@@ -191,12 +215,12 @@ fn refuse_foreign(
     association: &Association,
 ) -> Option<Half> {
     let id = &association.id;
+    if is_own_association(observed, tenant, record, association) {
+        return None;
+    }
     if let Some(owner) = &association.owner_arn {
         let message = format!("association {id} of this ServiceAccount belongs to {owner}; it is not touched");
         return Some(Half::blocked(Reason::AssociationTaken, message));
-    }
-    if is_ours(&association.tags, tenant, record, &observed.settings.cluster_uid) {
-        return None;
     }
     let message = format!(
         "association {id} of this ServiceAccount is not this tenant's: {}. It is not touched; remove it if nobody needs it",
@@ -210,23 +234,22 @@ pub fn association_ended(observed: &Observed, tenant: &TenantName, record: &Tena
     if record.identity.mode == crate::api::class::IdentityMode::None {
         return Half::done(Reason::IdentityNone, "the class gives workspaces no AWS identity");
     }
+    let look = &observed.aws.association;
     let look_up = look_up_association(record);
-    match observed.aws.association.seen() {
-        None => Half::working(vec![Action::Aws(look_up)], "the Pod Identity association is being looked for"),
+    let half = match look.seen() {
+        None => Half::working(Vec::new(), "the Pod Identity association is being looked for"),
         Some(FoundAssociation::None) => Half::done(Reason::Suspended, "the Pod Identity association is deleted"),
         Some(FoundAssociation::Several(ids)) => several(ids.iter().map(ToString::to_string).collect()),
+        // One that is not ours was never this tenant's access: it stays, and holds nothing up.
+        Some(FoundAssociation::One(association)) if !is_own_association(observed, tenant, record, association) => {
+            Half::done(Reason::Suspended, format!("association {} is not this tenant's and stays", association.id))
+        }
         Some(FoundAssociation::One(association)) => {
-            // One that is not ours was never this tenant's access: it stays, and holds nothing up.
-            if refuse_foreign(observed, tenant, record, association).is_some() {
-                return Half::done(
-                    Reason::Suspended,
-                    format!("association {} is not this tenant's and stays", association.id),
-                );
-            }
             let delete = AwsAction::DeleteAssociation(association.id.clone());
             Half::working(vec![Action::Aws(delete)], format!("association {} is being deleted", association.id))
         }
-    }
+    };
+    looked_at_again(observed, look, half, look_up)
 }
 
 /// The secrets of a living tenant. `identity_stands` says whether its association does.
@@ -234,29 +257,40 @@ pub fn secrets(observed: &Observed, blueprint: &Blueprint<'_>, identity_stands: 
     if blueprint.record.secrets.mode == SecretsMode::None {
         return Half::done(Reason::SecretsNone, "the class keeps no secrets");
     }
-    let halves: Vec<Half> =
-        blueprint.secrets.iter().map(|wanted| secret(observed, blueprint, wanted, identity_stands)).collect();
-    fold(halves, if blueprint.open { Reason::Verified } else { Reason::Suspended }, blueprint.open)
+    let is_wanted = |item: &&RecordedSecret| blueprint.secrets.iter().any(|wanted| wanted.name == item.name);
+    // One that left the list is a person's to remove; until then it is kept, and readable by nobody.
+    let unlisted = blueprint.record.secrets.items.iter().filter(|item| !is_wanted(item));
+    let unlisted = unlisted.map(|item| secret_ended(observed, blueprint.tenant, blueprint.record, item));
+    let wanted = blueprint.secrets.iter().map(|wanted| secret(observed, blueprint, wanted, identity_stands));
+    let count = blueprint.secrets.len();
+    let done = if blueprint.open {
+        Half::done(Reason::Verified, format!("{count} in Secrets Manager, readable by the workspace alone"))
+    } else {
+        Half::done(Reason::Suspended, format!("{count} in Secrets Manager, readable by nobody"))
+    };
+    fold(wanted.chain(unlisted), done)
 }
 
-/// Several halves as one: all actions, the worst state.
-fn fold(halves: Vec<Half>, done: Reason, open: bool) -> Half {
-    let count = halves.len();
-    let mut actions = Vec::new();
-    let mut worst: Option<PartState> = None;
-    for half in halves {
-        actions.extend(half.actions);
-        worst = match (worst, half.state) {
-            (Some(PartState::Blocked(reason, message)), _) => Some(PartState::Blocked(reason, message)),
-            (_, blocked @ PartState::Blocked(..)) => Some(blocked),
-            (Some(working @ PartState::Working(..)), _) => Some(working),
-            (_, working @ PartState::Working(..)) => Some(working),
-            (worst, PartState::Done(..)) => worst,
-        };
+/// How much a state holds back. A value that a person owes holds back nothing but Ready, so it hides nothing else.
+const fn weight(state: &PartState) -> u8 {
+    match state {
+        PartState::Done(..) => 0,
+        PartState::Blocked(Reason::AwaitingValue, _) => 1,
+        PartState::Working(..) => 2,
+        PartState::Blocked(..) => 3,
     }
-    let access = if open { "readable by the workspace alone" } else { "readable by nobody" };
-    let state = worst.unwrap_or_else(|| PartState::Done(done, format!("{count} in Secrets Manager, {access}")));
-    Half { actions, state }
+}
+
+/// Several halves as one: all actions, the first of the worst states.
+fn fold(halves: impl Iterator<Item = Half>, done: Half) -> Half {
+    let mut all = done;
+    for half in halves {
+        all.actions.extend(half.actions);
+        if weight(&half.state) > weight(&all.state) {
+            all.state = half.state;
+        }
+    }
+    all
 }
 
 fn secret(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &WantedSecret, identity_stands: bool) -> Half {
@@ -266,18 +300,12 @@ fn secret(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &WantedSecret,
         return Half::working(Vec::new(), format!("secret {name} is being recorded"));
     };
     let look = observed.aws.secrets.get(&wanted.name).unwrap_or(&Look::Never);
-    let look_up = Action::Aws(AwsAction::LookUpSecret { item: wanted.name.clone(), name: name.clone() });
-    let Some(found) = look.seen() else {
-        return Half::working(vec![look_up], format!("secret {name} is being looked for"));
+    let half = match look.seen() {
+        None => Half::working(Vec::new(), format!("secret {name} is being looked for")),
+        Some(None) => create_secret(blueprint, item, &name),
+        Some(Some(secret)) => judge_secret(observed, blueprint, wanted, item, secret, identity_stands),
     };
-    let mut half = match found {
-        None => create_secret(blueprint, item, &name),
-        Some(secret) => judge_secret(observed, blueprint, wanted, item, secret, identity_stands),
-    };
-    if half.actions.is_empty() && is_due(observed, look) {
-        half.actions.push(look_up);
-    }
-    half
+    looked_at_again(observed, look, half, AwsAction::LookUpSecret { item: wanted.name.clone(), name })
 }
 
 fn create_secret(blueprint: &Blueprint<'_>, item: &RecordedSecret, name: &str) -> Half {
@@ -345,7 +373,7 @@ fn judge_secret(
             let put = AwsAction::PutGenerated { item: item.name.clone(), arn: secret.arn.clone(), version };
             Half::working(vec![Action::Aws(put)], format!("secret {name} gets its first value"))
         }
-        (SecretOrigin::Person, None) if wanted.required => {
+        (SecretOrigin::Person, None) if wanted.required && blueprint.open => {
             let message = format!(
                 "secret {name} has no value yet and is required: put one with `aws secretsmanager put-secret-value \
                  --secret-id {name} --secret-string …`"
@@ -356,9 +384,14 @@ fn judge_secret(
     }
 }
 
+/// Whether a secret is this tenant's.
+pub fn is_own_secret(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec, secret: &Secret) -> bool {
+    is_ours(&secret.tags, tenant, record, &observed.settings.cluster_uid)
+}
+
 fn refuse_secret(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec, secret: &Secret) -> Option<Half> {
     let name = &secret.name;
-    if !is_ours(&secret.tags, tenant, record, &observed.settings.cluster_uid) {
+    if !is_own_secret(observed, tenant, record, secret) {
         let message = format!(
             "secret {name} exists and is not this tenant's: {}. It is not touched; rename or remove it, or choose another \
              tenant name",
@@ -376,22 +409,27 @@ fn refuse_secret(observed: &Observed, tenant: &TenantName, record: &TenantRecord
 
 /// The secrets of a tenant that is being retired: readable by nobody. It needs nothing but the record.
 pub fn secrets_ended(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec) -> Half {
-    let halves = record.secrets.items.iter().map(|item| secret_ended(observed, tenant, record, item)).collect();
-    fold(halves, Reason::Suspended, false)
+    let halves = record.secrets.items.iter().map(|item| secret_ended(observed, tenant, record, item));
+    fold(halves, Half::done(Reason::Suspended, "readable by nobody"))
 }
 
 fn secret_ended(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec, item: &RecordedSecret) -> Half {
     let name = secret_name(record, item.name.as_str());
     let look = observed.aws.secrets.get(&item.name).unwrap_or(&Look::Never);
-    let Some(found) = look.seen() else {
-        let look_up = AwsAction::LookUpSecret { item: item.name.clone(), name: name.clone() };
-        return Half::working(vec![Action::Aws(look_up)], format!("secret {name} is being looked for"));
-    };
-    let Some(secret) = found else { return Half::done(Reason::Suspended, format!("secret {name} was never made")) };
-    if !is_ours(&secret.tags, tenant, record, &observed.settings.cluster_uid) || secret.deleted_at.is_some() {
+    let half = match look.seen() {
+        None => Half::working(Vec::new(), format!("secret {name} is being looked for")),
+        Some(None) => Half::done(Reason::Suspended, format!("secret {name} was never made")),
         // Not this tenant's to close, or closed to everybody already.
-        return Half::done(Reason::Suspended, format!("secret {name} is out of reach"));
-    }
+        Some(Some(secret)) if !is_own_secret(observed, tenant, record, secret) || secret.deleted_at.is_some() => {
+            Half::done(Reason::Suspended, format!("secret {name} is out of reach"))
+        }
+        Some(Some(secret)) => close_secret(record, item, secret),
+    };
+    looked_at_again(observed, look, half, AwsAction::LookUpSecret { item: item.name.clone(), name })
+}
+
+fn close_secret(record: &TenantRecordSpec, item: &RecordedSecret, secret: &Secret) -> Half {
+    let name = &secret.name;
     let tags = missing(&access_tags(record, false), &secret.tags);
     if tags.is_empty() {
         return Half::done(Reason::Suspended, format!("secret {name} is readable by nobody"));

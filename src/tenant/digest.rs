@@ -197,6 +197,8 @@ pub enum Facts {
 /// What decisions ask of a namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NamespaceFacts {
+    /// Its name.
+    pub name: String,
     /// Whether it carries our managed label.
     pub managed: bool,
     /// The incarnation that its annotation names.
@@ -309,7 +311,7 @@ fn namespace_facts(metadata: &Value, managed: bool) -> NamespaceFacts {
         .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
         .collect();
     let incarnation = annotations.get(labels::INCARNATION).and_then(|text| text.parse().ok());
-    NamespaceFacts { managed, incarnation, annotations }
+    NamespaceFacts { name: text(&metadata["name"]), managed, incarnation, annotations }
 }
 
 fn route_facts(object: &Value) -> RouteFacts {

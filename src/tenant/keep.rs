@@ -13,10 +13,11 @@ use super::{
     cloud::{self, Half},
     comparison::{self, ChildState},
     digest::{ContentHash, Facts},
-    ledger::wanted_record,
+    ledger::{claimed_size, wanted_record},
     observed::{Observed, RecordView, TenantView},
     reason::Reason,
-    storage, workload,
+    retire, storage,
+    workload::{self, Standing},
 };
 use crate::api::{
     class::{Enforcement, RoutingMode, TenantClassSpec},
@@ -53,19 +54,28 @@ pub fn keep(
             let look_again = look_again(observed, &parts);
             Plan { actions, story: Story::Kept { suspended: spec.suspend, parts }, look_again }
         }
-        Err(refusal) => Plan { actions: Vec::new(), story: Story::Refused(refusal), look_again: None },
+        Err(refusal) => {
+            // What cannot be built as it is written can still be ended.
+            let actions = if spec.suspend { retire::suspension(observed, record) } else { Vec::new() };
+            let look_again = if actions.is_empty() { LATER } else { SOON };
+            Plan { actions, story: Story::Refused(refusal), look_again: Some(look_again) }
+        }
     }
 }
 
 /// The same, with nothing done: what would be changed is told.
 pub fn paused(observed: &Observed, spec: &TenantSpec, class: &TenantClassSpec, record: &TenantRecordSpec) -> Plan {
     match kept(observed, spec, class, record) {
-        Ok((actions, parts)) => {
-            let drift = actions.iter().filter_map(described).collect();
-            Plan { actions: Vec::new(), story: Story::Paused { parts, drift }, look_again: Some(LATER) }
-        }
-        Err(refusal) => Plan { actions: Vec::new(), story: Story::Refused(refusal), look_again: None },
+        Ok((actions, parts)) => held(actions, parts),
+        Err(refusal) => Plan { actions: Vec::new(), story: Story::Refused(refusal), look_again: Some(LATER) },
     }
+}
+
+/// What would be done, told instead of done. Looks are no writes.
+pub fn held(actions: Vec<Action>, parts: Parts) -> Plan {
+    let drift = actions.iter().filter_map(described).collect();
+    let looks = actions.into_iter().filter(|action| described(action).is_none()).collect();
+    Plan { actions: looks, story: Story::Paused { parts, drift }, look_again: Some(LATER) }
 }
 
 /// A write, in words; `None` for a look.
@@ -74,8 +84,9 @@ fn described(action: &Action) -> Option<String> {
         Action::Create { child, .. } => Some(format!("{child:?} is missing")),
         Action::Update { child, .. } => Some(format!("{child:?} differs")),
         Action::Delete { child, .. } => Some(format!("{child:?} is not wanted")),
-        Action::CreateRecord(_) | Action::ReplaceRecord { .. } => Some("the record is not up to date".into()),
-        Action::SetFinalizers { .. } => Some("the finalizer is missing".into()),
+        Action::CreateRecord(_) => Some("the record is missing".into()),
+        Action::ReplaceRecord { .. } => Some("the record is not up to date".into()),
+        Action::SetFinalizers { .. } => Some("the finalizers differ".into()),
         Action::ScaleToZero { .. } => Some("the workspace runs".into()),
         Action::RetainVolume { name, .. } | Action::ReofferVolume { name, .. } => {
             Some(format!("volume {name} differs"))
@@ -114,7 +125,9 @@ fn kept(
     class: &TenantClassSpec,
     record: &TenantRecordSpec,
 ) -> Result<(Vec<Action>, Parts), Refusal> {
-    let first = blueprint(&observed.name, spec, class, record, &observed.settings)?;
+    let mut first = blueprint(&observed.name, spec, class, record, &observed.settings)?;
+    // What the claim asks for already is never undercut, recorded or not.
+    first.size = first.size.max(claimed_size(observed).unwrap_or(first.size));
     let next = wanted_record(observed, spec, &first);
     let claim_size = storage::claim_size(observed, &first);
     let plan = Blueprint { claim_size, record: &next, ..first.clone() };
@@ -127,9 +140,11 @@ fn kept(
     let stored = Blueprint { claim_size, ..first };
     let (identity, secrets) = aws_halves(observed, &stored, &survey);
     let storage = storage::storage(observed, &stored, survey.children.get(&Child::Claim));
-    let confined =
-        is_confined(observed, &survey) && identity.state.is_done() && is_usable(&secrets.state) && storage.bound;
-    let ledger = if confined { TenantRecordSpec { template_hash, ..next.clone() } } else { next.clone() };
+    let guarded = is_guarded(observed, &survey) && identity.state.is_done() && is_usable(&secrets.state);
+    let claimed = survey.children.get(&Child::Claim).is_some_and(ChildState::is_settled) && storage.bound;
+    let confined = guarded && claimed;
+    let applied = if confined { template_hash.clone() } else { next.template_hash.clone() };
+    let ledger = TenantRecordSpec { template_hash: applied, ..next.clone() };
     let recorded = ledger == *record;
 
     let mut actions = Vec::new();
@@ -138,13 +153,15 @@ fn kept(
     }
     // A claim is refused while the quota has no figures yet.
     let claim = storage.claim_may_be_written && is_quota_enforced(observed);
-    let gates = Gates { confined, recorded, claim };
+    let known_template = template_hash.is_some() && template_hash == record.template_hash;
+    let gates = Gates { confined, recorded, claim, known_template };
     actions.extend(child_actions(observed, &survey, gates));
-    let workload = workload::workload(observed, &plan, survey.children.get(&Child::StatefulSet));
+    let standing = Standing { guarded, confined };
+    let workload = workload::workload(observed, &plan, survey.children.get(&Child::StatefulSet), standing);
     let mut parts = Parts::new();
     for part in Part::ALL {
         let state = match part {
-            Part::Namespace => namespace_state(observed, &survey),
+            Part::Namespace => namespace_state(observed, &survey, recorded),
             Part::Network => children_state(&survey, Part::Network).unwrap_or_else(|| network_done(class)),
             Part::Identity => children_state(&survey, Part::Identity).unwrap_or_else(|| identity.state.clone()),
             Part::Secrets => secrets.state.clone(),
@@ -189,7 +206,9 @@ fn aws_halves(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey) -> (Ha
     }
     let secrets = cloud::secrets(observed, plan, false);
     let route_is_away = !survey.children.contains_key(&Child::Route);
-    let identity = if !route_is_away || !is_usable(&secrets.state) || !observed.pods.is_empty() {
+    // What is not this tenant's own is no access of its, and holds nothing up.
+    let closed = cloud::secrets_ended(observed, plan.tenant, plan.record).state.is_done();
+    let identity = if !route_is_away || !closed || !workload::has_ended(observed) {
         let state = PartState::Working(Reason::PodsEnding, workload::pods_ending(observed));
         Half { actions: Vec::new(), state }
     } else {
@@ -207,10 +226,10 @@ fn is_usable(secrets: &PartState) -> bool {
 }
 
 /// S5: no workload before its policy, quota and defaults stand.
-fn is_confined(observed: &Observed, survey: &Survey) -> bool {
+fn is_guarded(observed: &Observed, survey: &Survey) -> bool {
     let settled = Child::ALL
         .iter()
-        .filter(|child| child.stage() < Stage::Workspace)
+        .filter(|child| child.stage() < Stage::Workspace && **child != Child::Claim)
         .all(|child| survey.children.get(child).is_some_and(ChildState::is_settled));
     settled && is_quota_enforced(observed)
 }
@@ -228,6 +247,8 @@ struct Gates {
     recorded: bool,
     /// Nothing speaks against writing the claim.
     claim: bool,
+    /// The pod template is the one that was applied last: writing it brings back, and starts nothing new.
+    known_template: bool,
 }
 
 fn child_actions(observed: &Observed, survey: &Survey, gates: Gates) -> Vec<Action> {
@@ -235,7 +256,10 @@ fn child_actions(observed: &Observed, survey: &Survey, gates: Gates) -> Vec<Acti
     let may_write = |child: Child, state: &ChildState| match child.stage() {
         Stage::Namespace => true,
         Stage::Confinement => namespace_stands && (child != Child::Claim || gates.claim),
-        Stage::Workspace => namespace_stands && may_write_workspace(observed, child, state, gates),
+        // Access ends whatever else stands in the way.
+        Stage::Workspace => {
+            ends_access(child, state) || (namespace_stands && may_write_workspace(observed, child, state, gates))
+        }
     };
     survey
         .children
@@ -245,16 +269,23 @@ fn child_actions(observed: &Observed, survey: &Survey, gates: Gates) -> Vec<Acti
         .collect()
 }
 
-/// What starts a workspace waits for everything before it. What ends one, or brings a standing object back to what it
-/// shall be, does not: an outage of AWS leaves no foreign sidecar in place.
+/// What starts a workspace, or changes what it runs, waits for everything before it. What brings a standing object back
+/// to what it was does not: an outage of AWS leaves no foreign sidecar in place.
 fn may_write_workspace(observed: &Observed, child: Child, state: &ChildState, gates: Gates) -> bool {
-    let starts = match state {
+    let is_new = match state {
         ChildState::Absent(_) => true,
-        ChildState::Unwanted(_) => return true,
-        ChildState::Differs(wanted, _) => child == Child::StatefulSet && starts_pods(observed, wanted),
-        ChildState::Equal | ChildState::EqualAsRendered | ChildState::Going | ChildState::Opened(_) => false,
+        ChildState::Differs(wanted, _) => match child {
+            Child::StatefulSet => !gates.known_template || starts_pods(observed, wanted),
+            Child::ConfigMap => !gates.known_template,
+            _ => false,
+        },
+        ChildState::Equal
+        | ChildState::EqualAsRendered
+        | ChildState::Unwanted(_)
+        | ChildState::Going
+        | ChildState::Opened(_) => false,
     };
-    if starts { gates.confined && gates.recorded } else { gates.recorded || ends_pods(child, state) }
+    gates.recorded && (gates.confined || !is_new)
 }
 
 fn wanted_replicas(wanted: &Value) -> i64 {
@@ -269,8 +300,16 @@ fn starts_pods(observed: &Observed, wanted: &Value) -> bool {
     wanted_replicas(wanted) > live
 }
 
-fn ends_pods(child: Child, state: &ChildState) -> bool {
-    matches!(state, ChildState::Differs(wanted, _) if child == Child::StatefulSet && wanted_replicas(wanted) == 0)
+fn ends_access(child: Child, state: &ChildState) -> bool {
+    match state {
+        ChildState::Unwanted(_) => true,
+        ChildState::Differs(wanted, _) => child == Child::StatefulSet && wanted_replicas(wanted) == 0,
+        ChildState::Equal
+        | ChildState::EqualAsRendered
+        | ChildState::Absent(_)
+        | ChildState::Going
+        | ChildState::Opened(_) => false,
+    }
 }
 
 /// The first unsettled child of a part; a blocked one before all others.
@@ -287,7 +326,7 @@ fn children_state(survey: &Survey, part: Part) -> Option<PartState> {
     Some(told.find(|state| matches!(state, PartState::Blocked(..))).unwrap_or(first))
 }
 
-fn namespace_state(observed: &Observed, survey: &Survey) -> PartState {
+fn namespace_state(observed: &Observed, survey: &Survey, recorded: bool) -> PartState {
     if let Some(ChildState::Going) = survey.children.get(&Child::Namespace) {
         let message =
             "the namespace is being deleted by somebody; it is made again once it is gone, with the same volume";
@@ -295,6 +334,9 @@ fn namespace_state(observed: &Observed, survey: &Survey) -> PartState {
     }
     if let Some(state) = children_state(survey, Part::Namespace) {
         return state;
+    }
+    if !recorded {
+        return PartState::Working(Reason::Progressing, "what is known of the tenant is being recorded".into());
     }
     if is_quota_enforced(observed) {
         PartState::Done(Reason::Verified, "namespace, quota and container defaults stand".into())
@@ -370,5 +412,7 @@ fn look_again(observed: &Observed, parts: &Parts) -> Option<Duration> {
     } else {
         None
     };
-    [net, cloud::believed_for(observed)].into_iter().flatten().min()
+    // What is overdue is asked for by the plan itself; looking again at once would only spin.
+    let sweep = cloud::believed_for(observed).map(|rest| rest.max(SOON));
+    [net, sweep].into_iter().flatten().min()
 }

@@ -5,6 +5,7 @@
 use super::{
     blueprint::{Blueprint, WantedSecret},
     child::Child,
+    cloud::{is_own_association, is_own_secret},
     desired,
     digest::Facts,
     observed::{FoundAssociation, Look, Observed, VolumeView},
@@ -29,10 +30,11 @@ pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Bluepri
     if let Some(namespace) = &observed.namespace {
         record.namespace.uid = Some(namespace.uid.clone());
     }
-    learn_association(observed, &mut record);
+    learn_association(observed, blueprint, &mut record);
     for wanted in &blueprint.secrets {
-        learn_secret(observed, wanted, &mut record);
+        learn_secret(observed, blueprint, wanted, &mut record);
     }
+    forget_secrets(observed, blueprint, &mut record);
     if let Some(size) = claimed_size(observed) {
         record.storage.size = size;
     }
@@ -47,7 +49,7 @@ pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Bluepri
 }
 
 /// What the claim asks for: the size below which a Tenant may not go.
-fn claimed_size(observed: &Observed) -> Option<Quantity> {
+pub fn claimed_size(observed: &Observed) -> Option<Quantity> {
     match &observed.child(Child::Claim)?.facts {
         Facts::Claim(facts) => facts.requested.as_deref()?.parse().ok(),
         Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::StatefulSet(_) | Facts::Route(_) => None,
@@ -69,9 +71,11 @@ fn place_of_route(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Plac
 
 /// The association's id follows what is seen. When one is gone, the token of the next is a new one: EKS would answer
 /// the old token with the old answer.
-fn learn_association(observed: &Observed, record: &mut TenantRecordSpec) {
+fn learn_association(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut TenantRecordSpec) {
     match &observed.aws.association {
-        Look::At(_, FoundAssociation::One(association)) => {
+        Look::At(_, FoundAssociation::One(association))
+            if is_own_association(observed, blueprint.tenant, blueprint.record, association) =>
+        {
             record.identity.association_id = Some(association.id.clone());
         }
         Look::At(_, FoundAssociation::None) => {
@@ -79,11 +83,24 @@ fn learn_association(observed: &Observed, record: &mut TenantRecordSpec) {
                 record.identity.nonce = observed.draw.derive("association");
             }
         }
-        Look::At(_, FoundAssociation::Several(_)) | Look::Never => {}
+        Look::At(_, FoundAssociation::One(_) | FoundAssociation::Several(_)) | Look::Never => {}
     }
 }
 
-fn learn_secret(observed: &Observed, wanted: &WantedSecret, record: &mut TenantRecordSpec) {
+/// One that nobody wants any more and that is not in AWS either is nothing to remember: a record has room for 64.
+fn forget_secrets(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut TenantRecordSpec) {
+    record.secrets.items.retain(|item| {
+        let is_wanted = blueprint.secrets.iter().any(|wanted| wanted.name == item.name);
+        is_wanted || !matches!(observed.aws.secrets.get(&item.name), Some(Look::At(_, None)))
+    });
+}
+
+fn learn_secret(
+    observed: &Observed,
+    blueprint: &Blueprint<'_>,
+    wanted: &WantedSecret,
+    record: &mut TenantRecordSpec,
+) {
     let index = record.secrets.items.iter().position(|item| item.name == wanted.name);
     let index = index.unwrap_or_else(|| {
         record.secrets.items.push(RecordedSecret {
@@ -100,6 +117,9 @@ fn learn_secret(observed: &Observed, wanted: &WantedSecret, record: &mut TenantR
     let item = &mut record.secrets.items[index];
     item.origin = wanted.origin;
     let Some(Some(secret)) = observed.aws.secrets.get(&wanted.name).and_then(Look::seen) else { return };
+    if !is_own_secret(observed, blueprint.tenant, blueprint.record, secret) {
+        return;
+    }
     item.arn = Some(secret.arn.clone());
     let present = item.version_id.clone().filter(|version| secret.has_version(version));
     item.version_id = match item.origin {
@@ -130,14 +150,19 @@ pub fn secret_name(record: &TenantRecordSpec, item: &str) -> String {
 
 /// The volume that the tenant's claim is bound to, once its data is safe from the claim's end.
 pub fn bound_volume<'a>(observed: &'a Observed, blueprint: &Blueprint<'_>) -> Option<&'a VolumeView> {
-    let claim = observed.child(Child::Claim)?;
-    let Facts::Claim(facts) = &claim.facts else { return None };
     let volume = observed.volume.as_ref()?;
+    (is_claimed(observed, blueprint, volume) && volume.retained).then_some(volume)
+}
+
+/// Whether the tenant's claim and a volume name each other.
+pub fn is_claimed(observed: &Observed, blueprint: &Blueprint<'_>, volume: &VolumeView) -> bool {
+    let Some(claim) = observed.child(Child::Claim) else { return false };
+    let Facts::Claim(facts) = &claim.facts else { return false };
     let is_bound = facts.phase == "Bound" && facts.volume.as_ref() == Some(&volume.name);
-    let is_its_own = volume.claim.as_ref().is_some_and(|of| {
-        of.namespace == blueprint.record.namespace.name.as_str()
-            && of.name == blueprint.tenant.as_str()
-            && of.uid.as_deref() == Some(claim.uid.as_str())
-    });
-    (is_bound && is_its_own && volume.retained).then_some(volume)
+    is_bound
+        && volume.claim.as_ref().is_some_and(|of| {
+            of.namespace == blueprint.record.namespace.name.as_str()
+                && of.name == blueprint.tenant.as_str()
+                && of.uid.as_deref() == Some(claim.uid.as_str())
+        })
 }

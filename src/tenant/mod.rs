@@ -26,3 +26,6 @@ pub mod status;
 pub mod storage;
 pub mod views;
 pub mod workload;
+
+#[cfg(test)]
+mod tests;

@@ -175,6 +175,8 @@ pub struct PodView {
     pub uid: Uid,
     /// The StatefulSet's revision that it was made from.
     pub revision: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
     /// Whether it is ready.
     pub ready: bool,
     /// Whether it is ending.

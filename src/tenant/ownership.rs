@@ -11,13 +11,13 @@ use super::{
     reason::Reason,
 };
 use crate::api::{
-    class::{Retention, TenantClassSpec},
+    class::{Retention, SecretsMode, TenantClassSpec},
     labels,
-    names::{ClassName, Incarnation, NamespaceName, OwnerHash, ServiceAccountName, Uid},
+    names::{ClassName, Incarnation, NamespaceName, OwnerHash, ServiceAccountName, TenantName, Uid},
     quantity::Quantity,
     record::{
-        RecordPhase, RecordedIdentity, RecordedNamespace, RecordedOwner, RecordedRouting, RecordedSecrets,
-        RecordedStorage, Retirement, TenantRecordSpec,
+        RecordPhase, RecordedIdentity, RecordedNamespace, RecordedOwner, RecordedRouting, RecordedSecret,
+        RecordedSecrets, RecordedStorage, Retirement, SecretOrigin, TenantRecordSpec,
     },
     tenant::{DeletionPolicy, TenantSpec},
 };
@@ -85,10 +85,24 @@ fn leaving_tenant<'a>(observed: &'a Observed, tenant: &'a TenantView) -> Situati
         },
         Some(view) => match &view.spec {
             Err(why) => Situation::Refused(tenant, unreadable_record(why)),
-            // The record is somebody else's, or this Tenant never got it: it leaves nothing behind.
-            Ok(record) if record.tenant_uid.as_ref() != Some(&tenant.uid) => Situation::Release(tenant),
+            Ok(record) if record.tenant_uid.as_ref() != Some(&tenant.uid) => returned_to_leave(tenant, view, record),
             Ok(record) => Situation::Retire(tenant, view, record),
         },
+    }
+}
+
+/// A Tenant that goes and never held the record: it leaves nothing behind, unless its owner's workspace still runs.
+/// Then the owner asks for its end.
+fn returned_to_leave<'a>(
+    tenant: &'a TenantView,
+    view: &'a RecordView,
+    record: &'a TenantRecordSpec,
+) -> Situation<'a> {
+    match &tenant.spec {
+        Ok(spec) if record.phase == RecordPhase::Active && is_owner(spec, record) => {
+            Situation::Attach(view, Box::new(attached(tenant, spec, record)))
+        }
+        Ok(_) | Err(_) => Situation::Release(tenant),
     }
 }
 
@@ -148,7 +162,6 @@ fn first_contact<'a>(
         tenant_uid: Some(tenant.uid.clone()),
         class_name: spec.class_name.clone(),
         namespace: RecordedNamespace { name: namespace, prefix: class.namespace_prefix.clone(), uid: None },
-        size: spec.storage.map_or(class.storage.size, |storage| storage.size.min(class.storage.maximum)),
         deletion_policy: spec.deletion_policy,
     };
     Ok(Situation::Begin(Box::new(new_record(observed, class, origin))))
@@ -162,7 +175,6 @@ struct Origin {
     tenant_uid: Option<Uid>,
     class_name: ClassName,
     namespace: RecordedNamespace,
-    size: Quantity,
     deletion_policy: DeletionPolicy,
 }
 
@@ -186,7 +198,12 @@ fn new_record(observed: &Observed, class: &TenantClassSpec, origin: Origin) -> T
             prefix: observed.settings.secrets_prefix.clone(),
             items: Vec::new(),
         },
-        storage: RecordedStorage { class_name: class.storage.class_name.clone(), size: origin.size, volume: None },
+        // Nothing until there is a claim to learn it from: nobody shrinks what does not exist.
+        storage: RecordedStorage {
+            class_name: class.storage.class_name.clone(),
+            size: Quantity::units(0),
+            volume: None,
+        },
         routing: RecordedRouting { mode: class.routing.mode, placement: None },
         template_hash: None,
         retirement: retirement(origin.deletion_policy, class),
@@ -258,8 +275,12 @@ fn attached(tenant: &TenantView, spec: &TenantSpec, record: &TenantRecordSpec) -
     record
 }
 
+fn is_owner(spec: &TenantSpec, record: &TenantRecordSpec) -> bool {
+    spec.owner.effective_subject().hash() == record.owner.hash
+}
+
 fn check_owner(observed: &Observed, spec: &TenantSpec, record: &TenantRecordSpec) -> Result<(), Refusal> {
-    if spec.owner.effective_subject().hash() == record.owner.hash {
+    if is_owner(spec, record) {
         return Ok(());
     }
     let until = record
@@ -385,12 +406,23 @@ fn unreadable_record(why: &str) -> Refusal {
     Refusal::new(Reason::RecordInvalid, message)
 }
 
-/// A record made from the mirrors on an owned namespace; `None` where there is no mirror, or no class to read it by.
+/// A record made from the mirrors on an owned namespace; `None` where there is no such namespace.
 fn rebuilt(observed: &Observed, tenant: Option<&TenantView>) -> Option<Result<TenantRecordSpec, Refusal>> {
     let live = observed.namespace.as_ref()?;
-    let ClassView::Found(class) = &observed.class else { return None };
     if live.tenant.as_ref() != Some(&observed.name) {
         return None;
+    }
+    let facts = namespace_facts(live);
+    let made_with = facts.annotations.get(labels::CLASS).map_or("?", String::as_str);
+    let class = match &observed.class {
+        ClassView::Found(class) if facts.name == class.namespace_prefix.namespace(&observed.name).as_str() => class,
+        ClassView::Found(_) | ClassView::Missing | ClassView::Invalid(_) => {
+            return Some(Err(lost_with_another_class(&observed.name, &facts.name, made_with)));
+        }
+    };
+    let named = tenant.and_then(|tenant| tenant.spec.as_ref().ok()).map(|spec| spec.class_name.as_str());
+    if named.is_some_and(|named| facts.annotations.contains_key(labels::CLASS) && named != made_with) {
+        return Some(Err(lost_with_another_class(&observed.name, &facts.name, made_with)));
     }
     Some(rebuilt_from(observed, tenant, live, class).ok_or_else(|| {
         let message = format!(
@@ -400,6 +432,15 @@ fn rebuilt(observed: &Observed, tenant: Option<&TenantView>) -> Option<Result<Te
         );
         Refusal::new(Reason::RecordDisputed, message)
     }))
+}
+
+/// A record is rebuilt by the class that the namespace was made with, and by no other.
+fn lost_with_another_class(name: &TenantName, namespace: &str, made_with: &str) -> Refusal {
+    let message = format!(
+        "TenantRecord {name} is lost, and it can be rebuilt only by the class that namespace {namespace} was made with: \
+         see that TenantClass {made_with} exists, and name it in className until the record is there again"
+    );
+    Refusal::new(Reason::ClassMismatch, message)
 }
 
 fn rebuilt_from(
@@ -431,16 +472,33 @@ fn rebuilt_from(
             prefix: class.namespace_prefix.clone(),
             uid: Some(live.uid.clone()),
         },
-        size: class.storage.size,
         deletion_policy: owner_spec.map_or(DeletionPolicy::Retain, |spec| spec.deletion_policy),
     };
     let mut record = new_record(observed, class, origin);
+    record.secrets.items = secrets_by_spec(observed, class, owner_spec);
     if owner_tenant.is_none() {
         record.phase = RecordPhase::Retained;
         record.retained_since = Some(Time(observed.now));
         record.purge_after = purge_after(observed, &record);
     }
     Some(record)
+}
+
+/// The secrets that class and Tenant name: what the end of access has to close, where nobody remembers more.
+fn secrets_by_spec(observed: &Observed, class: &TenantClassSpec, spec: Option<&TenantSpec>) -> Vec<RecordedSecret> {
+    if class.secrets.mode == SecretsMode::None {
+        return Vec::new();
+    }
+    let generated = class.secrets.generated.iter().map(|item| (&item.name, SecretOrigin::Generated));
+    let own = spec.into_iter().flat_map(|spec| &spec.secrets).map(|item| (&item.name, SecretOrigin::Person));
+    let mut items: Vec<RecordedSecret> = Vec::new();
+    for (name, origin) in generated.chain(own) {
+        if items.iter().all(|item| item.name != *name) {
+            let nonce = observed.draw.derive(name.as_str());
+            items.push(RecordedSecret { name: name.clone(), origin, nonce, arn: None, version_id: None });
+        }
+    }
+    items
 }
 
 /// When a record that is retained now may be purged.

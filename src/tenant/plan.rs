@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use super::{
-    action::{Action, Plan, Story},
+    action::{Action, Parts, Plan, Story},
     keep,
-    observed::Observed,
+    observed::{Definitions, Observed},
     ownership::{Situation, situation},
     reason::Reason,
     retire,
@@ -16,8 +16,31 @@ use super::{
 /// How soon to look again after something that makes its own events.
 const SOON: Duration = Duration::from_secs(2);
 
-/// Decides.
+/// How soon to look again at what only a person can mend: not all of it makes an event when it is mended.
+const LATER: Duration = Duration::from_secs(60);
+
+/// Decides. For a paused tenant nothing is written: what would be is told.
 pub fn plan(observed: &Observed) -> Plan {
+    let plan = decided(observed);
+    let is_paused = observed.tenant.as_ref().is_some_and(|tenant| tenant.paused);
+    // A Tenant that goes with its CRD is let go all the same: nothing it has is touched.
+    let is_held = is_paused && observed.definitions == Definitions::Stand;
+    match plan.story {
+        Story::Beginning(..) | Story::Leaving { .. } | Story::Gone(..) if is_held => {
+            keep::held(plan.actions, Parts::new())
+        }
+        Story::Silent if is_held && !plan.actions.is_empty() => keep::held(plan.actions, Parts::new()),
+        Story::Silent
+        | Story::Beginning(..)
+        | Story::Refused(_)
+        | Story::Kept { .. }
+        | Story::Paused { .. }
+        | Story::Leaving { .. }
+        | Story::Gone(..) => plan,
+    }
+}
+
+fn decided(observed: &Observed) -> Plan {
     match situation(observed) {
         Situation::Nothing => Plan::silent(),
         Situation::Detach(tenant) => {
@@ -26,7 +49,7 @@ pub fn plan(observed: &Observed) -> Plan {
         }
         Situation::Release(tenant) => retire::release(tenant),
         Situation::Refused(_, refusal) => {
-            Plan { actions: Vec::new(), story: Story::Refused(refusal), look_again: None }
+            Plan { actions: Vec::new(), story: Story::Refused(refusal), look_again: Some(LATER) }
         }
         Situation::Rebuild(record) => beginning(
             Action::CreateRecord(record),

@@ -17,7 +17,7 @@ use super::{
     observed::{FoundAssociation, Look, Observed, RecordView, TenantView},
     ownership::{is_ours, purge_after},
     reason::Reason,
-    workload::pods_ending,
+    workload::{has_ended, pods_ending},
 };
 use crate::api::{
     labels,
@@ -55,13 +55,18 @@ pub fn release(tenant: &TenantView) -> Plan {
     Plan { actions: vec![Action::SetFinalizers { precondition, finalizers }], story: Story::Silent, look_again: None }
 }
 
+/// What is left to do until access has ended, for a Tenant that asks for it and is refused otherwise.
+pub fn suspension(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {
+    end_access(observed, record).map(|plan| plan.actions).unwrap_or_default()
+}
+
 /// Route away, secrets closed, pods asked to end; when they are gone, the association. `None` once all of it is done.
 fn end_access(observed: &Observed, record: &TenantRecordSpec) -> Option<Plan> {
     let secrets = cloud::secrets_ended(observed, &observed.name, record);
     let mut actions = end_children(observed, record);
-    let closed = actions.is_empty() && secrets.state.is_done() && is_route_gone(observed, record);
+    let closed = actions.is_empty() && secrets.state.is_done() && is_quiet(observed, record);
     actions.extend(secrets.actions);
-    if !closed || !observed.pods.is_empty() {
+    if !closed {
         return Some(leaving(actions, pods_ending(observed)));
     }
     let association = cloud::association_ended(observed, &observed.name, record);
@@ -92,9 +97,10 @@ fn end_children(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {
     Child::ALL.iter().filter_map(end).collect()
 }
 
-fn is_route_gone(observed: &Observed, record: &TenantRecordSpec) -> bool {
+/// Whether no route leads to the workspace and no pod of it runs. In a namespace that is not ours nothing is ours.
+fn is_quiet(observed: &Observed, record: &TenantRecordSpec) -> bool {
     let ours = observed.namespace.as_ref().is_some_and(|live| is_ours(live, record));
-    !ours || observed.child(Child::Route).is_none()
+    !ours || (observed.child(Child::Route).is_none() && has_ended(observed))
 }
 
 /// The record of a tenant that is kept for its owner.

@@ -9,11 +9,11 @@ use super::{
     child::Child,
     comparison::ChildState,
     digest::{ClaimFacts, Facts},
-    ledger::bound_volume,
+    ledger::is_claimed,
     observed::{Observed, VolumeView},
     reason::Reason,
 };
-use crate::api::quantity::Quantity;
+use crate::api::{quantity::Quantity, record::RecordedVolume};
 
 /// How the volume stands.
 pub struct Storage {
@@ -70,7 +70,9 @@ pub fn storage(observed: &Observed, blueprint: &Blueprint<'_>, claim: Option<&Ch
         return match told {
             PartState::Blocked(reason, message) => Storage::blocked(reason, message),
             PartState::Working(_, message) | PartState::Done(_, message) => {
-                Storage::working(reoffer(observed, blueprint), Reason::Progressing, message)
+                let retain = retain(observed, blueprint).into_iter();
+                let actions = retain.chain(reoffer(observed, blueprint)).collect();
+                Storage::working(actions, Reason::Progressing, message)
             }
         };
     }
@@ -98,12 +100,16 @@ fn before_claim(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Storag
     if observed.volume.as_ref().is_some_and(|volume| volume.name == recorded.name) {
         return None;
     }
+    Some(volume_lost(recorded))
+}
+
+fn volume_lost(recorded: &RecordedVolume) -> Storage {
     let message = format!(
         "the recorded volume {} ({}) is gone, and no empty one is put in its place: restore the PersistentVolume {} over \
          the same storage, or have an administrator take storage.volume off the record",
         recorded.name, recorded.handle, recorded.name
     );
-    Some(Storage::blocked(Reason::VolumeLost, message))
+    Storage::blocked(Reason::VolumeLost, message)
 }
 
 fn judge_claim(observed: &Observed, blueprint: &Blueprint<'_>, facts: &ClaimFacts) -> Storage {
@@ -118,6 +124,9 @@ fn judge_claim(observed: &Observed, blueprint: &Blueprint<'_>, facts: &ClaimFact
         return Storage::blocked(Reason::VolumeMismatch, message);
     }
     if facts.phase != "Bound" {
+        if let (Some(recorded), None) = (recorded, &observed.volume) {
+            return volume_lost(recorded);
+        }
         let message = format!(
             "the claim is {}, not bound yet: kubectl describe pvc shows what the storage says",
             if facts.phase.is_empty() { "new" } else { &facts.phase }
@@ -128,16 +137,28 @@ fn judge_claim(observed: &Observed, blueprint: &Blueprint<'_>, facts: &ClaimFact
         let message = format!("volume {} is not seen yet", facts.volume.as_deref().unwrap_or("?"));
         return Storage::working(Vec::new(), Reason::ClaimPending, message);
     };
-    if bound_volume(observed, blueprint).is_none() || volume.tenant.as_ref() != Some(blueprint.tenant) {
-        let retain = Action::RetainVolume {
-            name: volume.name.clone(),
-            precondition: precondition(volume),
-            tenant: blueprint.tenant.clone(),
-        };
-        let message = format!("volume {} is being set to Retain", volume.name);
-        return Storage::working(vec![retain], Reason::Progressing, message);
+    if !is_claimed(observed, blueprint, volume) {
+        let message = format!("volume {} does not name the claim it is bound to yet", volume.name);
+        return Storage::working(Vec::new(), Reason::ClaimPending, message);
     }
-    bound(blueprint, volume)
+    match retain(observed, blueprint) {
+        None => bound(blueprint, volume),
+        Some(retain) => {
+            let message = format!("volume {} is being set to Retain", volume.name);
+            Storage::working(vec![retain], Reason::Progressing, message)
+        }
+    }
+}
+
+/// Sets the claimed volume to Retain where it is not: above all while its claim is already going.
+fn retain(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Action> {
+    let volume = observed.volume.as_ref().filter(|volume| is_claimed(observed, blueprint, volume))?;
+    let is_safe = volume.retained && volume.tenant.as_ref() == Some(blueprint.tenant);
+    (!is_safe).then(|| Action::RetainVolume {
+        name: volume.name.clone(),
+        precondition: precondition(volume),
+        tenant: blueprint.tenant.clone(),
+    })
 }
 
 fn bound(blueprint: &Blueprint<'_>, volume: &VolumeView) -> Storage {

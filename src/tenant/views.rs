@@ -132,6 +132,7 @@ pub fn pod(object: &Value) -> Option<(TenantName, PodView)> {
         namespace: object["metadata"]["namespace"].as_str()?.parse().ok()?,
         uid: uid(object)?,
         revision: label(object, "controller-revision-hash").unwrap_or_default().to_owned(),
+        created: object["metadata"]["creationTimestamp"].as_str().and_then(|time| time.parse().ok()),
         ready,
         deleting: object["metadata"]["deletionTimestamp"].is_string(),
         injected: is_injected(object),

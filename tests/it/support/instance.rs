@@ -42,7 +42,8 @@ impl Instance {
             Some(kubeconfig) => (Self::foreign(kubeconfig), None),
             None => {
                 let instance = Self::start();
-                let operator = instance.start_operator();
+                // Looks at AWS often, so that what is changed there by hand is seen within a test's patience.
+                let operator = instance.start_operator_with(&["--aws-recheck", "5s"]);
                 (instance, Some(operator))
             }
         });
@@ -255,6 +256,8 @@ impl OperatorProcess {
     /// Asks it to end in good order, and waits until it has.
     pub fn stop(mut self) -> bool {
         let pid = self.process.id().to_string();
+        // Waiting closes the input, at which the guard kills; so it is held until the end.
+        let _input = self.process.stdin.take();
         let asked = Command::new("kill").args(["-TERM", &pid]).status().is_ok_and(|status| status.success());
         asked && self.process.wait().is_ok_and(|status| status.success())
     }

@@ -1,0 +1,161 @@
+//! EKS and Secrets Manager in memory, as far as actions reach them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{fixtures::alice, world::Refused};
+use crate::{
+    aws::types::{Association, NewAssociation, NewSecret, Secret},
+    tenant::{
+        action::{Action, AwsAction},
+        cache::Cache,
+        observed::{FoundAssociation, Look},
+    },
+};
+
+/// What AWS holds.
+#[derive(Default)]
+pub(super) struct Cloud {
+    pub(super) associations: Vec<Association>,
+    pub(super) secrets: BTreeMap<String, Secret>,
+    /// Whether AWS answers at all.
+    pub(super) down: bool,
+    /// Answers by idempotency token, deleted ones too: EKS repeats itself.
+    answered: BTreeMap<String, Association>,
+    made: usize,
+}
+
+impl Cloud {
+    /// After a failed change nothing is known any more, as in the real hands.
+    pub(super) fn forget(&self, cache: &Cache, action: &Action) {
+        let Action::Aws(action) = action else { return };
+        cache.with_aws(&alice(), |view| match action {
+            AwsAction::CreateAssociation(_)
+            | AwsAction::UpdateRole { .. }
+            | AwsAction::TagAssociation { .. }
+            | AwsAction::DeleteAssociation(_) => view.association = Look::Never,
+            AwsAction::CreateSecret { item, .. }
+            | AwsAction::PutGenerated { item, .. }
+            | AwsAction::TagSecret { item, .. } => {
+                view.secrets.remove(item);
+            }
+            AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. } => {}
+        });
+    }
+
+    pub(super) fn perform(&mut self, action: &AwsAction, cache: &Cache, now: Timestamp) -> Result<(), Refused> {
+        let result = if self.down { Err(Refused::Aws("no answer".into())) } else { self.carry_out(action, cache, now) };
+        if result.is_err() {
+            self.forget(cache, &Action::Aws(action.clone()));
+        }
+        result
+    }
+
+    fn carry_out(&mut self, action: &AwsAction, cache: &Cache, now: Timestamp) -> Result<(), Refused> {
+        let associations = |found: FoundAssociation| {
+            cache.with_aws(&alice(), |view| view.association = Look::At(now, found.clone()));
+        };
+        match action {
+            AwsAction::LookUpAssociation { namespace, service_account, .. } => {
+                let is_it = |one: &&Association| {
+                    one.namespace == namespace.as_str() && one.service_account == service_account.as_str()
+                };
+                let found: Vec<&Association> = self.associations.iter().filter(is_it).collect();
+                associations(match found.as_slice() {
+                    [] => FoundAssociation::None,
+                    [one] => FoundAssociation::One((*one).clone()),
+                    several => FoundAssociation::Several(several.iter().map(|one| one.id.clone()).collect()),
+                });
+            }
+            AwsAction::CreateAssociation(new) => associations(FoundAssociation::One(self.create_association(new)?)),
+            AwsAction::UpdateRole { id, role, .. } => {
+                let association = self.association(|one| one.id == *id)?;
+                association.role_arn = Some(role.clone());
+                associations(FoundAssociation::One(association.clone()));
+            }
+            AwsAction::TagAssociation { association, tags } => {
+                let association = self.association(|one| one.id == association.id)?;
+                association.tags.extend(tags.clone());
+                associations(FoundAssociation::One(association.clone()));
+            }
+            AwsAction::DeleteAssociation(id) => {
+                self.associations.retain(|one| one.id != *id);
+                cache.with_aws(&alice(), |view| view.association = Look::Never);
+            }
+            AwsAction::LookUpSecret { item, name } => {
+                let found = self.secrets.get(name).cloned();
+                cache.with_aws(&alice(), |view| view.secrets.insert(item.clone(), Look::At(now, found)));
+            }
+            AwsAction::CreateSecret { item, new } => {
+                let secret = self.create_secret(new)?;
+                cache.with_aws(&alice(), |view| view.secrets.insert(item.clone(), Look::At(now, Some(secret))));
+            }
+            AwsAction::PutGenerated { item, arn, version } => {
+                let secret = self.secret(|one| one.arn == *arn)?;
+                secret.versions.insert(version.to_string(), vec!["AWSCURRENT".into()]);
+                cache.with_aws(&alice(), |view| view.secrets.remove(item));
+            }
+            AwsAction::TagSecret { item, arn, tags } => {
+                let secret = self.secret(|one| one.arn == *arn)?;
+                secret.tags.extend(tags.clone());
+                let secret = secret.clone();
+                cache.with_aws(&alice(), |view| view.secrets.insert(item.clone(), Look::At(now, Some(secret))));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn create_association(&mut self, new: &NewAssociation) -> Result<Association, Refused> {
+        // The same token gets the same answer, even where what it made is gone.
+        if let Some(answer) = self.answered.get(&new.token) {
+            return Ok(answer.clone());
+        }
+        let taken = self.associations.iter().any(|one| {
+            one.namespace == new.namespace.as_str() && one.service_account == new.service_account.as_str()
+        });
+        if taken {
+            return Err(Refused::Aws("ResourceInUseException".into()));
+        }
+        self.made += 1;
+        let association = Association {
+            id: format!("a-{:017}", self.made).parse().expect("id"),
+            arn: format!("arn:aws:eks:eu-west-1:123456789012:podidentityassociation/prod/a-{:017}", self.made),
+            namespace: new.namespace.to_string(),
+            service_account: new.service_account.to_string(),
+            role_arn: Some(new.role_arn.clone()),
+            owner_arn: None,
+            tags: new.tags.clone(),
+        };
+        self.associations.push(association.clone());
+        self.answered.insert(new.token.clone(), association.clone());
+        Ok(association)
+    }
+
+    pub(super) fn create_secret(&mut self, new: &NewSecret) -> Result<Secret, Refused> {
+        if self.secrets.contains_key(&new.name) {
+            return Err(Refused::Aws("ResourceExistsException".into()));
+        }
+        let versions = new.generate.iter().map(|id| (id.to_string(), vec!["AWSCURRENT".to_owned()])).collect();
+        let secret = Secret {
+            arn: format!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:{}-AbCdEf", new.name)
+                .parse()
+                .expect("arn"),
+            name: new.name.clone(),
+            kms_key: new.kms_key.as_ref().map(ToString::to_string),
+            deleted_at: None,
+            tags: new.tags.clone(),
+            versions,
+        };
+        self.secrets.insert(new.name.clone(), secret.clone());
+        Ok(secret)
+    }
+
+    fn association(&mut self, is_it: impl Fn(&Association) -> bool) -> Result<&mut Association, Refused> {
+        self.associations.iter_mut().find(|one| is_it(one)).ok_or_else(|| Refused::Aws("not found".into()))
+    }
+
+    fn secret(&mut self, is_it: impl Fn(&Secret) -> bool) -> Result<&mut Secret, Refused> {
+        self.secrets.values_mut().find(|one| is_it(one)).ok_or_else(|| Refused::Aws("not found".into()))
+    }
+}

@@ -1,0 +1,215 @@
+//! Kubernetes' own controllers, the storage and the gateway, each as one small step.
+
+use serde_json::{Value, json};
+
+use super::world::{Objects, World};
+use crate::{
+    api::labels,
+    tenant::{
+        child::Kind,
+        digest::ContentHash,
+    },
+};
+
+/// Everybody takes one step; says whether anything moved.
+pub(super) fn run(world: &mut World) -> bool {
+    let steps: [(&str, fn(&mut World) -> bool); 6] = [
+        ("namespaces", end_namespaces),
+        ("claims", end_claims),
+        ("volumes", bind_claims),
+        ("quota", count_quota),
+        ("pods", move_pods),
+        ("routes", answer_routes),
+    ];
+    let mut moved = false;
+    for (name, step) in steps {
+        moved |= !world.broken.contains(&name) && step(world);
+    }
+    moved
+}
+
+fn is_deleting(object: &Value) -> bool {
+    object["metadata"]["deletionTimestamp"].is_string()
+}
+
+fn paths(objects: &Objects) -> Vec<String> {
+    objects.keys().cloned().collect()
+}
+
+/// What is in a namespace that goes, goes; then the namespace.
+fn end_namespaces(world: &mut World) -> bool {
+    let going = |objects: &Objects| objects.iter().find(|(_, one)| is_deleting(one)).map(|(path, _)| path.clone());
+    let Some(name) = going(&world.children[&Kind::Namespace]) else { return false };
+    let inside = format!("{name}/");
+    let now = world.now;
+    let pods = world.pods.iter_mut().filter(|(path, _)| path.starts_with(&inside));
+    pods.for_each(|(_, pod)| pod["metadata"]["deletionTimestamp"] = json!(now));
+    for (kind, objects) in &mut world.children {
+        if *kind == Kind::PersistentVolumeClaim {
+            let claims = objects.iter_mut().filter(|(path, _)| path.starts_with(&inside));
+            claims.for_each(|(_, claim)| claim["metadata"]["deletionTimestamp"] = json!(now));
+        } else {
+            objects.retain(|path, _| !path.starts_with(&inside));
+        }
+    }
+    let has_content = world.pods.keys().chain(world.children[&Kind::PersistentVolumeClaim].keys());
+    if !has_content.into_iter().any(|path| path.starts_with(&inside)) {
+        world.children.get_mut(&Kind::Namespace).expect("namespaces").remove(&name);
+    }
+    true
+}
+
+/// A claim goes when no pod uses it; its volume goes with it, or is released.
+fn end_claims(world: &mut World) -> bool {
+    let claims = &world.children[&Kind::PersistentVolumeClaim];
+    let going: Vec<String> = paths(claims).into_iter().filter(|path| is_deleting(&claims[path])).collect();
+    let mut moved = false;
+    for path in going {
+        let namespace = path.split('/').next().unwrap_or_default();
+        if world.pods.keys().any(|pod| pod.starts_with(&format!("{namespace}/"))) {
+            continue;
+        }
+        let claim =
+            world.children.get_mut(&Kind::PersistentVolumeClaim).and_then(|all| all.remove(&path)).expect("a claim");
+        let uid = claim["metadata"]["uid"].clone();
+        let bound = world.volumes.iter().find(|(_, volume)| volume["spec"]["claimRef"]["uid"] == uid);
+        if let Some((name, mut volume)) = bound.map(|(name, volume)| (name.clone(), volume.clone())) {
+            if volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain" {
+                volume["status"]["phase"] = json!("Released");
+                world.touch(&mut volume);
+                world.volumes.insert(name, volume);
+            } else {
+                world.volumes.remove(&name);
+            }
+        }
+        moved = true;
+    }
+    moved
+}
+
+/// A claim gets a new volume, or the one that it names and that is free for it.
+fn bind_claims(world: &mut World) -> bool {
+    let claims = &world.children[&Kind::PersistentVolumeClaim];
+    let unbound = |path: &&String| claims[*path]["status"]["phase"] != "Bound" && !is_deleting(&claims[*path]);
+    let Some(path) = paths(claims).iter().find(unbound).cloned() else { return false };
+    let mut claim = claims[&path].clone();
+    let (namespace, name) = path.split_once('/').expect("a namespaced path");
+    let reference = json!({ "namespace": namespace, "name": name, "uid": claim["metadata"]["uid"] });
+    let mut volume = match claim["spec"]["volumeName"].as_str() {
+        None => world.born(json!({
+            "metadata": { "name": format!("pv-{}", world.volumes.len() + 1) },
+            "spec": {
+                "persistentVolumeReclaimPolicy": "Delete",
+                "csi": { "volumeHandle": format!("fs-1::fsap-{}", world.volumes.len() + 1) },
+            },
+        })),
+        Some(named) => {
+            let free = |volume: &&Value| volume["spec"]["claimRef"]["uid"].is_null();
+            let Some(volume) = world.volumes.get(named).filter(free) else { return false };
+            volume.clone()
+        }
+    };
+    volume["spec"]["claimRef"] = reference;
+    volume["status"] = json!({ "phase": "Bound" });
+    claim["spec"]["volumeName"] = volume["metadata"]["name"].clone();
+    claim["status"] = json!({ "phase": "Bound" });
+    world.touch(&mut volume);
+    world.touch(&mut claim);
+    world.volumes.insert(volume["metadata"]["name"].as_str().expect("a name").to_owned(), volume);
+    world.children.get_mut(&Kind::PersistentVolumeClaim).expect("claims").insert(path, claim);
+    true
+}
+
+fn count_quota(world: &mut World) -> bool {
+    let quotas = &world.children[&Kind::ResourceQuota];
+    let uncounted = |path: &&String| quotas[*path]["status"]["hard"] != quotas[*path]["spec"]["hard"];
+    let Some(path) = paths(quotas).iter().find(uncounted).cloned() else { return false };
+    let mut quota = quotas[&path].clone();
+    quota["status"] = json!({ "hard": quota["spec"]["hard"], "used": {} });
+    world.touch(&mut quota);
+    world.children.get_mut(&Kind::ResourceQuota).expect("quotas").insert(path, quota);
+    true
+}
+
+/// The StatefulSet controller, the Pod Identity webhook and the kubelet.
+fn move_pods(world: &mut World) -> bool {
+    let count = world.pods.len();
+    world.pods.retain(|_, pod| !is_deleting(pod));
+    if world.pods.len() != count {
+        return true;
+    }
+    let mut moved = false;
+    for pod in world.pods.values_mut().filter(|pod| pod["status"]["conditions"].is_null()) {
+        pod["status"]["conditions"] = json!([{ "type": "Ready", "status": "True" }]);
+        moved = true;
+    }
+    let set = world.children[&Kind::StatefulSet].iter().next().map(|(path, set)| (path.clone(), set.clone()));
+    let Some((path_of_set, set)) = set else { return take_orphans(world) || moved };
+    let replicas = set["spec"]["replicas"].as_i64().unwrap_or(1);
+    let revision = ContentHash::of_value(&set["spec"]["template"]).to_hex();
+    let status = json!({
+        "observedGeneration": set["metadata"]["generation"],
+        "replicas": replicas,
+        "updateRevision": revision,
+    });
+    if set["status"] != status {
+        let mut set = set.clone();
+        set["status"] = status;
+        world.touch(&mut set);
+        world.children.entry(Kind::StatefulSet).or_default().insert(path_of_set, set);
+        moved = true;
+    }
+    let namespace = set["metadata"]["namespace"].as_str().expect("a namespace").to_owned();
+    let path = format!("{namespace}/alice-0");
+    match (replicas, world.pods.contains_key(&path)) {
+        (0, true) => take_orphans(world),
+        (1, false) => make_pod(world, &set, &revision, path) || moved,
+        _ => moved,
+    }
+}
+
+fn take_orphans(world: &mut World) -> bool {
+    let now = world.now;
+    let own = world.pods.iter_mut().filter(|(path, _)| path.starts_with("openclaw-alice/"));
+    own.map(|(_, pod)| pod["metadata"]["deletionTimestamp"] = json!(now)).count() > 0
+}
+
+fn make_pod(world: &mut World, set: &Value, revision: &str, path: String) -> bool {
+    let is_bound = |claim: &Value| claim["status"]["phase"] == "Bound" && !is_deleting(claim);
+    if !world.children[&Kind::PersistentVolumeClaim].values().any(is_bound) {
+        return false;
+    }
+    let namespace = set["metadata"]["namespace"].clone();
+    let account = &set["spec"]["template"]["spec"]["serviceAccountName"];
+    let has_identity = world
+        .cloud
+        .associations
+        .iter()
+        .any(|one| namespace == *one.namespace && *account == *one.service_account);
+    let env = if has_identity { json!([{ "name": "AWS_CONTAINER_CREDENTIALS_FULL_URI" }]) } else { json!([]) };
+    let pod = world.born(json!({
+        "metadata": {
+            "name": "alice-0",
+            "namespace": namespace,
+            "labels": { labels::TENANT: "alice", "controller-revision-hash": revision },
+        },
+        "spec": { "containers": [{ "name": "gateway", "env": env }] },
+    }));
+    world.pods.insert(path, pod);
+    true
+}
+
+fn answer_routes(world: &mut World) -> bool {
+    let routes = &world.children[&Kind::HttpRoute];
+    let generation = |route: &Value| route["metadata"]["generation"].clone();
+    let answered =
+        |route: &Value| route["status"]["parents"][0]["conditions"][0]["observedGeneration"] == generation(route);
+    let Some(path) = paths(routes).iter().find(|path| !answered(&routes[*path])).cloned() else { return false };
+    let mut route = routes[&path].clone();
+    let condition =
+        |kind: &str| json!({ "type": kind, "status": "True", "observedGeneration": generation(&routes[&path]) });
+    route["status"] = json!({ "parents": [{ "conditions": [condition("Accepted"), condition("ResolvedRefs")] }] });
+    world.touch(&mut route);
+    world.children.get_mut(&Kind::HttpRoute).expect("routes").insert(path, route);
+    true
+}

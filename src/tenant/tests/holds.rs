@@ -1,0 +1,149 @@
+//! Pause, refusal and leaving: what is not done, and what is done all the same.
+
+use serde_json::json;
+
+use super::{fixtures::spec_json, mishaps::settled, world::World};
+use crate::{
+    api::labels,
+    tenant::{
+        action::{Action, Story},
+        child::Child,
+        plan::plan,
+    },
+};
+
+fn deleting_definitions(world: &mut World) {
+    for definition in world.definitions.values_mut() {
+        definition["metadata"]["deletionTimestamp"] = json!(world.now);
+    }
+}
+
+#[test]
+fn nothing_is_begun_for_a_paused_tenant() {
+    let mut world = World::with_alice();
+    world.annotate_tenant(labels::PAUSED, "true");
+    world.settle();
+    assert_eq!(world.done, Vec::<Action>::new());
+    assert_eq!(world.ready(), (false, "Paused".into()));
+}
+
+#[test]
+fn a_paused_tenant_stays_as_last_verified_even_after_a_restart() {
+    let mut world = settled();
+    world.annotate_tenant(labels::PAUSED, "true");
+    world.restart();
+    world.settle();
+    assert_eq!(world.ready(), (true, "Paused".into()));
+    world.edit_child(Child::Allowlist, |policy| policy["spec"]["egress"] = json!([{}]));
+    world.settle();
+    assert_eq!(world.ready(), (false, "Paused".into()));
+    world.annotate_tenant(labels::PAUSED, "false");
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+}
+
+#[test]
+fn a_paused_tenant_that_is_deleted_waits_and_says_so() {
+    let mut world = settled();
+    world.annotate_tenant(labels::PAUSED, "true");
+    world.delete_tenant();
+    world.settle();
+    assert_eq!(world.ready(), (false, "Paused".into()));
+    assert_eq!(world.pods.len(), 1);
+    world.annotate_tenant(labels::PAUSED, "false");
+    world.settle();
+    assert!(world.tenant.is_none() && world.pods.is_empty());
+}
+
+#[test]
+fn what_a_class_no_longer_allows_can_still_be_suspended() {
+    let mut world = settled();
+    world.edit_tenant(|spec| {
+        spec["quota"] = json!({ "pods": 500 });
+        spec["suspend"] = json!(true);
+    });
+    world.settle();
+    assert_eq!(world.ready(), (false, "QuotaAboveMaximum".into()));
+    assert!(world.pods.is_empty() && world.cloud.associations.is_empty() && world.child(Child::Route).is_none());
+    world.edit_tenant(|spec| {
+        spec["quota"] = json!({ "pods": 5 });
+        spec["suspend"] = json!(false);
+    });
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+}
+
+#[test]
+fn a_webhook_that_changes_the_namespace_does_not_keep_access_from_ending() {
+    let mut world = settled();
+    world.edit_child(Child::Namespace, |namespace| {
+        namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = json!("privileged");
+    });
+    let observed = world.observe();
+    let record = observed.record_spec().expect("record");
+    let wanted = crate::tenant::desired::namespace(&observed.name, record);
+    let live = world.child(Child::Namespace).expect("namespace").clone();
+    let learned = crate::tenant::replacement::rendering(crate::tenant::child::Kind::Namespace, &wanted, &live);
+    assert!(learned.opens);
+    let key = world.key(Child::Namespace);
+    world.cache.learn(&key, learned);
+    world.settle();
+    assert_eq!(world.ready(), (false, "ForeignMutation".into()));
+    world.suspend(true);
+    world.settle();
+    assert!(world.pods.is_empty() && world.child(Child::Route).is_none() && world.cloud.associations.is_empty());
+}
+
+#[test]
+fn tenants_that_go_with_their_crd_are_let_go_untouched_and_attached_when_they_come_back() {
+    let mut world = settled();
+    let (before, pods) = (world.record_spec(), world.pods.clone());
+    deleting_definitions(&mut world);
+    world.delete_tenant();
+    world.settle();
+    assert!(world.tenant.is_none());
+    assert!(matches!(world.done[..], [Action::SetFinalizers { .. }]), "{:#?}", world.done);
+    world.definitions.clear();
+    (world.record, world.class) = (None, None);
+    world.settle();
+    world.install();
+    world.set_class(super::fixtures::class_json());
+    world.settle();
+    world.make_tenant(spec_json());
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(world.record_spec().incarnation, before.incarnation);
+    assert_eq!(world.pods, pods, "the workspace never stopped: {:#?}", world.done);
+}
+
+#[test]
+fn a_tenant_that_was_made_again_and_deleted_before_it_was_attached_loses_its_access_too() {
+    let mut world = settled();
+    world.make_tenant(spec_json());
+    let finalizers = json!([labels::FINALIZER]);
+    world.tenant.as_mut().expect("Tenant")["metadata"]["finalizers"] = finalizers;
+    world.delete_tenant();
+    world.settle();
+    assert!(world.tenant.is_none() && world.pods.is_empty() && world.cloud.associations.is_empty());
+}
+
+#[test]
+fn without_its_class_a_tenant_stays_as_it_is() {
+    let mut world = settled();
+    world.class = None;
+    world.settle();
+    assert_eq!(world.ready(), (false, "ClassNotFound".into()));
+    assert_eq!(world.done, Vec::<Action>::new());
+    assert!(matches!(plan(&world.observe()).story, Story::Refused(_)));
+}
+
+#[test]
+fn a_missing_tenant_is_not_a_deletion() {
+    let mut world = settled();
+    world.tenant = None;
+    world.settle();
+    assert_eq!(world.done, Vec::<Action>::new());
+    world.make_tenant(spec_json());
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+}

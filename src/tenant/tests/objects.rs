@@ -1,0 +1,207 @@
+//! Every object of a tenant, whole: as literal JSON in `objects/`, one file for each variant that differs.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::fixtures::{alice, class_json, class_of, draw, settings, spec_json, spec_of};
+use crate::{
+    api::{
+        class::TenantClassSpec,
+        record::{RecordedVolume, TenantRecordSpec},
+        tenant::TenantSpec,
+    },
+    gateway::placement,
+    tenant::{
+        blueprint::{Blueprint, Refusal, blueprint},
+        child::Child,
+        desired::build,
+        settings::Settings,
+    },
+};
+
+/// What a tenant is made from.
+pub(super) struct Given {
+    pub(super) class: TenantClassSpec,
+    pub(super) spec: TenantSpec,
+    pub(super) record: TenantRecordSpec,
+    pub(super) settings: Settings,
+}
+
+/// A tenant of the ordinary class with a bound volume and a place.
+pub(super) fn given(class: impl FnOnce(&mut Value), spec: impl FnOnce(&mut Value)) -> Given {
+    let (mut class_value, mut spec_value) = (class_json(), spec_json());
+    class(&mut class_value);
+    spec(&mut spec_value);
+    let class = class_of(class_value);
+    let spec = spec_of(spec_value);
+    let mut record: TenantRecordSpec = serde_json::from_value(json!({
+        "phase": "Active",
+        "incarnation": "6f1c2a3b4c",
+        "tenantUid": "6f1c2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b",
+        "owner": { "subject": "6f1c", "hash": spec.owner.effective_subject().hash() },
+        "className": "default",
+        "namespace": { "name": class.namespace_prefix.namespace(&alice()), "prefix": class.namespace_prefix },
+        "serviceAccount": "workspace-6f1c2a3b4c",
+        "identity": { "mode": class.identity.mode, "nonce": draw(1) },
+        "secrets": { "mode": class.secrets.mode, "prefix": "openclaw", "items": [{
+            "name": "gateway-token", "origin": "Generated", "nonce": draw(2), "versionId": "0123456789abcdef0123456789abcdef",
+        }] },
+        "storage": { "className": "efs", "size": "10Gi" },
+        "routing": { "mode": class.routing.mode, "placement": placement(&class.routing.gateways[0]) },
+        "retirement": { "deletionPolicy": "Retain", "retentionDays": 30, "recoveryWindowDays": 30 },
+    }))
+    .expect("a record");
+    if class.secrets.mode == crate::api::class::SecretsMode::None {
+        record.secrets.items.clear();
+    }
+    Given { class, spec, record, settings: settings().as_ref().clone() }
+}
+
+impl Given {
+    pub(super) fn try_blueprint<R>(
+        &self,
+        then: impl FnOnce(Result<Blueprint<'_>, Refusal>) -> R,
+    ) -> R {
+        let tenant = alice();
+        then(blueprint(&tenant, &self.spec, &self.class, &self.record, &self.settings))
+    }
+
+    pub(super) fn build(&self, child: Child) -> Option<Value> {
+        self.try_blueprint(|blueprint| build(child, &blueprint.expect("nothing is refused")))
+    }
+}
+
+fn is_as_written(given: &Given, child: Child, file: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tenant/tests/objects").join(file);
+    let built = given.build(child).expect("it is wanted");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let written: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(built, written, "{file} says {text}\nbuilt was {built:#}");
+}
+
+fn none(_: &mut Value) {}
+
+#[test]
+fn a_host_mode_tenant_becomes_these_objects() {
+    let given = given(none, none);
+    for (child, file) in [
+        (Child::Namespace, "namespace.json"),
+        (Child::ResourceQuota, "resource-quota.json"),
+        (Child::LimitRange, "limit-range.json"),
+        (Child::DefaultDeny, "default-deny.json"),
+        (Child::Allowlist, "allowlist.json"),
+        (Child::DisruptionBudget, "disruption-budget.json"),
+        (Child::ServiceAccount, "service-account.json"),
+        (Child::Claim, "claim.json"),
+        (Child::Service, "service.json"),
+        (Child::Route, "route.json"),
+    ] {
+        is_as_written(&given, child, file);
+    }
+}
+
+#[test]
+fn the_pod_is_fully_explicit() {
+    let given = given(none, none);
+    let mut set = given.build(Child::StatefulSet).expect("wanted");
+    // The configuration's hash has tests of its own.
+    set["spec"]["template"]["metadata"]["annotations"] = json!({});
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tenant/tests/objects/stateful-set.json");
+    let written: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("a file")).expect("JSON");
+    assert_eq!(set, written, "built was {set:#}");
+}
+
+#[test]
+fn in_path_mode_the_route_is_a_path_on_the_shared_host() {
+    let given = given(
+        |class| {
+            class["routing"]["mode"] = json!("Path");
+            class["routing"]["acceptSharedOrigin"] = json!(true);
+            class["routing"]["gateways"][0]["sectionName"] = json!("https");
+        },
+        none,
+    );
+    is_as_written(&given, Child::Route, "route-path.json");
+}
+
+#[test]
+fn the_allowlist_mode_opens_only_what_is_listed() {
+    let given = given(
+        |class| {
+            class["network"] = json!({
+                "egressMode": "Allowlist",
+                "cidrs": [{ "cidr": "10.1.0.0/24" }],
+                "ingressFrom": [{ "cidr": "10.9.0.0/16" }, { "namespaceLabels": { "team": "edge" } }],
+            });
+            class["identity"] = json!({ "mode": "None" });
+        },
+        |spec| spec["egress"] = json!({ "cidrs": [{ "cidr": "203.0.113.0/24", "ports": [443, 8443] }] }),
+    );
+    is_as_written(&given, Child::Allowlist, "allowlist-mode.json");
+}
+
+#[test]
+fn a_class_may_open_ranges_of_its_own_and_instance_metadata() {
+    let given = given(
+        |class| {
+            class["network"] = json!({ "cidrs": [{ "cidr": "10.1.0.0/24", "ports": [5432] }], "allowInstanceMetadata": true });
+        },
+        none,
+    );
+    is_as_written(&given, Child::Allowlist, "allowlist-class-cidrs.json");
+}
+
+#[test]
+fn a_strict_budget_blocks_drains() {
+    let given = given(|class| class["disruption"] = json!("Strict"), none);
+    is_as_written(&given, Child::DisruptionBudget, "disruption-budget-strict.json");
+}
+
+#[test]
+fn defaults_that_are_not_named_are_rendered_as_the_server_does() {
+    let given = given(|class| class["limitRange"] = json!({ "limits": { "cpu": "500m" }, "requests": {} }), none);
+    is_as_written(&given, Child::LimitRange, "limit-range-partial.json");
+}
+
+#[test]
+fn a_suspended_tenant_keeps_everything_but_its_pod_and_its_route() {
+    let (open, suspended) = (given(none, none), given(none, |spec| spec["suspend"] = json!(true)));
+    for child in Child::ALL {
+        let mut wanted = open.build(*child);
+        match child {
+            Child::Route => wanted = None,
+            Child::StatefulSet => wanted.as_mut().expect("wanted")["spec"]["replicas"] = json!(0),
+            _ => {}
+        }
+        assert_eq!(suspended.build(*child), wanted, "{child:?}");
+    }
+}
+
+#[test]
+fn a_claim_that_is_made_again_names_its_volume() {
+    let mut given = given(none, none);
+    given.record.storage.volume = Some(RecordedVolume { name: "pv-1".into(), handle: "fs-1".into() });
+    is_as_written(&given, Child::Claim, "claim-again.json");
+}
+
+#[test]
+fn a_retained_namespace_says_until_when() {
+    let mut given = given(none, none);
+    given.record.phase = crate::api::record::RecordPhase::Retained;
+    let time = "2026-02-01T00:00:00Z".parse().expect("time");
+    given.record.purge_after = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(time));
+    is_as_written(&given, Child::Namespace, "namespace-retained.json");
+}
+
+#[test]
+fn quota_and_volume_are_those_that_the_tenant_asks_for() {
+    let wishes = |spec: &mut Value| {
+        spec["quota"] = json!({ "cpu": "6", "memory": "12Gi", "pods": 12 });
+        spec["storage"] = json!({ "size": "40Gi" });
+    };
+    let given = given(|class| class["quota"]["persistentVolumeClaims"] = json!(2), wishes);
+    is_as_written(&given, Child::ResourceQuota, "resource-quota-wishes.json");
+    let claim = given.build(Child::Claim).expect("wanted");
+    assert_eq!(claim["spec"]["resources"]["requests"]["storage"], "40Gi");
+}

@@ -1,0 +1,187 @@
+//! What is promised, checked against the world itself before every action and at every decision.
+
+use serde_json::Value;
+
+use super::{fixtures::alice, world::World};
+use crate::{
+    api::{
+        class::{IdentityMode, SecretsMode},
+        labels::{self, tags},
+        names::SecretArn,
+    },
+    aws::types::{Association, Secret, Tags},
+    tenant::{
+        action::{Action, AwsAction, Plan, Story},
+        child::{Child, Kind},
+        cloud::is_ours,
+        ledger::secret_name,
+        observed::Observed,
+        status::{Telling, status},
+    },
+};
+
+/// Every promise about one action that is about to be carried out.
+pub(super) fn before(world: &World, action: &Action) {
+    if is_look(action) {
+        return;
+    }
+    let leaves = matches!(action, Action::SetFinalizers { .. });
+    assert!(world.definitions.len() == 3, "S3: nothing is written while our kinds are not served: {action:?}");
+    let leaving = world.definitions.values().any(|one| one["metadata"]["deletionTimestamp"].is_string());
+    assert!(!leaving || leaves, "S3: a CRD that goes takes nothing with it: {action:?}");
+    assert!(leaves || !is_paused(world), "a paused tenant is written about: {action:?}");
+    if let (Some(tenant), Some(_)) = (&world.tenant, &world.record) {
+        let hash = world.record_spec().owner.hash;
+        let subject = tenant["spec"]["owner"]["subject"].as_str().expect("the tests name a subject");
+        let owns = subject.parse::<crate::api::names::OwnerSubject>().expect("subject").hash() == hash;
+        assert!(owns || leaves, "section 5: another owner's Tenant caused {action:?}");
+    }
+    match action {
+        Action::CreateRecord(_) | Action::ReplaceRecord { .. } | Action::SetFinalizers { .. } => {}
+        Action::Create { child, object } => {
+            assert!(world.record.is_some(), "S6: {child:?} before the record");
+            if *child == Child::StatefulSet && object["spec"]["replicas"] == 1 {
+                everything_stands(world, action);
+            }
+        }
+        Action::Update { child, object, .. } => {
+            let starts = |set: &Value| set["spec"]["replicas"] == 0 && object["spec"]["replicas"] == 1;
+            if *child == Child::StatefulSet && world.child(Child::StatefulSet).is_some_and(starts) {
+                everything_stands(world, action);
+            }
+        }
+        Action::Delete { child, .. } => assert_eq!(*child, Child::Route, "S3: only a route is ever deleted"),
+        Action::ScaleToZero { .. } | Action::RetainVolume { .. } | Action::ReofferVolume { .. } => {}
+        Action::DeletePod { uid, .. } => {
+            let inside = format!("{}/", world.record_spec().namespace.name);
+            let pod = world.pods.iter().find(|(_, pod)| pod["metadata"]["uid"] == *uid.as_str());
+            let is_ours = pod.is_none_or(|(path, _)| path.starts_with(&inside));
+            assert!(is_ours, "a pod of another namespace is deleted");
+            everything_stands(world, action);
+        }
+        Action::Aws(action) => aws(world, action),
+    }
+}
+
+fn is_look(action: &Action) -> bool {
+    matches!(action, Action::Aws(AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. }))
+}
+
+fn is_paused(world: &World) -> bool {
+    world.tenant.as_ref().is_some_and(|tenant| tenant["metadata"]["annotations"][labels::PAUSED] == "true")
+}
+
+/// S5: what stands before a workspace starts.
+fn everything_stands(world: &World, why: &Action) {
+    let quota = world.child(Child::ResourceQuota).unwrap_or_else(|| panic!("S5: no quota before {why:?}"));
+    assert_eq!(quota["status"]["hard"], quota["spec"]["hard"], "S5: quota not enforced");
+    for child in [Child::DefaultDeny, Child::Allowlist, Child::LimitRange, Child::ServiceAccount] {
+        assert!(world.child(child).is_some(), "S5: no {child:?} before {why:?}");
+    }
+    let claim = world.child(Child::Claim).expect("S5: a claim");
+    let volume = &world.volumes[claim["spec"]["volumeName"].as_str().expect("S5: a bound claim")];
+    assert_eq!(volume["spec"]["persistentVolumeReclaimPolicy"], "Retain", "S5: the volume is kept");
+    let record = world.record_spec();
+    if let Some(recorded) = &record.storage.volume {
+        assert_eq!(volume["metadata"]["name"], *recorded.name, "the workspace gets its own volume");
+    }
+    assert!(record.identity.mode == IdentityMode::None || !associations(world).is_empty(), "S5: no identity: {why:?}");
+    if record.secrets.mode == SecretsMode::SecretsManager {
+        let token = secret_name(&record, "gateway-token");
+        let secret = world.cloud.secrets.get(&token).expect("S5: the token's secret");
+        assert_eq!(secret.tags[tags::SERVICE_ACCOUNT], record.service_account.as_str(), "S5: the token is readable");
+        assert!(secret.current_version().is_some(), "S5: the token has a value");
+    }
+}
+
+fn associations(world: &World) -> Vec<&Association> {
+    let record = world.record_spec();
+    let is_it = |one: &&Association| {
+        one.namespace == record.namespace.name.as_str() && one.service_account == record.service_account.as_str()
+    };
+    world.cloud.associations.iter().filter(is_it).collect()
+}
+
+fn aws(world: &World, action: &AwsAction) {
+    let record = world.record_spec();
+    let finalizers = world.tenant.as_ref().map(|tenant| tenant["metadata"]["finalizers"].to_string());
+    let has_finalizer = finalizers.is_none_or(|finalizers| finalizers.contains(labels::FINALIZER));
+    assert!(has_finalizer, "S6: {action:?} before the finalizer");
+    let ours = |tags: &Tags| is_ours(tags, &alice(), &record, &world.settings.cluster_uid);
+    let known = |id| world.cloud.associations.iter().find(|one: &&Association| one.id == id);
+    let secret = |arn: &SecretArn| world.cloud.secrets.values().find(|one| one.arn == *arn);
+    match action {
+        AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. } | AwsAction::CreateAssociation(_) => {}
+        AwsAction::UpdateRole { id, .. } => assert!(known(id.clone()).is_none_or(|one| ours(&one.tags)), "S1"),
+        AwsAction::TagAssociation { association, .. } => {
+            assert!(known(association.id.clone()).is_none_or(|one| ours(&one.tags) && one.owner_arn.is_none()), "S1");
+        }
+        AwsAction::DeleteAssociation(id) => {
+            assert!(known(id.clone()).is_none_or(|one| ours(&one.tags)), "S1: a foreign association is deleted");
+            access_has_ended(world);
+        }
+        AwsAction::CreateSecret { item, .. } => {
+            assert!(record.secrets.items.iter().any(|one| one.name == *item), "S6: {item} is made before it is recorded");
+        }
+        AwsAction::PutGenerated { arn, .. } => {
+            let is_empty = |one: &Secret| ours(&one.tags) && one.current_version().is_none();
+            assert!(secret(arn).is_none_or(is_empty), "S2: a value is overwritten");
+        }
+        AwsAction::TagSecret { arn, .. } => assert!(secret(arn).is_none_or(|one| ours(&one.tags)), "S1: foreign secret"),
+    }
+}
+
+/// Section 5: the association is the last thing that goes.
+fn access_has_ended(world: &World) {
+    assert!(world.pods.is_empty(), "the association goes while a pod still runs");
+    assert!(world.child(Child::Route).is_none(), "the association goes while a route stands");
+    let runs = world.child(Child::StatefulSet).is_some_and(|set| set["spec"]["replicas"] != 0);
+    assert!(!runs, "the association goes while pods may still be made");
+    every_secret_is_closed(world);
+}
+
+fn every_secret_is_closed(world: &World) {
+    let record = world.record_spec();
+    for secret in world.cloud.secrets.values() {
+        let ours = is_ours(&secret.tags, &alice(), &record, &world.settings.cluster_uid);
+        assert!(!ours || secret.tags[tags::SERVICE_ACCOUNT] == tags::REVOKED, "{} can still be read", secret.name);
+    }
+}
+
+/// S10: what is told as Ready is so.
+pub(super) fn story(world: &World, observed: &Observed, plan: &Plan) {
+    if !is_told_ready(observed, plan) {
+        return;
+    }
+    let Story::Kept { suspended, .. } = &plan.story else { return };
+    assert!(!plan.actions.iter().any(|action| !is_look(action)), "Ready, and still writing: {:?}", plan.actions);
+    let record = world.record_spec();
+    assert_eq!(world.children[&Kind::Namespace].len(), 1);
+    if *suspended {
+        assert!(world.pods.is_empty() && world.child(Child::Route).is_none(), "suspended, and still reachable");
+        every_secret_is_closed(world);
+        return;
+    }
+    let pod = world.pods.get(&format!("{}/alice-0", record.namespace.name)).expect("Ready without a pod");
+    assert_eq!(pod["status"]["conditions"][0]["status"], "True", "Ready, and its pod is not");
+    let set = world.child(Child::StatefulSet).expect("Ready without a StatefulSet");
+    let revision = &set["status"]["updateRevision"];
+    assert_eq!(&pod["metadata"]["labels"]["controller-revision-hash"], revision, "Ready with an old pod");
+    assert!(world.child(Child::Route).is_some(), "Ready without a route");
+    assert_eq!(record.tenant_uid.as_ref().map(|uid| uid.as_str()), observed.tenant.as_ref().map(|one| one.uid.as_str()));
+}
+
+fn is_told_ready(observed: &Observed, plan: &Plan) -> bool {
+    let telling = Telling {
+        name: &observed.name,
+        generation: 0,
+        now: observed.now,
+        story: &plan.story,
+        failures: &[],
+        record: observed.record_spec(),
+        class: None,
+        previous: &crate::api::tenant::TenantStatus::default(),
+    };
+    let told = status(&telling);
+    told.is_some_and(|told| told.conditions.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
+}

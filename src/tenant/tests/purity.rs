@@ -1,0 +1,104 @@
+//! The pure core imports nothing that can reach the world: no client, no clock, no random source.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What makes a file impure, beside its tests.
+const IMPURE: [&str; 13] = [
+    "kube::Client",
+    "kube::Api",
+    "use kube::",
+    "kube_runtime",
+    "aws_sdk_",
+    "aws_config",
+    "tokio",
+    "SystemTime",
+    "Instant",
+    "Timestamp::now",
+    "getrandom",
+    "std::env",
+    "async fn",
+];
+
+/// Files that hold decisions and must say so. Types and tables without a decision need not.
+const DECISIONS: [&str; 19] = [
+    "action",
+    "blueprint",
+    "cloud",
+    "comparison",
+    "desired/mod",
+    "digest",
+    "failure",
+    "keep",
+    "ledger",
+    "observed",
+    "ownership",
+    "plan",
+    "replacement",
+    "retire",
+    "status",
+    "storage",
+    "views",
+    "workload",
+    "desired/workload/mod",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tenant")
+}
+
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("a source directory").map(|entry| entry.expect("an entry").path());
+    let (directories, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
+    let files = files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    files.chain(directories.iter().flat_map(|directory| sources(directory))).collect()
+}
+
+fn header(text: &str) -> String {
+    text.lines().take_while(|line| line.starts_with("//!")).collect()
+}
+
+/// The text without its own tests.
+fn code(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap_or(text)
+}
+
+fn is_pure(path: &Path, text: &str) -> bool {
+    // One mark on a module's root covers its files: every child's builder, and all of the workspace's configuration.
+    header(text).contains("PURE") || path.starts_with(root().join("desired"))
+}
+
+#[test]
+fn pure_files_reach_nothing_outside() {
+    let all: Vec<(PathBuf, String)> = sources(&root())
+        .into_iter()
+        .map(|path| (path.clone(), fs::read_to_string(&path).expect("a source file")))
+        .filter(|(path, text)| is_pure(path, text) && !path.to_string_lossy().ends_with("tests.rs"))
+        .collect();
+    assert!(all.len() > 25, "only {} pure files were found", all.len());
+    for (path, text) in &all {
+        for word in IMPURE {
+            let line = code(text).lines().find(|line| !line.trim_start().starts_with("//") && line.contains(word));
+            assert_eq!(line, None, "{} is marked PURE and uses {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_file_that_decides_is_marked_pure() {
+    for name in DECISIONS {
+        let path = root().join(format!("{name}.rs"));
+        let text = fs::read_to_string(&path).expect("a source file");
+        assert!(is_pure(&path, &text), "{} is not marked PURE", path.display());
+    }
+}
+
+#[test]
+fn what_carries_decisions_out_is_not_marked_pure() {
+    for name in ["apply", "reconcile", "controller", "queue"] {
+        let text = fs::read_to_string(root().join(format!("{name}.rs"))).expect("a source file");
+        assert!(!header(&text).contains("PURE"), "{name}");
+    }
+}

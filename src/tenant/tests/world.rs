@@ -1,0 +1,454 @@
+//! A small cluster with its API server, in memory: what actions do, and what decisions then see.
+//!
+//! Objects are raw JSON and reach decisions through the cache, as live ones do.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{
+    cloud::Cloud,
+    controllers,
+    fixtures::{alice, class_json, draw, settings, spec_json, start},
+    promises,
+};
+use crate::{
+    api::{labels, record::TenantRecordSpec, tenant::TenantStatus},
+    tenant::{
+        action::{Action, Plan, Precondition},
+        cache::{Cache, DEFINITIONS, Watched},
+        child::{Child, Kind, ObjectKey},
+        observed::Observed,
+        plan::plan,
+        settings::Settings,
+        status::{Telling, status},
+    },
+};
+
+/// Why the world refuses an action.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Another object of that name, or a later state of it.
+    Conflict,
+    /// There is one already.
+    Exists,
+    /// AWS refuses.
+    Aws(String),
+}
+
+/// What happens to an action beside being carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Nothing.
+    None,
+    /// It never arrives.
+    Lost,
+    /// It is carried out, and nobody hears of it.
+    Unanswered,
+}
+
+/// Cluster-scoped or namespaced objects of one sort, by `namespace/name`.
+pub(super) type Objects = BTreeMap<String, Value>;
+
+/// Everything there is.
+pub(super) struct World {
+    pub(super) now: Timestamp,
+    pub(super) settings: Arc<Settings>,
+    pub(super) cache: Arc<Cache>,
+    pub(super) definitions: Objects,
+    pub(super) tenant: Option<Value>,
+    pub(super) record: Option<Value>,
+    pub(super) class: Option<Value>,
+    pub(super) children: BTreeMap<Kind, Objects>,
+    pub(super) pods: Objects,
+    pub(super) volumes: Objects,
+    pub(super) storage_class: Option<Value>,
+    pub(super) cloud: Cloud,
+    /// Every action that was carried out, in order.
+    pub(super) done: Vec<Action>,
+    /// Controllers that do not work now.
+    pub(super) broken: Vec<&'static str>,
+    counter: u64,
+}
+
+impl World {
+    /// A cluster with definitions, a class and storage, and no Tenant.
+    pub(super) fn new() -> Self {
+        let settings = settings();
+        let mut world = Self {
+            now: start(),
+            cache: Arc::new(Cache::new(Arc::clone(&settings))),
+            settings,
+            definitions: Objects::new(),
+            tenant: None,
+            record: None,
+            class: None,
+            children: Kind::ALL.iter().map(|kind| (*kind, Objects::new())).collect(),
+            pods: Objects::new(),
+            volumes: Objects::new(),
+            storage_class: None,
+            cloud: Cloud::default(),
+            done: Vec::new(),
+            broken: Vec::new(),
+            counter: 0,
+        };
+        world.install();
+        world.set_class(class_json());
+        let storage = json!({ "metadata": { "name": "efs" }, "allowVolumeExpansion": true });
+        world.storage_class = Some(world.born(storage));
+        world
+    }
+
+    /// A cluster in which alice's Tenant was just made.
+    pub(super) fn with_alice() -> Self {
+        let mut world = Self::new();
+        world.make_tenant(spec_json());
+        world
+    }
+
+    pub(super) fn install(&mut self) {
+        for name in DEFINITIONS {
+            let definition = self.born(json!({ "metadata": { "name": name } }));
+            self.definitions.insert(name.into(), definition);
+        }
+    }
+
+    pub(super) fn set_class(&mut self, spec: Value) {
+        self.class = Some(self.born(json!({ "metadata": { "name": "default" }, "spec": spec })));
+    }
+
+    pub(super) fn make_tenant(&mut self, spec: Value) {
+        self.tenant = Some(self.born(json!({ "metadata": { "name": "alice", "generation": 1 }, "spec": spec })));
+    }
+
+    pub(super) fn edit_tenant(&mut self, edit: impl FnOnce(&mut Value)) {
+        let mut tenant = self.tenant.take().expect("a Tenant");
+        edit(&mut tenant["spec"]);
+        bump_generation(&mut tenant);
+        self.touch(&mut tenant);
+        self.tenant = Some(tenant);
+    }
+
+    pub(super) fn annotate_tenant(&mut self, key: &str, value: &str) {
+        let mut tenant = self.tenant.take().expect("a Tenant");
+        tenant["metadata"]["annotations"][key] = json!(value);
+        self.touch(&mut tenant);
+        self.tenant = Some(tenant);
+    }
+
+    pub(super) fn suspend(&mut self, suspend: bool) {
+        self.edit_tenant(|spec| spec["suspend"] = json!(suspend));
+    }
+
+    /// `kubectl delete tenant`.
+    pub(super) fn delete_tenant(&mut self) {
+        let Some(mut tenant) = self.tenant.take() else { return };
+        if has_finalizers(&tenant) {
+            if tenant["metadata"]["deletionTimestamp"].is_null() {
+                tenant["metadata"]["deletionTimestamp"] = json!(self.now);
+            }
+            self.touch(&mut tenant);
+            self.tenant = Some(tenant);
+        }
+    }
+
+    /// An object as the API server stores it first.
+    pub(super) fn born(&mut self, mut object: Value) -> Value {
+        self.counter += 1;
+        object["metadata"]["uid"] = json!(format!("{:08x}-aaaa-4bbb-8ccc-ddddeeeeffff", self.counter * 0x0111_1111));
+        object["metadata"]["creationTimestamp"] = json!(self.now);
+        self.touch(&mut object);
+        object
+    }
+
+    pub(super) fn touch(&mut self, object: &mut Value) {
+        self.counter += 1;
+        object["metadata"]["resourceVersion"] = json!(self.counter.to_string());
+    }
+
+    pub(super) fn record_spec(&self) -> TenantRecordSpec {
+        let record = self.record.as_ref().expect("a record");
+        serde_json::from_value(record["spec"].clone()).expect("a record's spec")
+    }
+
+    pub(super) fn key(&self, child: Child) -> ObjectKey {
+        child.key(&alice(), &self.record_spec())
+    }
+
+    pub(super) fn child(&self, child: Child) -> Option<&Value> {
+        self.record.as_ref()?;
+        let key = self.key(child);
+        self.children[&key.kind].get(&path(&key))
+    }
+
+    /// Changes a child by hand.
+    pub(super) fn edit_child(&mut self, child: Child, edit: impl FnOnce(&mut Value)) {
+        let key = self.key(child);
+        let Some(mut object) = self.children.get_mut(&key.kind).and_then(|all| all.remove(&path(&key))) else { return };
+        let before = object.clone();
+        edit(&mut object);
+        if before["spec"] != object["spec"] {
+            bump_generation(&mut object);
+        }
+        self.touch(&mut object);
+        self.put(&key, object);
+    }
+
+    pub(super) fn put(&mut self, key: &ObjectKey, object: Value) {
+        self.children.entry(key.kind).or_default().insert(path(key), object);
+    }
+
+    /// Deletes a child by hand.
+    pub(super) fn delete_child(&mut self, child: Child) {
+        if self.record.is_none() {
+            return;
+        }
+        let now = self.now;
+        match child {
+            Child::Namespace | Child::Claim => self.edit_child(child, |object| {
+                object["metadata"]["deletionTimestamp"] = json!(now);
+            }),
+            _ => {
+                let key = self.key(child);
+                self.children.entry(key.kind).or_default().remove(&path(&key));
+            }
+        }
+    }
+
+    /// The operator starts anew and knows nothing.
+    pub(super) fn restart(&mut self) {
+        self.cache = Arc::new(Cache::new(Arc::clone(&self.settings)));
+    }
+
+    /// What a decision sees now.
+    pub(super) fn observe(&mut self) -> Observed {
+        self.sync();
+        self.counter += 1;
+        let random = u8::try_from(self.counter % 251).expect("below 251");
+        self.cache.observe(&alice(), self.now, draw(random))
+    }
+
+    fn sync(&self) {
+        let one = |object: &Option<Value>| object.iter().cloned().collect::<Vec<_>>();
+        let all = |objects: &Objects| objects.values().cloned().collect::<Vec<_>>();
+        let mut lists: Vec<(Watched, Vec<Value>)> = vec![
+            (Watched::Definition, all(&self.definitions)),
+            (Watched::StorageClass, one(&self.storage_class)),
+            (Watched::Class, one(&self.class)),
+            (Watched::Record, one(&self.record)),
+            (Watched::Tenant, one(&self.tenant)),
+            (Watched::Volume, all(&self.volumes)),
+        ];
+        lists.extend(self.children.iter().map(|(kind, objects)| (Watched::Child(*kind), all(objects))));
+        lists.push((Watched::Pod, all(&self.pods)));
+        for (watched, objects) in lists {
+            let uids: Vec<&Value> = objects.iter().map(|object| &object["metadata"]["uid"]).collect();
+            let name = |object: &Value| object["metadata"]["name"].clone();
+            for known in self.cache.identities(watched) {
+                let there = match known["metadata"]["uid"].as_str() {
+                    Some(uid) if !uid.is_empty() => uids.iter().any(|there| **there == *uid),
+                    _ => objects.iter().any(|object| name(object) == name(&known)),
+                };
+                if !there {
+                    self.cache.remove(watched, &known);
+                }
+            }
+            for object in &objects {
+                self.cache.upsert(watched, object);
+            }
+        }
+    }
+
+    /// One look, one decision, all of its actions. Says what was decided, after checking every promise.
+    pub(super) fn round(&mut self) -> Plan {
+        self.round_with(&mut |_| Fault::None)
+    }
+
+    /// The same, with `fault` choosing what goes wrong.
+    pub(super) fn round_with(&mut self, fault: &mut dyn FnMut(&Action) -> Fault) -> Plan {
+        let observed = self.observe();
+        let decided = plan(&observed);
+        promises::story(self, &observed, &decided);
+        for action in &decided.actions {
+            promises::before(self, action);
+            let fault = fault(action);
+            if fault == Fault::Lost {
+                self.cloud.forget(&self.cache, action);
+                continue;
+            }
+            // A refused action is decided about anew in the next round.
+            if self.perform(action).is_ok() {
+                self.done.push(action.clone());
+            }
+            if fault == Fault::Unanswered {
+                self.cloud.forget(&self.cache, action);
+            }
+        }
+        decided
+    }
+
+    /// Rounds, with controllers at work between them, until nothing is left to do; says how many rounds that took.
+    pub(super) fn settle(&mut self) -> usize {
+        for round in 1..=60 {
+            let acted = !self.round().actions.is_empty();
+            let moved = controllers::run(self);
+            if !acted && !moved {
+                return round;
+            }
+            self.now += SignedDuration::from_secs(2);
+        }
+        let last = plan(&self.observe());
+        panic!("no rest after 60 rounds; the last decision: {last:#?}");
+    }
+
+    /// The status that is told now.
+    pub(super) fn status(&mut self) -> Option<TenantStatus> {
+        let observed = self.observe();
+        let decided = plan(&observed);
+        let generation = observed.tenant.as_ref()?.generation;
+        status(&Telling {
+            name: &observed.name,
+            generation,
+            now: self.now,
+            story: &decided.story,
+            failures: &[],
+            record: observed.record_spec(),
+            class: None,
+            previous: &TenantStatus::default(),
+        })
+    }
+
+    /// Reason of the Ready condition, and whether it is True.
+    pub(super) fn ready(&mut self) -> (bool, String) {
+        let status = self.status().expect("a status is told");
+        let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready").expect("Ready is told");
+        (ready.status == "True", ready.reason.clone())
+    }
+
+    pub(super) fn perform(&mut self, action: &Action) -> Result<(), Refused> {
+        match action {
+            Action::CreateRecord(spec) => {
+                if self.record.is_some() {
+                    return Err(Refused::Exists);
+                }
+                self.record = Some(self.born(json!({ "metadata": { "name": "alice" }, "spec": spec })));
+            }
+            Action::ReplaceRecord { precondition, spec } => {
+                let mut record = self.record.clone().ok_or(Refused::Conflict)?;
+                check(&record, precondition)?;
+                record["spec"] = json!(spec);
+                self.touch(&mut record);
+                self.record = Some(record);
+            }
+            Action::SetFinalizers { precondition, finalizers } => {
+                let mut tenant = self.tenant.clone().ok_or(Refused::Conflict)?;
+                check(&tenant, precondition)?;
+                tenant["metadata"]["finalizers"] = json!(finalizers);
+                self.touch(&mut tenant);
+                let goes = !has_finalizers(&tenant) && tenant["metadata"]["deletionTimestamp"].is_string();
+                self.tenant = Some(tenant).filter(|_| !goes);
+            }
+            Action::Create { child, object } => self.create(*child, object)?,
+            Action::Update { child, object, precondition } => self.update(*child, object, precondition)?,
+            Action::Delete { child, precondition } => {
+                let live = self.child(*child).ok_or(Refused::Conflict)?;
+                check(live, precondition)?;
+                self.delete_child(*child);
+            }
+            Action::ScaleToZero { precondition } => {
+                let live = self.child(Child::StatefulSet).ok_or(Refused::Conflict)?;
+                check(live, precondition)?;
+                self.edit_child(Child::StatefulSet, |set| set["spec"]["replicas"] = json!(0));
+            }
+            Action::RetainVolume { name, precondition, tenant } => {
+                self.edit_volume(name, precondition, |volume| {
+                    volume["spec"]["persistentVolumeReclaimPolicy"] = json!("Retain");
+                    volume["metadata"]["labels"] = json!({ labels::MANAGED: "true", labels::TENANT: tenant });
+                })?;
+            }
+            Action::ReofferVolume { name, precondition } => self.edit_volume(name, precondition, |volume| {
+                volume["spec"]["claimRef"]["uid"] = Value::Null;
+            })?,
+            Action::DeletePod { name, uid } => {
+                let pods = self.pods.values_mut();
+                let now = self.now;
+                pods.filter(|pod| pod["metadata"]["name"] == **name && pod["metadata"]["uid"] == *uid.as_str())
+                    .for_each(|pod| pod["metadata"]["deletionTimestamp"] = json!(now));
+            }
+            Action::Aws(action) => self.cloud.perform(action, &self.cache, self.now)?,
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, child: Child, object: &Value) -> Result<(), Refused> {
+        let key = self.key(child);
+        if self.children[&key.kind].contains_key(&path(&key)) {
+            return Err(Refused::Exists);
+        }
+        if let Some(namespace) = &key.namespace {
+            let namespace = self.children[&Kind::Namespace].get(namespace.as_str()).ok_or(Refused::Conflict)?;
+            if namespace["metadata"]["deletionTimestamp"].is_string() {
+                return Err(Refused::Conflict);
+            }
+        }
+        let mut object = self.born(object.clone());
+        object["metadata"]["generation"] = json!(1);
+        self.put(&key, object);
+        Ok(())
+    }
+
+    fn update(&mut self, child: Child, object: &Value, precondition: &Precondition) -> Result<(), Refused> {
+        let live = self.child(child).ok_or(Refused::Conflict)?.clone();
+        check(&live, precondition)?;
+        let object = object.clone();
+        self.edit_child(child, |stored| {
+            let allocated = live["spec"]["volumeName"].clone();
+            *stored = object;
+            for kept in ["uid", "resourceVersion", "generation", "creationTimestamp"] {
+                stored["metadata"][kept] = live["metadata"][kept].clone();
+            }
+            if allocated.is_string() {
+                stored["spec"]["volumeName"] = allocated;
+            }
+            stored["status"] = live["status"].clone();
+        });
+        Ok(())
+    }
+
+    fn edit_volume(
+        &mut self,
+        name: &str,
+        precondition: &Precondition,
+        edit: impl FnOnce(&mut Value),
+    ) -> Result<(), Refused> {
+        let mut volume = self.volumes.get(name).cloned().ok_or(Refused::Conflict)?;
+        check(&volume, precondition)?;
+        edit(&mut volume);
+        self.touch(&mut volume);
+        self.volumes.insert(name.to_owned(), volume);
+        Ok(())
+    }
+}
+
+pub(super) fn path(key: &ObjectKey) -> String {
+    match &key.namespace {
+        Some(namespace) => format!("{namespace}/{}", key.name),
+        None => key.name.clone(),
+    }
+}
+
+fn has_finalizers(object: &Value) -> bool {
+    object["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty())
+}
+
+fn bump_generation(object: &mut Value) {
+    object["metadata"]["generation"] = json!(object["metadata"]["generation"].as_i64().unwrap_or(1) + 1);
+}
+
+fn check(object: &Value, precondition: &Precondition) -> Result<(), Refused> {
+    let metadata = &object["metadata"];
+    let same = metadata["uid"] == *precondition.uid.as_str()
+        && metadata["resourceVersion"] == *precondition.resource_version.as_str();
+    if same { Ok(()) } else { Err(Refused::Conflict) }
+}
