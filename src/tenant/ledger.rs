@@ -95,12 +95,7 @@ fn forget_secrets(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut T
     });
 }
 
-fn learn_secret(
-    observed: &Observed,
-    blueprint: &Blueprint<'_>,
-    wanted: &WantedSecret,
-    record: &mut TenantRecordSpec,
-) {
+fn learn_secret(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &WantedSecret, record: &mut TenantRecordSpec) {
     let index = record.secrets.items.iter().position(|item| item.name == wanted.name);
     let index = index.unwrap_or_else(|| {
         record.secrets.items.push(RecordedSecret {

@@ -93,11 +93,7 @@ fn leaving_tenant<'a>(observed: &'a Observed, tenant: &'a TenantView) -> Situati
 
 /// A Tenant that goes and never held the record: it leaves nothing behind, unless its owner's workspace still runs.
 /// Then the owner asks for its end.
-fn returned_to_leave<'a>(
-    tenant: &'a TenantView,
-    view: &'a RecordView,
-    record: &'a TenantRecordSpec,
-) -> Situation<'a> {
+fn returned_to_leave<'a>(tenant: &'a TenantView, view: &'a RecordView, record: &'a TenantRecordSpec) -> Situation<'a> {
     match &tenant.spec {
         Ok(spec) if record.phase == RecordPhase::Active && is_owner(spec, record) => {
             Situation::Attach(view, Box::new(attached(tenant, spec, record)))

@@ -111,9 +111,10 @@ impl Cloud {
         if let Some(answer) = self.answered.get(&new.token) {
             return Ok(answer.clone());
         }
-        let taken = self.associations.iter().any(|one| {
-            one.namespace == new.namespace.as_str() && one.service_account == new.service_account.as_str()
-        });
+        let taken = self
+            .associations
+            .iter()
+            .any(|one| one.namespace == new.namespace.as_str() && one.service_account == new.service_account.as_str());
         if taken {
             return Err(Refused::Aws("ResourceInUseException".into()));
         }

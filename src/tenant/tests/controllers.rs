@@ -5,10 +5,7 @@ use serde_json::{Value, json};
 use super::world::{Objects, World};
 use crate::{
     api::labels,
-    tenant::{
-        child::Kind,
-        digest::ContentHash,
-    },
+    tenant::{child::Kind, digest::ContentHash},
 };
 
 /// Everybody takes one step; says whether anything moved.
@@ -181,11 +178,8 @@ fn make_pod(world: &mut World, set: &Value, revision: &str, path: String) -> boo
     }
     let namespace = set["metadata"]["namespace"].clone();
     let account = &set["spec"]["template"]["spec"]["serviceAccountName"];
-    let has_identity = world
-        .cloud
-        .associations
-        .iter()
-        .any(|one| namespace == *one.namespace && *account == *one.service_account);
+    let has_identity =
+        world.cloud.associations.iter().any(|one| namespace == *one.namespace && *account == *one.service_account);
     let env = if has_identity { json!([{ "name": "AWS_CONTAINER_CREDENTIALS_FULL_URI" }]) } else { json!([]) };
     let pod = world.born(json!({
         "metadata": {

@@ -16,7 +16,8 @@ use crate::tenant::{
 fn wanted() -> Vec<(Kind, Value)> {
     let given = given(
         |class| {
-            class["network"] = json!({ "cidrs": [{ "cidr": "10.1.0.0/24", "ports": [5432] }], "allowInstanceMetadata": true });
+            class["network"] =
+                json!({ "cidrs": [{ "cidr": "10.1.0.0/24", "ports": [5432] }], "allowInstanceMetadata": true });
             class["routing"]["gateways"][0]["sectionName"] = json!("https");
             class["workload"]["nodeSelector"] = json!({ "pool": "tenants" });
             class["workload"]["tolerations"] = json!([{ "key": "tenants", "operator": "Exists" }]);
@@ -113,10 +114,13 @@ fn differences(object: &Value, path: &[String]) -> Vec<(&'static str, Value)> {
             for (name, added) in [("item", json!("x")), ("item {}", json!({})), ("item null", Value::Null)] {
                 all.push((name, edited(&|value| value.as_array_mut().expect("a list").push(added.clone()))));
             }
-            all.push(("doubled", edited(&|value| {
-                let list = value.as_array_mut().expect("a list");
-                list.extend(list.first().cloned());
-            })));
+            all.push((
+                "doubled",
+                edited(&|value| {
+                    let list = value.as_array_mut().expect("a list");
+                    list.extend(list.first().cloned());
+                }),
+            ));
         }
         _ => {}
     }

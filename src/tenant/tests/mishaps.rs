@@ -39,9 +39,7 @@ fn pod_uid(world: &World) -> Option<Value> {
 
 fn is_aws_write(action: &Action) -> bool {
     match action {
-        Action::Aws(action) => {
-            !matches!(action, AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. })
-        }
+        Action::Aws(action) => !matches!(action, AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. }),
         _ => false,
     }
 }
@@ -72,10 +70,7 @@ fn a_changed_tag_and_a_changed_role_are_brought_back_with_one_action_each() {
     world.settle();
     let writes: Vec<&Action> = world.done.iter().filter(|action| is_aws_write(action)).collect();
     assert!(
-        matches!(writes[..], [
-            Action::Aws(AwsAction::UpdateRole { .. }),
-            Action::Aws(AwsAction::TagSecret { .. })
-        ]),
+        matches!(writes[..], [Action::Aws(AwsAction::UpdateRole { .. }), Action::Aws(AwsAction::TagSecret { .. })]),
         "{writes:#?}"
     );
     assert_eq!(world.ready(), (true, "Verified".into()));
@@ -194,9 +189,7 @@ fn an_association_that_somebody_makes_for_a_suspended_tenant_is_seen_by_the_swee
 fn a_secret_without_its_value_does_not_hide_that_another_is_not_there_yet() {
     let mut world = World::with_alice();
     world.edit_tenant(|spec| spec["secrets"] = json!([{ "name": "slack", "required": true }]));
-    let is_token = |action: &Action| {
-        matches!(action, Action::Aws(AwsAction::CreateSecret { item, .. }) if item.as_str() == "gateway-token")
-    };
+    let is_token = |action: &Action| matches!(action, Action::Aws(AwsAction::CreateSecret { item, .. }) if item.as_str() == "gateway-token");
     for _ in 0..20 {
         world.round_with(&mut |action| if is_token(action) { Fault::Lost } else { Fault::None });
         super::controllers::run(&mut world);

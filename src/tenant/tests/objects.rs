@@ -59,10 +59,7 @@ pub(super) fn given(class: impl FnOnce(&mut Value), spec: impl FnOnce(&mut Value
 }
 
 impl Given {
-    pub(super) fn try_blueprint<R>(
-        &self,
-        then: impl FnOnce(Result<Blueprint<'_>, Refusal>) -> R,
-    ) -> R {
+    pub(super) fn try_blueprint<R>(&self, then: impl FnOnce(Result<Blueprint<'_>, Refusal>) -> R) -> R {
         let tenant = alice();
         then(blueprint(&tenant, &self.spec, &self.class, &self.record, &self.settings))
     }
@@ -145,7 +142,8 @@ fn the_allowlist_mode_opens_only_what_is_listed() {
 fn a_class_may_open_ranges_of_its_own_and_instance_metadata() {
     let given = given(
         |class| {
-            class["network"] = json!({ "cidrs": [{ "cidr": "10.1.0.0/24", "ports": [5432] }], "allowInstanceMetadata": true });
+            class["network"] =
+                json!({ "cidrs": [{ "cidr": "10.1.0.0/24", "ports": [5432] }], "allowInstanceMetadata": true });
         },
         none,
     );

@@ -121,13 +121,18 @@ fn aws(world: &World, action: &AwsAction) {
             access_has_ended(world);
         }
         AwsAction::CreateSecret { item, .. } => {
-            assert!(record.secrets.items.iter().any(|one| one.name == *item), "S6: {item} is made before it is recorded");
+            assert!(
+                record.secrets.items.iter().any(|one| one.name == *item),
+                "S6: {item} is made before it is recorded"
+            );
         }
         AwsAction::PutGenerated { arn, .. } => {
             let is_empty = |one: &Secret| ours(&one.tags) && one.current_version().is_none();
             assert!(secret(arn).is_none_or(is_empty), "S2: a value is overwritten");
         }
-        AwsAction::TagSecret { arn, .. } => assert!(secret(arn).is_none_or(|one| ours(&one.tags)), "S1: foreign secret"),
+        AwsAction::TagSecret { arn, .. } => {
+            assert!(secret(arn).is_none_or(|one| ours(&one.tags)), "S1: foreign secret")
+        }
     }
 }
 
@@ -168,7 +173,10 @@ pub(super) fn story(world: &World, observed: &Observed, plan: &Plan) {
     let revision = &set["status"]["updateRevision"];
     assert_eq!(&pod["metadata"]["labels"]["controller-revision-hash"], revision, "Ready with an old pod");
     assert!(world.child(Child::Route).is_some(), "Ready without a route");
-    assert_eq!(record.tenant_uid.as_ref().map(|uid| uid.as_str()), observed.tenant.as_ref().map(|one| one.uid.as_str()));
+    assert_eq!(
+        record.tenant_uid.as_ref().map(|uid| uid.as_str()),
+        observed.tenant.as_ref().map(|one| one.uid.as_str())
+    );
 }
 
 fn is_told_ready(observed: &Observed, plan: &Plan) -> bool {

@@ -196,7 +196,9 @@ fn drift_in_kubernetes(world: &mut World, event: &Event) {
         return;
     }
     match event {
-        Event::DeleteChild(child @ (Child::Namespace | Child::Claim)) if one_may_go(world) => world.delete_child(*child),
+        Event::DeleteChild(child @ (Child::Namespace | Child::Claim)) if one_may_go(world) => {
+            world.delete_child(*child)
+        }
         Event::DeleteChild(Child::Namespace | Child::Claim) => {}
         Event::DeleteChild(child) => world.delete_child(*child),
         Event::ChangeChild(Child::Claim | Child::Namespace) => {}
@@ -243,9 +245,8 @@ fn quiet(world: &mut World) {
     if world.class.is_none() {
         world.set_class(class_json());
     }
-    let is_strangers = |world: &World| {
-        world.tenant.as_ref().is_some_and(|tenant| tenant["spec"]["owner"]["subject"] == "mallory")
-    };
+    let is_strangers =
+        |world: &World| world.tenant.as_ref().is_some_and(|tenant| tenant["spec"]["owner"]["subject"] == "mallory");
     if is_strangers(world) {
         world.annotate_tenant(labels::PAUSED, "false");
         world.delete_tenant();

@@ -87,7 +87,9 @@ fn every_rule_tells_people_what_to_do() {
     fn rules(value: &Value, found: &mut Vec<Value>) {
         match value {
             Value::Object(map) => {
-                found.extend(map.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten().cloned());
+                found.extend(
+                    map.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten().cloned(),
+                );
                 map.values().for_each(|value| rules(value, found));
             }
             Value::Array(list) => list.iter().for_each(|value| rules(value, found)),
