@@ -4,7 +4,7 @@ use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 
 use super::{belongings, break_glass, spec, without_nonces};
-use crate::support::{Bed, condition};
+use crate::support::{Bed, Instance, condition};
 
 /// A lost record is found again in its mirrors and in what exists, and nothing that runs notices.
 #[tokio::test]
@@ -101,4 +101,25 @@ async fn a_record_lost_while_its_tenant_is_absent_is_rebuilt_as_retained_from_no
     assert_eq!(after, without_nonces(&before), "all of it is known again, and Active");
     let now = belongings(&bed).await;
     assert_eq!(now, belonged, "and none of it was touched");
+}
+
+/// The same for an operator that knows nothing yet: what it has not looked up is not taken for missing.
+#[tokio::test]
+async fn a_record_lost_while_no_operator_ran_is_rebuilt_and_nothing_is_rolled() {
+    let instance: &'static Instance = Box::leak(Box::new(Instance::start()));
+    let operator = instance.start_operator();
+    let bed = Bed::on(instance, "unwatched").await;
+    bed.ready_tenant(json!({})).await;
+    let (before, belonged) = (spec(&bed).await, belongings(&bed).await);
+    assert!(operator.stop(), "it ends in good order");
+    break_glass(&bed).await.delete("TenantRecord", None, &bed.tenant).await;
+
+    let _operator = instance.start_operator();
+    let rebuilt = || async {
+        let record = bed.record().await?;
+        (without_nonces(&record["spec"]) == without_nonces(&before)).then_some(())
+    };
+    bed.until_so("the same record again", rebuilt).await;
+    bed.ready().await;
+    assert_eq!(belongings(&bed).await, belonged, "nothing was rolled, moved or made again");
 }
