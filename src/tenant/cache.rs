@@ -451,7 +451,7 @@ impl Known {
 
     fn definitions(&self) -> Definitions {
         let states: Vec<Option<&bool>> = DEFINITIONS.iter().map(|name| self.definitions.get(*name)).collect();
-        if states.iter().any(|state| *state == Some(&true)) {
+        if states.contains(&Some(&true)) {
             Definitions::Leaving
         } else if states.iter().any(Option::is_none) {
             Definitions::Missing

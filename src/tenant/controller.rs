@@ -261,7 +261,7 @@ impl Controller {
         loop {
             self.metrics.set_queue_depth(CONTROLLER, self.queue.in_flight());
             let has_room = work.len() < self.concurrency;
-            let step = async {
+            let following = async {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => Step::Stop,
@@ -269,7 +269,7 @@ impl Controller {
                     Some(name) = self.queue.next(), if has_room => Step::Begin(name),
                 }
             };
-            match self.heartbeat.during(step).await {
+            match self.heartbeat.during(following).await {
                 Step::Stop => break,
                 Step::Finished(Ok((name, next))) => self.finished(&name, next),
                 // A task that panicked would leave its tenant marked as being worked on for ever.
