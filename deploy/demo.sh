@@ -81,6 +81,15 @@ stop_operator() {
   rm -f "$1/operator/pid"
 }
 
+# kubectl wait gives up at once on a CRD whose status is still empty, so it is asked again.
+established() {
+  local deadline=$((SECONDS + 30))
+  until kubectl wait --for=condition=Established --timeout=5s crd/tenants.openclaw.io crd/tenantclasses.openclaw.io crd/tenantrecords.openclaw.io; do
+    [ "$SECONDS" -lt "$deadline" ] || return 1
+    sleep 0.2
+  done
+}
+
 instance_dir() { echo "${TMPDIR:-/tmp}/openclaw-platform-$(id -u)/$name"; }
 
 operator() {
@@ -109,7 +118,7 @@ operator() {
   stage "install CRDs, rights, policies and the class"
   {
     kubectl apply --server-side --force-conflicts -f "$top/crds/"
-    kubectl wait --for=condition=Established --timeout=30s crd/tenants.openclaw.io crd/tenantclasses.openclaw.io crd/tenantrecords.openclaw.io
+    established
     kubectl apply --server-side --force-conflicts -k "$top/deploy/policies"
     kubectl apply --server-side --force-conflicts -f "$top/deploy/operator/namespace.yaml" -f "$top/deploy/operator/service-account.yaml" -f "$top/deploy/operator/rbac.yaml"
     kubectl apply --server-side --force-conflicts -f "$top/deploy/examples/class-local.yaml"
