@@ -90,6 +90,16 @@ established() {
   done
 }
 
+# Chained, because what is asked with || goes on after a failure.
+install() {
+  local apply=(kubectl apply --server-side --force-conflicts) rights=$top/deploy/operator
+  "${apply[@]}" -f "$top/crds/" &&
+    established &&
+    "${apply[@]}" -k "$top/deploy/policies" &&
+    "${apply[@]}" -f "$rights/namespace.yaml" -f "$rights/service-account.yaml" -f "$rights/rbac.yaml" &&
+    "${apply[@]}" -f "$top/deploy/examples/class-local.yaml"
+}
+
 instance_dir() { echo "${TMPDIR:-/tmp}/openclaw-platform-$(id -u)/$name"; }
 
 operator() {
@@ -116,13 +126,7 @@ operator() {
   cp -f "$target/debug/openclaw-tenant-operator" "$dir/operator/openclaw-tenant-operator"
 
   stage "install CRDs, rights, policies and the class"
-  {
-    kubectl apply --server-side --force-conflicts -f "$top/crds/"
-    established
-    kubectl apply --server-side --force-conflicts -k "$top/deploy/policies"
-    kubectl apply --server-side --force-conflicts -f "$top/deploy/operator/namespace.yaml" -f "$top/deploy/operator/service-account.yaml" -f "$top/deploy/operator/rbac.yaml"
-    kubectl apply --server-side --force-conflicts -f "$top/deploy/examples/class-local.yaml"
-  } >"$dir/operator/install.log" 2>&1 || { cat "$dir/operator/install.log" >&2; fail "the cluster did not take it"; }
+  install >"$dir/operator/install.log" 2>&1 || { cat "$dir/operator/install.log" >&2; fail "the cluster did not take it"; }
   printf '%s' "$dim"; sed 's/^/  /' "$dir/operator/install.log"; printf '%s' "$plain"
 
   stage "start the operator as $account"
