@@ -36,7 +36,8 @@ test: ## Every test; the integration tests start a local platform of their own
 .PHONY: test-kind
 test-kind: ## The integration tests against a kind cluster (needs docker or podman, and kind)
 	$(call timed,kind cluster,deploy/kind/up.sh)
-	$(call timed,integration tests,OPENCLAW_TEST_PLATFORM=kind cargo test --locked --test it)
+	$(call timed,operator,OPENCLAW_DEMO_NAME=kind deploy/demo.sh operator)
+	$(call timed,integration tests,eval "$$(deploy/local/platform.sh env --name kind)" && OPENCLAW_TEST_CLUSTER=yes-change-this-cluster cargo test --locked --test it)
 	@echo "make: the cluster is left as it is; deploy/kind/down.sh ends it"
 
 .PHONY: lint

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # make demo, make demo-down: the operator at work on the local platform, with three tenants.
 #
-#   deploy/demo.sh up      builds, starts the platform, installs, starts the operator as its own ServiceAccount, applies the
-#                          tenants of deploy/examples and waits until all are Ready; again, it brings all of it up to date
-#   deploy/demo.sh down    ends operator and platform; nothing is left
+#   deploy/demo.sh up        builds, starts the platform, installs, starts the operator as its own ServiceAccount, applies the
+#                            tenants of deploy/examples and waits until all are Ready; again, it brings all of it up to date
+#   deploy/demo.sh operator  the same without the tenants
+#   deploy/demo.sh down      ends operator and platform; nothing is left
 #
 # OPENCLAW_DEMO_NAME (default: demo) names the platform's instance; OPENCLAW_DEMO_SECONDS (default: 180) is how long to wait.
 set -euo pipefail
@@ -15,6 +16,8 @@ platform=$top/deploy/local/platform.sh
 look=$top/deploy/demo/look.py
 account=openclaw-system/openclaw-tenant-operator
 tenants=(alice bob carol)
+kinds=resourcequota,limitrange,networkpolicy,poddisruptionbudget,serviceaccount,persistentvolumeclaim,configmap,service,statefulset,pod,httproute
+kind_and_name=--output=custom-columns=KIND:.kind,NAME:.metadata.name
 
 bold='' dim='' red='' plain=''
 if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ] && [ -z "${NO_COLOR:-}" ]; then
@@ -36,16 +39,18 @@ stage_end() {
 now() { python3 -c 'import time; print("%.1f" % time.time())'; }
 since() { python3 -c 'import sys, time; print("%.1f" % (time.time() - float(sys.argv[1])))' "$1"; }
 
-log=''
+log='' dir='' pid='' started=''
 fail() {
   printf '\n%smake demo: %s%s\n' "$red" "$1" "$plain" >&2
   if [ -n "$log" ] && [ -s "$log" ]; then
     printf '\nThe last lines of the operator'"'"'s log, %s:\n' "$log" >&2
-    tail -n 25 "$log" | sed 's/^/  /' >&2
+    tail -n 25 "$log" | cut -c1-400 | sed 's/^/  /' >&2
   fi
   printf '\n%s\n' "${2:-Platform and operator are left as they are, to be looked at; end them with: make demo-down}" >&2
   exit 1
 }
+
+trap 'printf "\nmake demo: interrupted; what runs already ends with: make demo-down\n" >&2; exit 130' INT TERM
 
 need() {
   command -v "$1" >/dev/null 2>&1 || fail "$1 is not installed: $2" "Install it and run make demo again."
@@ -78,8 +83,8 @@ stop_operator() {
 
 instance_dir() { echo "${TMPDIR:-/tmp}/openclaw-platform-$(id -u)/$name"; }
 
-up() {
-  local started dir target config port pid
+operator() {
+  local target config port
   started=$(now)
   need cargo "the operator is written in Rust (https://rustup.rs)"
   need go "the local platform is built with Go 1.26 or newer (https://go.dev/doc/install)"
@@ -124,10 +129,14 @@ up() {
   disown
   echo "$pid" >"$dir/operator/pid"
   python3 "$look" ready "http://127.0.0.1:$port/readyz" "$pid" 60 || fail "the operator did not become ready"
+  stage_end
+}
 
+up() {
+  operator
   stage "three tenants: ${tenants[*]}"
-  kubectl apply -f "$top/deploy/examples/tenants.yaml" >"$dir/operator/apply.log" 2>&1 || { cat "$dir/operator/apply.log" >&2; fail "the API server did not take the tenants"; }
-  python3 "$look" tenants "$pid" "$patience" "${tenants[@]}" || fail "not every tenant became Ready; 'kubectl describe tenant NAME' tells more"
+  python3 "$look" tenants "$top/deploy/examples/tenants.yaml" "$pid" "$patience" "${tenants[@]}" ||
+    fail "not every tenant became Ready; 'kubectl describe tenant NAME' tells more"
   stage_end
 
   printf '\n%sIn Kubernetes%s\n' "$bold" "$plain"
@@ -135,9 +144,10 @@ up() {
   echo
   kubectl get tenantrecords
   printf '\n%sWhat alice became%s\n' "$bold" "$plain"
-  kubectl get namespace openclaw-alice -o custom-columns=KIND:.kind,NAME:.metadata.name --no-headers
-  kubectl get resourcequota,limitrange,networkpolicy,poddisruptionbudget,serviceaccount,persistentvolumeclaim,configmap,service,statefulset,pod,httproute \
-    --namespace openclaw-alice --selector openclaw.io/tenant=alice -o custom-columns=KIND:.kind,NAME:.metadata.name --no-headers
+  {
+    kubectl get namespace openclaw-alice "$kind_and_name" --no-headers
+    kubectl get "$kinds" --namespace openclaw-alice --selector openclaw.io/tenant=alice "$kind_and_name" --no-headers
+  } | awk '{ printf "  %-22s %s\n", $1, $2 }'
   printf '\n%sIn AWS (emulated)%s\n' "$bold" "$plain"
   "$OPENCLAW_PLATFORM_PYTHON" "$look" account || fail "the emulated account could not be read"
 
@@ -147,9 +157,9 @@ up() {
   cat <<END
 
 ${bold}Go on from here${plain}
-  eval "\$(deploy/local/platform.sh env --name $name)"     kubectl and the AWS endpoints, for this shell
-  kubectl describe tenant alice                         how she stands, part by part, and what happened
-  kubectl delete networkpolicy --all -n openclaw-alice  watch it come back
+  eval "\$(deploy/local/platform.sh env --name $name)"    kubectl and the AWS endpoints, for this shell
+  kubectl describe tenant alice                            how she stands, part by part, and what happened
+  kubectl delete networkpolicy --all -n openclaw-alice     watch it come back
   kubectl patch tenant alice --type merge -p '{"spec":{"suspend":true}}'
   tail -f $log
   make demo-down                                        end it; nothing is left
@@ -172,6 +182,7 @@ down() {
 
 case ${1:-} in
   up) up ;;
+  operator) operator ;;
   down) down ;;
   *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "${BASH_SOURCE[0]}"; exit 2 ;;
 esac

@@ -2,7 +2,7 @@
 
   look.py port                            a free port on loopback
   look.py ready URL PID SECONDS           waits until URL answers 200, or the process PID is gone
-  look.py tenants PID SECONDS NAME…       follows the Tenants until all are Ready
+  look.py tenants FILE PID SECONDS NAME…  applies FILE, and follows its Tenants until all are Ready
   look.py account                         what the emulated account holds (needs boto3); never a secret's value
 
 Only `account` needs more than the standard library. Ends with 0 where what it waited for came true.
@@ -15,12 +15,17 @@ import select
 import socket
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 import urllib.error
 import urllib.request
 
 PARTS = ["Namespace", "Network", "Identity", "Secrets", "Storage", "Workload", "Route", "Ready"]
+
+# How long a Tenant may say that only a person can help before it is believed: a part may stall for a moment while another
+# comes.
+STALLED_SECONDS = 20
 
 
 def alive(pid):
@@ -95,6 +100,7 @@ class Progress:
         self.names = names
         self.stood = {name: {} for name in names}
         self.waits = {name: {} for name in names}
+        self.stalled = {}
         self.terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self.drawn = 0
 
@@ -107,8 +113,17 @@ class Progress:
             return
         status = tenant.get("status", {})
         if status.get("observedGeneration") != generation:
+            self.stood[name] = {}
             return
         conditions = {condition["type"]: condition for condition in status.get("conditions", [])}
+        if "Stalled" in conditions:
+            self.stalled.setdefault(name, self.elapsed())
+        else:
+            self.stalled.pop(name, None)
+        if not self.stood[name] and conditions.get("Ready", {}).get("status") == "True":
+            self.stood[name] = dict.fromkeys(PARTS, self.elapsed())
+            self.say(f"{name}: Ready, with all of its parts")
+            return
         for part in PARTS:
             condition = conditions.get(part if part == "Ready" else part + "Ready")
             if condition is None:
@@ -124,11 +139,14 @@ class Progress:
                 self.tell(name, part)
 
     def tell(self, name, part):
-        if self.terminal:
-            return
-        what = "stands" if part in self.stood[name] else self.waits[name][part]
-        if part == "Ready" or part in self.stood[name]:
-            print(f"  {self.elapsed():5.1f}s  {name}: {part} {what}", flush=True)
+        if part in self.stood[name]:
+            self.say(f"{name}: Ready" if part == "Ready" else f"{name}: {part} stands")
+        elif part == "Ready":
+            self.say(f"{name}: {self.waits[name][part]}")
+
+    def say(self, line):
+        if not self.terminal:
+            print(f"  {self.elapsed():5.1f}s  {line}", flush=True)
 
     def draw(self):
         if not self.terminal:
@@ -150,23 +168,32 @@ class Progress:
     def done(self):
         return all("Ready" in parts for parts in self.stood.values())
 
+    def is_stuck(self):
+        return any(self.elapsed() - since > STALLED_SECONDS for since in self.stalled.values())
+
     def left(self):
         for name in self.names:
             if "Ready" not in self.stood[name]:
                 yield f"{name}: {self.waits[name].get('Ready', 'the operator has said nothing about it yet')}"
 
 
-def tenants(pid, seconds, *names):
+def tenants(file, pid, seconds, *names):
     progress, watch = Progress(list(names)), Watch()
+    # Beside the watch: much of it happens before kubectl has ended.
+    apply = subprocess.Popen(["kubectl", "apply", "-f", file], stdout=subprocess.DEVNULL)
     try:
-        while not progress.done():
+        while apply.poll() is None or not progress.done():
             change = watch.next(0.5)
             if change is not None:
                 progress.take(change)
             progress.draw()
             problem = None
-            if not alive(int(pid)):
+            if apply.poll():
+                problem = "the API server did not take the tenants, as said above"
+            elif not alive(int(pid)):
                 problem = "the operator ended"
+            elif progress.is_stuck():
+                problem = "waiting longer does not help"
             elif progress.elapsed() > float(seconds):
                 problem = f"not all Ready after {seconds} s"
             if problem:
@@ -192,18 +219,22 @@ def account():
             print(f"  {told['associationId']}  {told['namespace']}/{told['serviceAccount']}  {told['roleArn']}")
             show(told.get("tags", {}))
     print("Secrets (names, versions and tags; nobody here reads a value)")
-    for page in secrets.get_paginator("list_secrets").paginate():
-        for found in page["SecretList"]:
-            versions = found.get("SecretVersionsToStages") or {}
-            current = next((version for version, stages in versions.items() if "AWSCURRENT" in stages), None)
-            print(f"  {found['Name']}  {'version ' + current if current else 'no value yet'}")
-            show({tag["Key"]: tag["Value"] for tag in found.get("Tags", [])})
+    pages = secrets.get_paginator("list_secrets").paginate()
+    for found in sorted((found for page in pages for found in page["SecretList"]), key=lambda found: found["Name"]):
+        versions = found.get("SecretVersionsToStages") or {}
+        current = next((version for version, stages in versions.items() if "AWSCURRENT" in stages), None)
+        print(f"  {found['Name']}  {f'version {current[:10]}…' if current else 'no value yet'}")
+        show({tag["Key"]: tag["Value"] for tag in found.get("Tags", [])})
     return 0
 
 
 def show(tags):
-    for key in sorted(tags):
-        print(f"      {key}={tags[key]}")
+    pairs = " ".join(f"{key}={shortened(tags[key])}" for key in sorted(tags))
+    print(textwrap.fill(pairs, 120, initial_indent="      ", subsequent_indent="      ", break_on_hyphens=False))
+
+
+def shortened(value):
+    return value if len(value) <= 48 or value.startswith("arn:") else value[:10] + "…"
 
 
 COMMANDS = {"port": port, "ready": ready, "tenants": tenants, "account": account}

@@ -3,7 +3,7 @@
 /// The API group, and the domain of every label and annotation of ours.
 pub const GROUP: &str = "openclaw.io";
 
-/// The field manager of every server-side apply and every other write.
+/// The field manager of every write.
 pub const FIELD_MANAGER: &str = "openclaw-tenant-operator";
 
 /// The finalizer on a Tenant: taken off only after its external state was confirmed.

@@ -102,6 +102,11 @@ impl RequestError {
         self.code() == Some(404)
     }
 
+    /// The server answered, and said no.
+    pub const fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+
     /// An object of that name is there already.
     pub fn is_already_there(&self) -> bool {
         self.has_reason("AlreadyExists")

@@ -32,7 +32,6 @@ pub struct Kubernetes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
     Json,
-    Apply,
     MergePatch,
     JsonPatch,
 }
@@ -41,8 +40,6 @@ impl Body {
     const fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
-            // JSON is YAML; the server takes it under this name.
-            Self::Apply => "application/apply-patch+yaml",
             Self::MergePatch => "application/merge-patch+json",
             Self::JsonPatch => "application/json-patch+json",
         }
@@ -81,16 +78,6 @@ impl Kubernetes {
         let query = format!("fieldManager={FIELD_MANAGER}&fieldValidation=Strict");
         let request = build(Method::POST, resource.collection_path(), &query, Some((Body::Json, object)))?;
         self.write(resource, "create", request).await
-    }
-
-    /// Server-side apply, taking fields from whoever holds them. The object must carry UID and resource version.
-    ///
-    /// # Errors
-    /// `Conflict` where it is another object or a later state, and where the server refuses or does not answer in time.
-    pub async fn apply(&self, resource: &Resource, object: &Value) -> Result<Value, RequestError> {
-        let query = format!("fieldManager={FIELD_MANAGER}&force=true&fieldValidation=Strict");
-        let request = build(Method::PATCH, resource.path(), &query, Some((Body::Apply, object)))?;
-        self.write(resource, "apply", request).await
     }
 
     /// Replaces an object. It must carry the resource version that it replaces.

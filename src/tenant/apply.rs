@@ -146,10 +146,11 @@ impl Hands {
         Ok(())
     }
 
-    /// An object of that name is there already: not ours by this write, but now it is seen.
+    /// What could not be made may be there already, out of the watches' sight: the quota refuses a second claim before
+    /// the name is even looked at. What is found is taken up; the next decision is about it.
     async fn or_look(&self, resource: &Resource, answer: Result<Value, RequestError>) -> Result<Value, RequestError> {
         match answer {
-            Err(error) if error.is_already_there() => self.kubernetes.get(resource).await?.ok_or(error),
+            Err(error) if error.is_refused() => self.kubernetes.get(resource).await?.ok_or(error),
             answer => answer,
         }
     }
@@ -163,38 +164,35 @@ impl Hands {
         Ok(())
     }
 
-    /// Server-side apply; what survives it is replaced; what comes back from that is how the server renders it.
+    /// Replaces what is ours to decide in the live object. What comes back different is how the server renders it.
     async fn update(
         &self,
         key: &ObjectKey,
         wanted: &Value,
         precondition: &Precondition,
     ) -> Result<Option<Announcement>, RequestError> {
-        let kind = key.kind;
-        let resource = Resource::child(key);
-        if self.cache.meet(key) && self.is_only_rendered(key, &resource, wanted).await? {
-            return Ok(self.cache.rendering(key).map(|learned| foreign_mutation(key, &learned)));
-        }
-        let mut announcement = None;
-        let mut sent = wanted.clone();
-        sent["metadata"]["uid"] = json!(precondition.uid);
-        sent["metadata"]["resourceVersion"] = json!(precondition.resource_version);
-        let mut answer = self.kubernetes.apply(&resource, &sent).await?;
-        let hash = ContentHash::of_object(kind, wanted);
-        let settled = |answer: &Value| {
-            let live = ContentHash::of_object(kind, answer);
-            let known = self.cache.rendering(key);
-            live == hash || known.is_some_and(|known| known.wanted == hash && known.answer == live)
+        let (kind, resource) = (key.kind, Resource::child(key));
+        let Some(live) = self.kubernetes.get(&resource).await? else {
+            self.cache.remove(Watched::Child(kind), &json!({ "metadata": identity(key, &precondition.uid) }));
+            return Ok(None);
         };
-        if !settled(&answer) {
-            answer = self.kubernetes.replace(&resource, &replacement(kind, &answer, wanted)).await?;
-            if !settled(&answer) {
-                announcement = Some(foreign_mutation(key, &self.learn(key, wanted, &answer)));
-            }
+        let is_changed = live["metadata"]["uid"] != json!(precondition.uid)
+            || live["metadata"]["resourceVersion"] != json!(precondition.resource_version);
+        self.cache.upsert(Watched::Child(kind), &live);
+        if is_changed {
+            // The decision was about an older state: the next one is about this.
+            return Ok(None);
         }
+        let sent = replacement(kind, &live, wanted);
+        if self.cache.meet(key) && self.is_only_rendered(key, &resource, &live, &sent).await? {
+            return Ok(Some(foreign_mutation(key, &self.learn(key, wanted, &live))));
+        }
+        let answer = self.kubernetes.replace(&resource, &sent).await?;
+        let hash = |object: &Value| ContentHash::of_object(kind, object);
+        let announcement = (hash(&answer) != hash(wanted)).then(|| self.learn(key, wanted, &answer));
         self.metrics.drift_repaired(kind.info().kind);
         self.cache.upsert(Watched::Child(kind), &answer);
-        Ok(announcement)
+        Ok(announcement.map(|learned| foreign_mutation(key, &learned)))
     }
 
     /// Whether a difference that stood when this process started is nothing but the server's rendering of what is
@@ -203,17 +201,12 @@ impl Hands {
         &self,
         key: &ObjectKey,
         resource: &Resource,
-        wanted: &Value,
+        live: &Value,
+        sent: &Value,
     ) -> Result<bool, RequestError> {
-        let Some(live) = self.kubernetes.get(resource).await? else { return Ok(false) };
-        let rehearsed = self.kubernetes.rehearse_replace(resource, &replacement(key.kind, &live, wanted)).await?;
+        let rehearsed = self.kubernetes.rehearse_replace(resource, sent).await?;
         let hash = |object: &Value| ContentHash::of_object(key.kind, object);
-        if hash(&rehearsed) != hash(&live) || hash(&live) == hash(wanted) {
-            return Ok(false);
-        }
-        self.learn(key, wanted, &live);
-        self.cache.upsert(Watched::Child(key.kind), &live);
-        Ok(true)
+        Ok(hash(&rehearsed) == hash(live))
     }
 
     fn learn(&self, key: &ObjectKey, wanted: &Value, answer: &Value) -> Rendering {
@@ -259,6 +252,10 @@ impl Hands {
 fn key(observed: &Observed, child: Child) -> Result<ObjectKey, ActionError> {
     let record = observed.record_spec().ok_or(ActionError::NoRecord(child))?;
     Ok(child.key(&observed.name, record))
+}
+
+fn identity(key: &ObjectKey, uid: &Uid) -> Value {
+    json!({ "namespace": key.namespace, "name": key.name, "uid": uid })
 }
 
 fn foreign_mutation(key: &ObjectKey, learned: &Rendering) -> Announcement {

@@ -178,6 +178,12 @@ fn some(name: Option<TenantName>) -> Concerns {
     name.map_or(Concerns::Nobody, |name| Concerns::Tenants(vec![name]))
 }
 
+fn all(mut names: Vec<TenantName>) -> Concerns {
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() { Concerns::Nobody } else { Concerns::Tenants(names) }
+}
+
 impl Known {
     fn upsert(&mut self, watched: Watched, object: &Value) -> Concerns {
         match watched {
@@ -240,10 +246,9 @@ impl Known {
             self.note_namespace(&key.name, &digest);
         }
         // A namespace that stands where a tenant wants one concerns that tenant, whatever marks it carries.
-        concerned.extend(self.record_of(&key));
+        concerned.extend(self.claimants_of(&key));
         self.objects.insert(key, digest);
-        concerned.dedup();
-        if unchanged || concerned.is_empty() { Concerns::Nobody } else { Concerns::Tenants(concerned) }
+        if unchanged { Concerns::Nobody } else { all(concerned) }
     }
 
     fn note_namespace(&mut self, name: &str, digest: &Digest) {
@@ -252,19 +257,26 @@ impl Known {
         }
     }
 
-    /// The tenant whose record names this namespace.
-    fn record_of(&self, key: &ObjectKey) -> Option<TenantName> {
+    /// The tenants whose records name this namespace, or that would get it if it were free.
+    fn claimants_of(&self, key: &ObjectKey) -> Vec<TenantName> {
         if key.kind != Kind::Namespace {
-            return None;
+            return Vec::new();
         }
-        let is_it =
-            |view: &Arc<RecordView>| view.spec.as_ref().is_ok_and(|spec| spec.namespace.name.as_str() == key.name);
         let tail = |at: usize| key.name.get(at..).and_then(|name| name.parse::<TenantName>().ok());
         // The tenant's name is what follows the class's prefix, so only a few names come into question.
-        key.name
-            .match_indices('-')
-            .filter_map(|(at, _)| tail(at + 1))
-            .find(|name| self.records.get(name).is_some_and(is_it))
+        let names = key.name.match_indices('-').filter_map(|(at, _)| tail(at + 1));
+        names.filter(|name| self.claims(name, &key.name)).collect()
+    }
+
+    fn claims(&self, tenant: &TenantName, namespace: &str) -> bool {
+        if let Some(view) = self.records.get(tenant) {
+            return view.spec.as_ref().is_ok_and(|spec| spec.namespace.name.as_str() == namespace);
+        }
+        let Some((view, _)) = self.tenants.get(tenant) else { return false };
+        match self.class_of(tenant, Some(view), None) {
+            ClassView::Found(class) => namespace_for(tenant, &class).as_str() == namespace,
+            ClassView::Missing | ClassView::Invalid(_) => false,
+        }
     }
 
     fn upsert_tenant(&mut self, object: &Value) -> Concerns {
@@ -339,12 +351,12 @@ impl Known {
                 if self.objects.get(&key).is_none_or(|known| known.uid.as_str() != uid) {
                     return Concerns::Nobody;
                 }
-                let concerned =
-                    self.objects.remove(&key).and_then(|known| known.tenant).or_else(|| self.record_of(&key));
+                let mut concerned = self.claimants_of(&key);
+                concerned.extend(self.objects.remove(&key).and_then(|known| known.tenant));
                 if kind == Kind::Namespace {
                     self.namespaces.retain(|_, namespace| namespace.as_str() != key.name);
                 }
-                some(concerned)
+                all(concerned)
             }
             Watched::Tenant => self.remove_named(object, uid, |known, name| {
                 known.tenants.get(name).is_some_and(|(view, _)| view.uid.as_str() == uid)

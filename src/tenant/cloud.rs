@@ -178,7 +178,9 @@ fn judge_association(observed: &Observed, blueprint: &Blueprint<'_>, association
     if let Some(half) = refuse_foreign(observed, blueprint.tenant, record, association) {
         return half;
     }
+    // A role in the record that is not the class's is on its way out, and not acted upon.
     if let Some(role) = &record.identity.role_arn
+        && blueprint.class.identity.role_arn.as_ref() == Some(role)
         && association.role_arn.as_ref() != Some(role)
     {
         let token = observed.draw.derive("role").to_string();

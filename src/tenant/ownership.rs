@@ -236,6 +236,7 @@ fn second_contact<'a>(
     {
         return Err(namespace_taken(&record.namespace.name, live));
     }
+    check_mirror(observed, record)?;
     match record.phase {
         RecordPhase::Purging | RecordPhase::Purged => {
             let message = format!(
@@ -351,6 +352,36 @@ pub fn is_ours(live: &Digest, record: &TenantRecordSpec) -> bool {
     let facts = namespace_facts(live);
     let marked = facts.managed && facts.incarnation.as_ref() == Some(&record.incarnation);
     marked || record.namespace.uid.as_ref() == Some(&live.uid)
+}
+
+/// All marks that exist must agree with the record. One that is missing is put back; one that says something else is not
+/// drift: either side may be the wrong one, and AWS knows the tenant by what they say.
+fn check_mirror(observed: &Observed, record: &TenantRecordSpec) -> Result<(), Refusal> {
+    let Some(live) = &observed.namespace else { return Ok(()) };
+    let facts = namespace_facts(live);
+    let contradicted: Vec<String> = [
+        (labels::TENANT, observed.name.as_str()),
+        (labels::INCARNATION, record.incarnation.as_str()),
+        (labels::OWNER_HASH, record.owner.hash.as_str()),
+        (labels::SERVICE_ACCOUNT, record.service_account.as_str()),
+    ]
+    .into_iter()
+    .filter_map(|(key, recorded)| {
+        let mark = facts.annotations.get(key).filter(|mark| *mark != recorded)?;
+        Some(format!("{key} is {mark} on the namespace, {recorded} in the record"))
+    })
+    .collect();
+    if contradicted.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "TenantRecord {} and the marks on namespace {} contradict each other: {}. Nothing is written until they agree: \
+         correct the one that is wrong",
+        observed.name,
+        record.namespace.name,
+        contradicted.join("; ")
+    );
+    Err(Refusal::new(Reason::RecordDisputed, message))
 }
 
 fn namespace_taken(namespace: &NamespaceName, live: &Digest) -> Refusal {

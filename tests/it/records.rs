@@ -1,1 +1,56 @@
-//! (being written)
+//! TenantRecords: nobody edits them, a lost one is rebuilt, and by them everybody gets back what is theirs.
+
+mod detached;
+mod policy;
+mod rebuilt;
+
+use serde_json::{Value, json};
+
+use crate::support::Bed;
+
+/// The group that passes the policy.
+const BREAK_GLASS: &str = "openclaw:break-glass";
+
+/// The bed in the hands of somebody who breaks glass.
+async fn break_glass(bed: &Bed) -> Bed {
+    bed.acting_as("somebody-in-an-emergency", &[BREAK_GLASS, "system:authenticated"]).await
+}
+
+/// What the record says, but for what is drawn anew in a rebuilt one.
+fn without_nonces(spec: &Value) -> Value {
+    let mut spec = spec.clone();
+    spec["identity"]["nonce"] = Value::Null;
+    for item in spec["secrets"]["items"].as_array_mut().into_iter().flatten() {
+        item["nonce"] = Value::Null;
+    }
+    spec
+}
+
+/// The record's spec.
+async fn spec(bed: &Bed) -> Value {
+    bed.record().await.expect("record")["spec"].clone()
+}
+
+/// Everything that a person would miss, by identity and state; and how often AWS was changed for it.
+async fn belongings(bed: &Bed) -> Value {
+    let mark = |object: Value| json!([object["metadata"]["uid"], object["metadata"]["resourceVersion"]]);
+    let namespace = bed.get("Namespace", None, &bed.namespace()).await.expect("namespace");
+    let mut marks = vec![mark(namespace)];
+    let pod = format!("{}-0", bed.tenant);
+    for (kind, name) in [
+        ("PersistentVolumeClaim", bed.tenant.as_str()),
+        ("StatefulSet", &bed.tenant),
+        ("ConfigMap", &bed.tenant),
+        ("HTTPRoute", &bed.tenant),
+        ("NetworkPolicy", &bed.tenant),
+        ("Pod", &pod),
+    ] {
+        marks.push(mark(bed.child(kind, name).await.unwrap_or_else(|| panic!("{kind} {name}"))));
+    }
+    let claim = bed.child("PersistentVolumeClaim", &bed.tenant).await.expect("claim");
+    let volume = claim["spec"]["volumeName"].as_str().expect("bound");
+    marks.push(mark(bed.get("PersistentVolume", None, volume).await.expect("volume")));
+    let calls = bed.instance.calls(&bed.tenant).await;
+    let changes = calls.iter().filter(|call| call["mutating"] == true).count();
+    json!({ "objects": marks, "changes in AWS": changes })
+}

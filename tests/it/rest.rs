@@ -1,1 +1,73 @@
-//! (being written)
+//! At rest the operator is silent (L2).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Bed, Instance};
+
+/// No mutating call for a tenant at rest, neither to Kubernetes nor to AWS, over several looks at AWS.
+#[tokio::test]
+async fn a_tenant_at_rest_causes_no_write() {
+    let bed = Bed::new("rest").await;
+    bed.ready_tenant(json!({ "env": [{ "name": "LOG_LEVEL", "value": "info" }] })).await;
+    let namespace = bed.namespace();
+    let writes = || {
+        bed.instance.audited(|event| {
+            let object = &event["objectRef"];
+            let is_read = ["get", "list", "watch"].iter().any(|verb| event["verb"] == *verb);
+            let is_operator =
+                event["user"]["username"].as_str().is_some_and(|user| user.ends_with(":openclaw-tenant-operator"));
+            let is_ours =
+                object["namespace"] == namespace || object["name"] == bed.tenant || object["name"] == namespace;
+            is_operator && is_ours && !is_read
+        })
+    };
+    let looks = || async {
+        let calls = bed.instance.calls(&bed.tenant).await;
+        calls.iter().filter(|call| call["operation"] == "DescribeSecret").count()
+    };
+    let changes =
+        || async { bed.instance.calls(&bed.tenant).await.iter().filter(|call| call["mutating"] == true).count() };
+    let (before, changed) = (writes(), changes().await);
+    let seen = looks().await;
+    // Three further looks at AWS have come and gone: the tenant was decided about each time.
+    bed.until_so("three looks at AWS", || async { (looks().await >= seen + 3).then_some(()) }).await;
+    let after = writes();
+    assert_eq!(after.len(), before.len(), "{:#?}", &after[before.len()..]);
+    assert_eq!(changes().await, changed);
+}
+
+/// A restart verifies everything and writes nothing.
+#[tokio::test]
+async fn a_restart_writes_nothing() {
+    let instance: &'static Instance = Box::leak(Box::new(Instance::start()));
+    let first = instance.start_operator();
+    let beds = [Bed::on(instance, "again").await, Bed::on(instance, "again").await];
+    for bed in &beds {
+        bed.ready_tenant(json!({ "secrets": [{ "name": "extra" }] })).await;
+    }
+    assert!(first.stop(), "an orderly end is a success");
+    let is_write = |event: &Value| {
+        let is_operator =
+            event["user"]["username"].as_str().is_some_and(|user| user.ends_with(":openclaw-tenant-operator"));
+        let is_read = ["get", "list", "watch"].iter().any(|verb| event["verb"] == *verb);
+        is_operator && !is_read && event["objectRef"]["resource"] != "leases"
+    };
+    let before = instance.audited(is_write).len();
+    let second = instance.start_operator();
+    for bed in &beds {
+        let look = || async {
+            let calls = instance.calls(&bed.tenant).await;
+            let is_look = |call: &&Value| call["operation"] == "DescribePodIdentityAssociation";
+            (calls.iter().filter(is_look).count() > 0).then_some(())
+        };
+        bed.until_so("a look by the second process", look).await;
+        bed.ready().await;
+    }
+    // Whatever it would write, it would have written within this time: the looks above end its first pass.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let after = instance.audited(is_write);
+    assert_eq!(after.len(), before, "{:#?}", &after[before..]);
+    drop(second);
+}

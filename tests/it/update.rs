@@ -1,1 +1,103 @@
-//! (being written)
+//! Changes of a Tenant or its class reach every object, and what is dropped goes.
+
+use serde_json::{Value, json};
+
+use crate::support::{Bed, example_class};
+
+/// A changed quota, variable, address range and budget arrive; taken away again, they go.
+#[tokio::test]
+async fn changes_reach_the_objects_and_dropped_fields_disappear() {
+    let bed = Bed::new("update").await;
+    bed.ready_tenant(json!({})).await;
+    let name = bed.tenant.as_str();
+    let policy = bed.child("NetworkPolicy", name).await.expect("policy")["spec"].clone();
+    let set = bed.child("StatefulSet", name).await.expect("set")["spec"].clone();
+    bed.ready_tenant(json!({
+        "quota": { "cpu": "6" },
+        "env": [{ "name": "LOG_LEVEL", "value": "debug" }],
+        "egress": { "cidrs": [{ "cidr": "203.0.113.0/24", "ports": [8443] }] },
+        "budget": { "monthlyUSD": 7 },
+    }))
+    .await;
+    let quota = bed.child("ResourceQuota", name).await.expect("quota");
+    assert_eq!(quota["spec"]["hard"]["limits.cpu"], "6");
+    let rules = bed.child("NetworkPolicy", name).await.expect("policy")["spec"]["egress"].to_string();
+    assert!(rules.contains("203.0.113.0/24") && rules.contains("8443"), "{rules}");
+    let pod = bed.child("Pod", &format!("{name}-0")).await.expect("pod");
+    let variables = pod["spec"]["containers"][0]["env"].to_string();
+    assert!(variables.contains("LOG_LEVEL"), "the running pod is of the new template: {variables}");
+
+    bed.ready_tenant(json!({})).await;
+    assert_eq!(bed.child("NetworkPolicy", name).await.expect("policy")["spec"], policy);
+    assert_eq!(bed.child("StatefulSet", name).await.expect("set")["spec"], set);
+    assert_eq!(bed.child("ResourceQuota", name).await.expect("quota")["spec"]["hard"]["limits.cpu"], "4");
+}
+
+/// A change that is no change of the pod template rolls nothing.
+#[tokio::test]
+async fn only_a_changed_template_rolls_the_pod() {
+    let bed = Bed::new("roll").await;
+    bed.ready_tenant(json!({})).await;
+    let pod =
+        || async { bed.child("Pod", &format!("{}-0", bed.tenant)).await.expect("pod")["metadata"]["uid"].clone() };
+    let first = pod().await;
+    bed.ready_tenant(json!({ "quota": { "cpu": "5" }, "displayName": "Somebody" })).await;
+    assert_eq!(pod().await, first);
+    bed.ready_tenant(json!({ "env": [{ "name": "LOG_LEVEL", "value": "info" }] })).await;
+    assert_ne!(pod().await, first);
+}
+
+/// A changed class reaches its tenants.
+#[tokio::test]
+async fn a_changed_class_reaches_its_tenants() {
+    let bed = Bed::new("class").await;
+    bed.ready_tenant(json!({})).await;
+    let mut class = example_class(bed.instance);
+    class["disruption"] = json!("Strict");
+    class["quota"]["pods"] = json!(7);
+    bed.apply("TenantClass", None, &bed.class, json!({ "spec": class })).await.expect("class");
+    let is_seven = |quota: &Value| quota["spec"]["hard"]["pods"] == "7";
+    bed.until_child("ResourceQuota", &bed.tenant, "of seven pods", is_seven).await;
+    let is_strict = |budget: &Value| budget["spec"]["minAvailable"] == 1 && budget["spec"]["maxUnavailable"].is_null();
+    bed.until_child("PodDisruptionBudget", &bed.tenant, "strict", is_strict).await;
+    bed.ready().await;
+}
+
+/// A volume that cannot grow says so, and nothing hangs.
+#[tokio::test]
+async fn a_volume_that_cannot_grow_keeps_its_size_and_says_so() {
+    let bed = Bed::new("grow").await;
+    bed.ready_tenant(json!({ "storage": { "size": "5Gi" } })).await;
+    let tenant = bed.ready_tenant(json!({ "storage": { "size": "8Gi" } })).await;
+    let storage = crate::support::condition(&tenant, "StorageReady");
+    let claim = bed.child("PersistentVolumeClaim", &bed.tenant).await.expect("claim");
+    let asked = claim["spec"]["resources"]["requests"]["storage"].as_str().expect("size");
+    match storage["reason"].as_str() {
+        Some("SizeNotEnforced") => assert_eq!(asked, "5Gi"),
+        _ => assert_eq!(asked, "8Gi", "a class that expands: {storage}"),
+    }
+}
+
+/// A paused tenant is left alone, and says what would be changed.
+#[tokio::test]
+async fn a_paused_tenant_is_left_alone_and_says_what_would_change() {
+    let bed = Bed::new("pause").await;
+    bed.ready_tenant(json!({})).await;
+    let pause = |value: Value| json!({ "metadata": { "annotations": { "openclaw.io/paused": value } } });
+    bed.patch_tenant(pause(json!("true"))).await.expect("paused");
+    let is_paused = |tenant: &Value| crate::support::condition(tenant, "Ready")["reason"] == "Paused";
+    let tenant = bed.until("paused", is_paused).await;
+    assert_eq!(crate::support::condition(&tenant, "Ready")["status"], "True", "nothing has drifted");
+
+    let pods = json!({ "spec": { "hard": { "pods": "99" } } });
+    bed.patch("ResourceQuota", Some(&bed.namespace()), &bed.tenant, pods).await.expect("patched");
+    let is_told = |tenant: &Value| crate::support::condition(tenant, "Ready")["status"] == "False";
+    let tenant = bed.until("told of the drift", is_told).await;
+    let message = crate::support::condition(&tenant, "Ready")["message"].as_str().unwrap_or_default().to_owned();
+    assert!(message.contains("ResourceQuota"), "{message}");
+    assert_eq!(bed.child("ResourceQuota", &bed.tenant).await.expect("quota")["spec"]["hard"]["pods"], "99");
+
+    bed.patch_tenant(pause(Value::Null)).await.expect("resumed");
+    bed.until_child("ResourceQuota", &bed.tenant, "as it was", |quota| quota["spec"]["hard"]["pods"] == "10").await;
+    bed.ready().await;
+}

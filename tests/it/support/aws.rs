@@ -1,6 +1,9 @@
 //! Emulated AWS: what is in it, what was asked of it, and what shall go wrong.
 
-use aws_sdk_eks::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_eks::{
+    config::{BehaviorVersion, Credentials, Region},
+    types::PodIdentityAssociation,
+};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::{client::legacy::Client as HttpClient, rt::TokioExecutor};
 use serde_json::{Value, json};
@@ -61,6 +64,27 @@ impl Instance {
             ["target", "identity"].iter().any(|field| call[*field].as_str().is_some_and(|value| value.contains(text)))
         };
         all.as_array().into_iter().flatten().filter(names).cloned().collect()
+    }
+
+    /// Makes an association like one of an EKS add-on's.
+    pub async fn give_to_addon(&self, association: &str, owner: &str) {
+        self.control("PUT", &format!("/associations/{association}"), Some(json!({ "ownerArn": owner }))).await;
+    }
+
+    /// An association as EKS describes it.
+    pub async fn association(&self, id: &str) -> PodIdentityAssociation {
+        let request = self.eks().describe_pod_identity_association().association_id(id);
+        let answer = request.cluster_name(self.fact("/aws/clusterName")).send().await.expect("described");
+        answer.association.expect("association")
+    }
+
+    /// Makes an association as somebody who is not the operator, and returns its id.
+    pub async fn make_association(&self, namespace: &str, account: &str, tags: &[(&str, &str)]) -> String {
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let request = self.eks().create_pod_identity_association().namespace(namespace).service_account(account);
+        let request = request.cluster_name(self.fact("/aws/clusterName")).role_arn(self.fact("/aws/tenantRoleArn"));
+        let answer = request.set_tags(Some(tags)).send().await.expect("an association");
+        answer.association.and_then(|association| association.association_id).expect("its id")
     }
 
     async fn control(&self, method: &str, path: &str, body: Option<Value>) -> Value {

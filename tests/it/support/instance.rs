@@ -42,7 +42,8 @@ impl Instance {
             Some(kubeconfig) => (Self::foreign(kubeconfig), None),
             None => {
                 let instance = Self::start();
-                let operator = instance.start_operator();
+                // Looks at AWS often, so that what is changed there by hand is seen within a test's patience.
+                let operator = instance.start_operator_with(&["--aws-recheck", "5s"]);
                 (instance, Some(operator))
             }
         });
@@ -106,11 +107,23 @@ impl Instance {
 
     /// A client of this test's own: connections belong to the runtime that made them.
     pub async fn client(&self) -> Client {
+        Client::try_from(self.config().await).expect("client")
+    }
+
+    /// The client of somebody else, with that person's rights.
+    pub async fn client_as(&self, user: &str, groups: &[&str]) -> Client {
+        let mut config = self.config().await;
+        config.auth_info.impersonate = Some(user.to_owned());
+        config.auth_info.impersonate_groups = Some(groups.iter().map(|group| (*group).to_owned()).collect());
+        Client::try_from(config).expect("client")
+    }
+
+    async fn config(&self) -> Config {
         let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).expect("kubeconfig");
         let mut config =
             Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("kubeconfig");
         config.default_retry = false;
-        Client::try_from(config).expect("client")
+        config
     }
 
     /// What the platform says about itself, by JSON pointer.
@@ -195,6 +208,20 @@ impl Instance {
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
+    /// What the operator asked of the API server that would have changed something, on or in what this text names.
+    pub fn writes_about(&self, text: &str) -> Vec<Value> {
+        let content = fs::read_to_string(self.fact("/auditLog")).expect("audit log");
+        let lines = content.lines().filter(|line| line.contains(text));
+        let events = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let account = format!("system:serviceaccount:{}", ACCOUNT.replace('/', ":"));
+        let changes = ["create", "update", "patch", "delete", "deletecollection"];
+        events
+            .filter(|event| event["user"]["username"] == account)
+            .filter(|event| changes.iter().any(|verb| event["verb"] == *verb))
+            .filter(|event| event["objectRef"]["namespace"] == text || event["objectRef"]["name"] == text)
+            .collect()
+    }
+
     /// Requests in the API server's audit log that satisfy the predicate.
     pub fn audited(&self, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
         let content = fs::read_to_string(self.fact("/auditLog")).expect("audit log");
@@ -229,6 +256,8 @@ impl OperatorProcess {
     /// Asks it to end in good order, and waits until it has.
     pub fn stop(mut self) -> bool {
         let pid = self.process.id().to_string();
+        // Waiting closes the input, at which the guard kills; so it is held until the end.
+        let _input = self.process.stdin.take();
         let asked = Command::new("kill").args(["-TERM", &pid]).status().is_ok_and(|status| status.success());
         asked && self.process.wait().is_ok_and(|status| status.success())
     }

@@ -23,6 +23,8 @@ pub struct Bed {
     pub tenant: String,
     /// The class that it names.
     pub class: String,
+    /// The class's namespace prefix.
+    pub prefix: String,
 }
 
 /// A class that allows what the tests ask for.
@@ -58,14 +60,27 @@ impl Bed {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::SeqCst);
         let tenant = format!("{test}-{}-{number}", std::process::id());
-        let bed = Self { instance, client: instance.client().await, class: tenant.clone(), tenant };
-        bed.apply("TenantClass", None, &bed.class, json!({ "spec": class })).await.expect("class");
+        let prefix = class["namespacePrefix"].as_str().unwrap_or("openclaw-").to_owned();
+        let bed = Self { instance, client: instance.client().await, class: tenant.clone(), tenant, prefix };
+        bed.apply_class(class).await.expect("class");
         bed
+    }
+
+    /// The same bed in the hands of somebody else.
+    pub async fn acting_as(&self, user: &str, groups: &[&str]) -> Self {
+        let client = self.instance.client_as(user, groups).await;
+        let (tenant, class, prefix) = (self.tenant.clone(), self.class.clone(), self.prefix.clone());
+        Self { instance: self.instance, client, tenant, class, prefix }
+    }
+
+    /// `kubectl apply` of the class.
+    pub async fn apply_class(&self, spec: Value) -> Result<Value, kube::Error> {
+        self.apply("TenantClass", None, &self.class, json!({ "spec": spec })).await
     }
 
     /// The tenant's namespace.
     pub fn namespace(&self) -> String {
-        format!("openclaw-{}", self.tenant)
+        format!("{}{}", self.prefix, self.tenant)
     }
 
     /// The Tenant with this spec beside its owner and class.
@@ -159,7 +174,24 @@ impl Bed {
 
     /// Deletes an object as somebody who is not the operator.
     pub async fn delete(&self, kind: &str, namespace: Option<&str>, name: &str) {
-        self.api(kind, namespace).delete(name, &DeleteParams::default()).await.expect("deleted");
+        self.try_delete(kind, namespace, name).await.expect("deleted");
+    }
+
+    /// Deletes an object as somebody who may not be allowed to.
+    pub async fn try_delete(&self, kind: &str, namespace: Option<&str>, name: &str) -> Result<Value, kube::Error> {
+        self.delete_with(kind, namespace, name, &DeleteParams::default()).await
+    }
+
+    /// The same under conditions.
+    pub async fn delete_with(
+        &self,
+        kind: &str,
+        namespace: Option<&str>,
+        name: &str,
+        parameters: &DeleteParams,
+    ) -> Result<Value, kube::Error> {
+        let answer = self.api(kind, namespace).delete(name, parameters).await?;
+        Ok(answer.either(|object| json!(object), |status| json!(status.message)))
     }
 
     /// The record.
@@ -236,7 +268,8 @@ impl Bed {
     async fn story(&self) -> String {
         let mut story = String::new();
         for kind in ["Tenant", "TenantRecord"] {
-            let object = self.get(kind, None, &self.tenant).await.unwrap_or(Value::Null);
+            let mut object = self.get(kind, None, &self.tenant).await.unwrap_or(Value::Null);
+            object["metadata"]["managedFields"] = Value::Null;
             let _ = writeln!(story, "--- {kind} {object:#}");
         }
         let fields = format!("regarding.name={}", self.tenant);
@@ -247,6 +280,15 @@ impl Bed {
         }
         let _ = writeln!(story, "--- operator's log\n{}", self.instance.log_about(&self.tenant));
         story
+    }
+}
+
+/// The words with which the API server refused a request.
+pub fn refusal(answer: Result<Value, kube::Error>) -> String {
+    match answer {
+        Err(kube::Error::Api(status)) => status.message.clone(),
+        Err(error) => panic!("no refusal: {error}"),
+        Ok(object) => panic!("taken, not refused: {object:#}"),
     }
 }
 
@@ -265,7 +307,8 @@ pub fn is_ready(tenant: &Value) -> bool {
     is_current(tenant) && condition(tenant, "Ready")["status"] == "True"
 }
 
-fn merge(target: &mut Value, more: Value) {
+/// Puts one object over another, member by member.
+pub fn merge(target: &mut Value, more: Value) {
     match (target, more) {
         (Value::Object(target), Value::Object(more)) => {
             for (key, value) in more {
@@ -288,12 +331,15 @@ fn resource(kind: &str) -> ApiResource {
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
         "StorageClass" => ("storage.k8s.io", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
+        "RuntimeClass" => ("node.k8s.io", "v1"),
+        "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         _ => ("", "v1"),
     };
     let plural = match kind {
         "NetworkPolicy" => "networkpolicies".to_owned(),
         "TenantClass" => "tenantclasses".to_owned(),
         "StorageClass" => "storageclasses".to_owned(),
+        "RuntimeClass" => "runtimeclasses".to_owned(),
         _ => format!("{}s", kind.to_lowercase()),
     };
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &plural)
