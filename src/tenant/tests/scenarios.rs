@@ -19,7 +19,6 @@ fn a_new_tenant_becomes_ready_and_then_nothing_is_written_any_more() {
     assert_eq!(world.ready(), (true, "Verified".into()));
     assert!(rounds <= 20, "{rounds} rounds");
     assert_eq!(world.round().actions, Vec::new(), "L2");
-    println!("rounds {rounds}, actions {}", world.done.len());
 }
 
 #[test]
