@@ -240,7 +240,10 @@ impl CrdsArgs {
             files.push((name, format!("---\n{yaml}")));
         }
         match (self.output, self.check) {
-            (Some(directory), _) => files.iter().try_for_each(|(name, yaml)| write(&directory.join(name), yaml)),
+            (Some(directory), _) => {
+                fs::create_dir_all(&directory).map_err(|source| CliError::File { path: directory.clone(), source })?;
+                files.iter().try_for_each(|(name, yaml)| write(&directory.join(name), yaml))
+            }
             (None, Some(directory)) => files.iter().try_for_each(|(name, yaml)| check(&directory, name, yaml)),
             (None, None) => {
                 let all: String = files.into_iter().map(|(_, yaml)| yaml).collect();

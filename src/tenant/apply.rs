@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     action::{Action, AwsAction, Precondition},
-    cache::{Cache, Watched},
+    cache::{Cache, DEFINITIONS, Watched},
     child::{Child, ObjectKey},
     digest::ContentHash,
     observed::{Observed, Rendering},
@@ -101,6 +101,20 @@ impl Hands {
         Ok(None)
     }
 
+    /// Looks at the definitions of our kinds themselves, not at what the watches have told of them so far.
+    ///
+    /// # Errors
+    /// Where the server refuses or does not answer.
+    pub async fn look_at_definitions(&self) -> Result<(), RequestError> {
+        for name in DEFINITIONS {
+            match self.kubernetes.get(&Resource::cluster(definitions::DEFINITION, name)).await? {
+                Some(definition) => self.cache.upsert(Watched::Definition, &definition),
+                None => self.cache.remove(Watched::Definition, &json!({ "metadata": { "name": name } })),
+            };
+        }
+        Ok(())
+    }
+
     async fn create_record(&self, name: &TenantName, spec: &TenantRecordSpec) -> Result<(), RequestError> {
         let record = json!(TenantRecord::new(name.as_str(), spec.clone()));
         let resource = Resource::cluster(definitions::RECORD, name.as_str());
@@ -184,11 +198,13 @@ impl Hands {
             return Ok(None);
         }
         let sent = replacement(kind, &live, wanted);
-        if self.cache.meet(key) && self.is_only_rendered(key, &resource, &live, &sent).await? {
+        let hash = |object: &Value| ContentHash::of_object(kind, object);
+        let is_known = |known: Rendering| known.wanted == hash(wanted) && known.answer == hash(&live);
+        let is_doubtful = self.cache.meet(key) || self.cache.rendering(key).is_some_and(is_known);
+        if is_doubtful && self.is_only_rendered(key, &resource, &live, &sent).await? {
             return Ok(Some(foreign_mutation(key, &self.learn(key, wanted, &live))));
         }
         let answer = self.kubernetes.replace(&resource, &sent).await?;
-        let hash = |object: &Value| ContentHash::of_object(kind, object);
         let announcement = (hash(&answer) != hash(wanted)).then(|| self.learn(key, wanted, &answer));
         self.metrics.drift_repaired(kind.info().kind);
         self.cache.upsert(Watched::Child(kind), &answer);
@@ -210,7 +226,7 @@ impl Hands {
     }
 
     fn learn(&self, key: &ObjectKey, wanted: &Value, answer: &Value) -> Rendering {
-        let learned = rendering(key.kind, wanted, answer);
+        let learned = rendering(key.kind, wanted, answer, jiff::Timestamp::now());
         self.metrics.foreign_mutation(key.kind.info().kind);
         self.cache.learn(key, learned.clone());
         learned

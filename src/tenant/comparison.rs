@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
     child::Child,
     desired,
     digest::{ContentHash, Digest},
-    observed::Observed,
+    observed::{Observed, Rendering},
     reason::Reason,
 };
 
@@ -58,11 +59,25 @@ fn compare(observed: &Observed, child: Child, wanted: Value, live: &Digest) -> C
     if live.content == hash {
         return ChildState::Equal;
     }
-    match observed.renderings.get(&child) {
-        Some(known) if known.wanted == hash && known.opens => ChildState::Opened(known.differs_at.clone()),
-        Some(known) if known.wanted == hash && known.answer == live.content => ChildState::EqualAsRendered,
-        Some(_) | None => ChildState::Differs(wanted, precondition(live)),
+    let known =
+        observed.renderings.get(&child).filter(|known| known.wanted == hash && is_believed(observed, live, known));
+    match known {
+        Some(known) if known.opens => ChildState::Opened(known.differs_at.clone()),
+        Some(_) => ChildState::EqualAsRendered,
+        None => ChildState::Differs(wanted, precondition(live)),
     }
+}
+
+/// How long what is written is left to whoever changes it in another way each time: two who never agree write no faster.
+const TRUCE: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long a rendering that opens a door is believed before it is rehearsed again: what did it may be gone.
+const BELIEF: SignedDuration = SignedDuration::from_mins(5);
+
+/// Whether a difference is still the server's rendering. Anything beyond what was learned is drift.
+fn is_believed(observed: &Observed, live: &Digest, known: &Rendering) -> bool {
+    let age = observed.now.duration_since(known.learned_at);
+    if live.content == known.answer { !known.opens || age < BELIEF } else { age < TRUCE }
 }
 
 pub(super) fn precondition(live: &Digest) -> Precondition {

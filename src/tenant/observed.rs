@@ -122,6 +122,8 @@ pub struct Rendering {
     pub differs_at: Vec<String>,
     /// Whether the difference lies where it could open a door.
     pub opens: bool,
+    /// When it was learned.
+    pub learned_at: Timestamp,
 }
 
 /// A storage class as decisions see it.

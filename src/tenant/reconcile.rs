@@ -58,9 +58,17 @@ struct Pass {
     failures: Vec<Failure>,
     again: bool,
     wrote: bool,
+    looked_at_definitions: bool,
 }
 
 impl Pass {
+    /// A Tenant that goes because its definition goes is not being deleted (S3), and the two are told by different
+    /// watches: before anything is done to a Tenant that goes, the definitions are looked at themselves.
+    fn must_look_at_definitions(&mut self, observed: &Observed) -> bool {
+        let goes = observed.tenant.as_ref().is_some_and(|tenant| tenant.deleted_at.is_some());
+        goes && !std::mem::replace(&mut self.looked_at_definitions, true)
+    }
+
     fn is_fresh(&self, action: &Action) -> bool {
         !self.tried.contains(action) && !self.failed.contains(&action.target())
     }
@@ -98,6 +106,14 @@ impl Reconciler {
         let draw = draw();
         for _ in 0..MAX_ROUNDS {
             let observed = self.observe(name, &draw);
+            if pass.must_look_at_definitions(&observed) {
+                if let Err(error) = self.hands.look_at_definitions().await {
+                    tracing::info!(%error, "whether this Tenant is being deleted, or its definition is, is not known yet");
+                    pass.again = true;
+                    return (observed, Plan::silent());
+                }
+                continue;
+            }
             let plan = plan(&observed);
             let fresh: Vec<Action> = plan.actions.iter().filter(|action| pass.is_fresh(action)).cloned().collect();
             if fresh.is_empty() || Self::is_rehearsal(&observed, &fresh) {

@@ -2,6 +2,7 @@
 //!
 //! PURE.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{
@@ -56,13 +57,19 @@ fn merge(metadata: &mut Map<String, Value>, field: &str, wanted: &Value, ours: f
 }
 
 /// What is learned when the server answers a replacement with something else than was sent.
-pub fn rendering(kind: Kind, wanted: &Value, answer: &Value) -> Rendering {
+pub fn rendering(kind: Kind, wanted: &Value, answer: &Value, now: Timestamp) -> Rendering {
     let (wanted, answer) = (normalise(kind, wanted), normalise(kind, answer));
     let mut differs_at = Vec::new();
     differences(&wanted, &answer, String::new(), &mut differs_at);
     let opens = differs_at.iter().any(|pointer| opens_a_door(kind, pointer));
     differs_at.truncate(10);
-    Rendering { wanted: ContentHash::of_value(&wanted), answer: ContentHash::of_value(&answer), differs_at, opens }
+    Rendering {
+        wanted: ContentHash::of_value(&wanted),
+        answer: ContentHash::of_value(&answer),
+        differs_at,
+        opens,
+        learned_at: now,
+    }
 }
 
 fn differences(left: &Value, right: &Value, at: String, found: &mut Vec<String>) {
@@ -142,10 +149,10 @@ mod tests {
 
     #[test]
     fn a_changed_policy_opens_a_door_and_changed_resources_do_not() {
-        let changed = rendering(Kind::NetworkPolicy, &policy(&json!([])), &policy(&json!([{}])));
+        let changed = rendering(Kind::NetworkPolicy, &policy(&json!([])), &policy(&json!([{}])), Timestamp::UNIX_EPOCH);
         assert_eq!((changed.differs_at, changed.opens), (vec!["/spec/egress".to_owned()], true));
         let set = |cpu: &str, image: &str| json!({ "spec": { "template": { "spec": { "containers": [{ "image": image, "resources": { "requests": { "cpu": cpu } } }] } } } });
-        assert!(!rendering(Kind::StatefulSet, &set("1", "a"), &set("2", "a")).opens);
-        assert!(rendering(Kind::StatefulSet, &set("1", "a"), &set("1", "b")).opens);
+        assert!(!rendering(Kind::StatefulSet, &set("1", "a"), &set("2", "a"), Timestamp::UNIX_EPOCH).opens);
+        assert!(rendering(Kind::StatefulSet, &set("1", "a"), &set("1", "b"), Timestamp::UNIX_EPOCH).opens);
     }
 }

@@ -86,7 +86,9 @@ pub fn storage(observed: &Observed, blueprint: &Blueprint<'_>, claim: Option<&Ch
 fn before_claim(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Storage> {
     let class_name = &blueprint.record.storage.class_name;
     let Some(class) = &observed.storage_class else {
-        let message = format!("StorageClass {class_name} does not exist: create it (deploy/aws has the one for EFS)");
+        let message = format!(
+            "StorageClass {class_name} does not exist: create it (deploy/examples/class-eks.yaml has one for EFS)"
+        );
         return Some(Storage::blocked(Reason::StorageClassNotFound, message));
     };
     if !class.immediate {
@@ -106,7 +108,7 @@ fn before_claim(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Storag
 fn volume_lost(recorded: &RecordedVolume) -> Storage {
     let message = format!(
         "the recorded volume {} ({}) is gone, and no empty one is put in its place: restore the PersistentVolume {} over \
-         the same storage, or have an administrator take storage.volume off the record",
+         the same storage, or, if the data is lost for good, have an administrator break glass and take storage.volume off the record",
         recorded.name, recorded.handle, recorded.name
     );
     Storage::blocked(Reason::VolumeLost, message)

@@ -69,9 +69,7 @@ async fn deleted_and_reinstalled_definitions_touch_nothing_of_any_tenant() {
     }
 
     instance.kubectl(&["apply", "--server-side", "-f", concat!(env!("CARGO_MANIFEST_DIR"), "/crds")]);
-    for definition in DEFINITIONS {
-        instance.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", definition]);
-    }
+    instance.wait_for_definitions();
     for (bed, before) in beds.iter().zip(&before) {
         let class = json!({ "spec": crate::support::example_class(instance) });
         bed.apply("TenantClass", None, &bed.class, class).await.expect("class");

@@ -83,7 +83,8 @@ fn a_webhook_that_changes_the_namespace_does_not_keep_access_from_ending() {
     let record = observed.record_spec().expect("record");
     let wanted = crate::tenant::desired::namespace(&observed.name, record);
     let live = world.child(Child::Namespace).expect("namespace").clone();
-    let learned = crate::tenant::replacement::rendering(crate::tenant::child::Kind::Namespace, &wanted, &live);
+    let learned =
+        crate::tenant::replacement::rendering(crate::tenant::child::Kind::Namespace, &wanted, &live, world.now);
     assert!(learned.opens);
     let key = world.key(Child::Namespace);
     world.cache.learn(&key, learned);

@@ -94,8 +94,17 @@ impl Instance {
         for file in ["namespace", "service-account", "rbac"] {
             self.kubectl(&["apply", "-f", &in_repository(&format!("deploy/operator/{file}.yaml"))]);
         }
-        // Established a moment after they were made.
-        self.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "tenants.openclaw.io"]);
+        self.wait_for_definitions();
+    }
+
+    /// Waits until our definitions are established. `kubectl wait` fails at once where a definition has no conditions yet.
+    pub fn wait_for_definitions(&self) {
+        let end = std::time::Instant::now() + super::PATIENCE;
+        let wait = ["wait", "--for=condition=Established", "--timeout=60s", "crd"];
+        let definitions = ["tenants.openclaw.io", "tenantclasses.openclaw.io", "tenantrecords.openclaw.io"];
+        while let Err(error) = self.try_kubectl(&[wait.as_slice(), &definitions].concat()) {
+            assert!(std::time::Instant::now() < end, "the definitions are not established: {error}");
+        }
     }
 
     /// Runs kubectl as the administrator, and returns what it says.
