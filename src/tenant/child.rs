@@ -181,6 +181,24 @@ impl Child {
         }
     }
 
+    /// What people call it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Namespace => "the namespace",
+            Self::ResourceQuota => "the ResourceQuota",
+            Self::LimitRange => "the LimitRange",
+            Self::DefaultDeny => "NetworkPolicy default-deny",
+            Self::Allowlist => "the allowing NetworkPolicy",
+            Self::DisruptionBudget => "the PodDisruptionBudget",
+            Self::ServiceAccount => "the ServiceAccount",
+            Self::Claim => "the claim",
+            Self::ConfigMap => "the ConfigMap",
+            Self::Service => "the Service",
+            Self::StatefulSet => "the StatefulSet",
+            Self::Route => "the HTTPRoute",
+        }
+    }
+
     /// When it may be written.
     pub const fn stage(self) -> Stage {
         match self {

@@ -63,49 +63,6 @@ pub fn keep(
     }
 }
 
-/// The same, with nothing done: what would be changed is told.
-pub fn paused(observed: &Observed, spec: &TenantSpec, class: &TenantClassSpec, record: &TenantRecordSpec) -> Plan {
-    match kept(observed, spec, class, record) {
-        Ok((actions, parts)) => held(actions, parts),
-        Err(refusal) => Plan { actions: Vec::new(), story: Story::Refused(refusal), look_again: Some(LATER) },
-    }
-}
-
-/// What would be done, told instead of done. Looks are no writes.
-pub fn held(actions: Vec<Action>, parts: Parts) -> Plan {
-    let drift = actions.iter().filter_map(described).collect();
-    let looks = actions.into_iter().filter(|action| described(action).is_none()).collect();
-    Plan { actions: looks, story: Story::Paused { parts, drift }, look_again: Some(LATER) }
-}
-
-/// A write, in words; `None` for a look.
-fn described(action: &Action) -> Option<String> {
-    match action {
-        Action::Create { child, .. } => Some(format!("{child:?} is missing")),
-        Action::Update { child, .. } => Some(format!("{child:?} differs")),
-        Action::Delete { child, .. } => Some(format!("{child:?} is not wanted")),
-        Action::CreateRecord(_) => Some("the record is missing".into()),
-        Action::ReplaceRecord { .. } => Some("the record is not up to date".into()),
-        Action::SetFinalizers { .. } => Some("the finalizers differ".into()),
-        Action::ScaleToZero { .. } => Some("the workspace runs".into()),
-        Action::RetainVolume { name, .. } | Action::ReofferVolume { name, .. } => {
-            Some(format!("volume {name} differs"))
-        }
-        Action::DeletePod { name, .. } => Some(format!("pod {name} is of an older template")),
-        Action::Aws(action) => match action {
-            super::action::AwsAction::LookUpAssociation { .. } | super::action::AwsAction::LookUpSecret { .. } => None,
-            super::action::AwsAction::CreateAssociation(_) => Some("the association is missing".into()),
-            super::action::AwsAction::UpdateRole { .. }
-            | super::action::AwsAction::TagAssociation { .. }
-            | super::action::AwsAction::DeleteAssociation(_) => Some("the association differs".into()),
-            super::action::AwsAction::CreateSecret { item, .. } => Some(format!("secret {item} is missing")),
-            super::action::AwsAction::PutGenerated { item, .. } | super::action::AwsAction::TagSecret { item, .. } => {
-                Some(format!("secret {item} differs"))
-            }
-        },
-    }
-}
-
 /// S6: the finalizer stands before anything external is made.
 fn finalizer_first(tenant: &TenantView) -> Plan {
     let mut finalizers = tenant.finalizers.clone();
@@ -119,7 +76,11 @@ fn finalizer_first(tenant: &TenantView) -> Plan {
     }
 }
 
-fn kept(
+/// What to do for a living tenant, and how its parts stand.
+///
+/// # Errors
+/// Where the class does not allow what the Tenant asks for.
+pub(super) fn kept(
     observed: &Observed,
     spec: &TenantSpec,
     class: &TenantClassSpec,
@@ -158,25 +119,38 @@ fn kept(
     actions.extend(child_actions(observed, &survey, gates, claim));
     let standing = Standing { guarded, confined };
     let workload = workload::workload(observed, &plan, survey.children.get(&Child::StatefulSet), standing);
-    let mut parts = Parts::new();
-    for part in Part::ALL {
-        let state = match part {
-            Part::Namespace => namespace_state(observed, &survey, recorded),
-            Part::Network => children_state(&survey, Part::Network).unwrap_or_else(|| network_done(class)),
-            Part::Identity => children_state(&survey, Part::Identity).unwrap_or_else(|| identity.state.clone()),
-            Part::Secrets => secrets.state.clone(),
-            Part::Storage => storage.state.clone(),
-            Part::Workload => children_state(&survey, Part::Workload).unwrap_or_else(|| workload.state.clone()),
-            Part::Route => route_state(observed, &plan, &survey),
-        };
-        parts.insert(*part, state);
-    }
+    let made =
+        Made { identity: &identity.state, secrets: &secrets.state, storage: &storage.state, workload: &workload.state };
+    let mut parts = parts(observed, &plan, &survey, &made, recorded);
     wait_for_earlier(&mut parts, confined);
     actions.extend(identity.actions);
     actions.extend(secrets.actions);
     actions.extend(storage.actions);
     actions.extend(workload.actions);
     Ok((actions, parts))
+}
+
+/// How the parts stand that are more than Kubernetes objects.
+struct Made<'a> {
+    identity: &'a PartState,
+    secrets: &'a PartState,
+    storage: &'a PartState,
+    workload: &'a PartState,
+}
+
+fn parts(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey, made: &Made<'_>, recorded: bool) -> Parts {
+    let of_children =
+        |part: Part, otherwise: &PartState| children_state(survey, part).unwrap_or_else(|| otherwise.clone());
+    let state = |part: &Part| match part {
+        Part::Namespace => namespace_state(observed, survey, recorded),
+        Part::Network => of_children(Part::Network, &network_done(plan.class)),
+        Part::Identity => of_children(Part::Identity, made.identity),
+        Part::Secrets => made.secrets.clone(),
+        Part::Storage => made.storage.clone(),
+        Part::Workload => of_children(Part::Workload, made.workload),
+        Part::Route => route_state(observed, plan, survey),
+    };
+    Part::ALL.iter().map(|part| (*part, state(part))).collect()
 }
 
 pub(super) fn replace_record(view: &RecordView, next: &TenantRecordSpec) -> Action {
@@ -316,7 +290,7 @@ fn children_state(survey: &Survey, part: Part) -> Option<PartState> {
         .children
         .iter()
         .filter(|(child, _)| child.part() == part)
-        .filter_map(|(child, state)| state.told(&format!("{child:?}")));
+        .filter_map(|(child, state)| state.told(child.title()));
     let first = told.next()?;
     if matches!(first, PartState::Blocked(..)) {
         return Some(first);

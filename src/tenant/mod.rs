@@ -11,6 +11,7 @@ pub mod controller;
 pub mod desired;
 pub mod digest;
 pub mod failure;
+pub mod hold;
 pub mod keep;
 pub mod ledger;
 pub mod observed;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{
     action::{Action, Parts, Plan, Story},
-    keep,
+    hold, keep,
     observed::{Definitions, Observed},
     ownership::{Situation, situation},
     reason::Reason,
@@ -27,9 +27,9 @@ pub fn plan(observed: &Observed) -> Plan {
     let is_held = is_paused && observed.definitions == Definitions::Stand;
     match plan.story {
         Story::Beginning(..) | Story::Leaving { .. } | Story::Gone(..) if is_held => {
-            keep::held(plan.actions, Parts::new())
+            hold::held(plan.actions, Parts::new())
         }
-        Story::Silent if is_held && !plan.actions.is_empty() => keep::held(plan.actions, Parts::new()),
+        Story::Silent if is_held && !plan.actions.is_empty() => hold::held(plan.actions, Parts::new()),
         Story::Silent
         | Story::Beginning(..)
         | Story::Refused(_)
@@ -63,7 +63,7 @@ fn decided(observed: &Observed) -> Plan {
             let action = keep::replace_record(view, &record);
             beginning(action, Reason::Attached, "the Tenant gets what was kept for it")
         }
-        Situation::Paused(_, spec, class, record) => keep::paused(observed, spec, class, record),
+        Situation::Paused(_, spec, class, record) => hold::paused(observed, spec, class, record),
         Situation::Retire(tenant, view, record) => retire::retire(observed, tenant, view, record),
         Situation::Keep(tenant, spec, class, record) => keep::keep(observed, tenant, spec, class, record),
     }

@@ -1,0 +1,58 @@
+//! A tenant for which nothing is written on request: what would be done is told.
+//!
+//! PURE.
+
+use std::time::Duration;
+
+use super::{
+    action::{Action, AwsAction, Parts, Plan, Story},
+    keep::kept,
+    observed::Observed,
+};
+use crate::api::{class::TenantClassSpec, record::TenantRecordSpec, tenant::TenantSpec};
+
+/// How soon to look again: a net below the watches.
+const LATER: Duration = Duration::from_secs(60);
+
+/// Plans for a living tenant that is paused.
+pub fn paused(observed: &Observed, spec: &TenantSpec, class: &TenantClassSpec, record: &TenantRecordSpec) -> Plan {
+    match kept(observed, spec, class, record) {
+        Ok((actions, parts)) => held(actions, parts),
+        Err(refusal) => Plan { actions: Vec::new(), story: Story::Refused(refusal), look_again: Some(LATER) },
+    }
+}
+
+/// What would be done, told instead of done. Looks are no writes.
+pub fn held(actions: Vec<Action>, parts: Parts) -> Plan {
+    let drift = actions.iter().filter_map(described).collect();
+    let looks = actions.into_iter().filter(|action| described(action).is_none()).collect();
+    Plan { actions: looks, story: Story::Paused { parts, drift }, look_again: Some(LATER) }
+}
+
+/// A write, in words; `None` for a look.
+fn described(action: &Action) -> Option<String> {
+    match action {
+        Action::Create { child, .. } => Some(format!("{} is missing", child.title())),
+        Action::Update { child, .. } => Some(format!("{} differs", child.title())),
+        Action::Delete { child, .. } => Some(format!("{} is not wanted", child.title())),
+        Action::CreateRecord(_) => Some("the record is missing".into()),
+        Action::ReplaceRecord { .. } => Some("the record is not up to date".into()),
+        Action::SetFinalizers { .. } => Some("the finalizers differ".into()),
+        Action::ScaleToZero { .. } => Some("the workspace runs".into()),
+        Action::RetainVolume { name, .. } | Action::ReofferVolume { name, .. } => {
+            Some(format!("volume {name} differs"))
+        }
+        Action::DeletePod { name, .. } => Some(format!("pod {name} is of an older template")),
+        Action::Aws(action) => match action {
+            AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. } => None,
+            AwsAction::CreateAssociation(_) => Some("the association is missing".into()),
+            AwsAction::UpdateRole { .. } | AwsAction::TagAssociation { .. } | AwsAction::DeleteAssociation(_) => {
+                Some("the association differs".into())
+            }
+            AwsAction::CreateSecret { item, .. } => Some(format!("secret {item} is missing")),
+            AwsAction::PutGenerated { item, .. } | AwsAction::TagSecret { item, .. } => {
+                Some(format!("secret {item} differs"))
+            }
+        },
+    }
+}
