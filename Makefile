@@ -31,6 +31,7 @@ build: ## Builds the operator
 test: ## Every test; the integration tests start a local platform of their own
 	$(call timed,local platform,deploy/local/platform.sh build)
 	$(call timed,compile the tests,cargo test --locked --no-run)
+	$(call timed,the workspace's scripts,deploy/test-scripts.sh)
 	@cargo test --locked
 
 .PHONY: test-kind

@@ -81,6 +81,25 @@ stop_operator() {
   rm -f "$1/operator/pid"
 }
 
+# kubectl wait gives up at once on a CRD whose status is still empty, so it is asked again.
+established() {
+  local deadline=$((SECONDS + 30))
+  until kubectl wait --for=condition=Established --timeout=5s crd/tenants.openclaw.io crd/tenantclasses.openclaw.io crd/tenantrecords.openclaw.io; do
+    [ "$SECONDS" -lt "$deadline" ] || return 1
+    sleep 0.2
+  done
+}
+
+# Chained, because what is asked with || goes on after a failure.
+install() {
+  local apply=(kubectl apply --server-side --force-conflicts) rights=$top/deploy/operator
+  "${apply[@]}" -f "$top/crds/" &&
+    established &&
+    "${apply[@]}" -k "$top/deploy/policies" &&
+    "${apply[@]}" -f "$rights/namespace.yaml" -f "$rights/service-account.yaml" -f "$rights/rbac.yaml" &&
+    "${apply[@]}" -f "$top/deploy/examples/class-local.yaml"
+}
+
 instance_dir() { echo "${TMPDIR:-/tmp}/openclaw-platform-$(id -u)/$name"; }
 
 operator() {
@@ -107,13 +126,7 @@ operator() {
   cp -f "$target/debug/openclaw-tenant-operator" "$dir/operator/openclaw-tenant-operator"
 
   stage "install CRDs, rights, policies and the class"
-  {
-    kubectl apply --server-side --force-conflicts -f "$top/crds/"
-    kubectl wait --for=condition=Established --timeout=30s crd/tenants.openclaw.io crd/tenantclasses.openclaw.io crd/tenantrecords.openclaw.io
-    kubectl apply --server-side --force-conflicts -k "$top/deploy/policies"
-    kubectl apply --server-side --force-conflicts -f "$top/deploy/operator/namespace.yaml" -f "$top/deploy/operator/service-account.yaml" -f "$top/deploy/operator/rbac.yaml"
-    kubectl apply --server-side --force-conflicts -f "$top/deploy/examples/class-local.yaml"
-  } >"$dir/operator/install.log" 2>&1 || { cat "$dir/operator/install.log" >&2; fail "the cluster did not take it"; }
+  install >"$dir/operator/install.log" 2>&1 || { cat "$dir/operator/install.log" >&2; fail "the cluster did not take it"; }
   printf '%s' "$dim"; sed 's/^/  /' "$dir/operator/install.log"; printf '%s' "$plain"
 
   stage "start the operator as $account"

@@ -110,20 +110,20 @@ struct RunArgs {
 #[derive(Debug, Args)]
 struct RateArgs {
     /// EKS: list and describe, per second
-    #[arg(long, default_value_t = Rates::default().eks_read)]
-    eks_read_rate: NonZeroU32,
+    #[arg(long = "eks-read-rate", value_name = "RATE", default_value_t = Rates::default().eks_read)]
+    eks_read: NonZeroU32,
     /// EKS: create, update, delete and tag, per second
-    #[arg(long, default_value_t = Rates::default().eks_write)]
-    eks_write_rate: NonZeroU32,
+    #[arg(long = "eks-write-rate", value_name = "RATE", default_value_t = Rates::default().eks_write)]
+    eks_write: NonZeroU32,
     /// Secrets Manager: describe, per second
-    #[arg(long, default_value_t = Rates::default().secrets_read)]
-    secrets_read_rate: NonZeroU32,
+    #[arg(long = "secrets-read-rate", value_name = "RATE", default_value_t = Rates::default().secrets_read)]
+    secrets_read: NonZeroU32,
     /// Secrets Manager: create and put, per second
-    #[arg(long, default_value_t = Rates::default().secrets_write)]
-    secrets_write_rate: NonZeroU32,
+    #[arg(long = "secrets-write-rate", value_name = "RATE", default_value_t = Rates::default().secrets_write)]
+    secrets_write: NonZeroU32,
     /// Secrets Manager: tag and untag, per second
-    #[arg(long, default_value_t = Rates::default().secrets_tag)]
-    secrets_tag_rate: NonZeroU32,
+    #[arg(long = "secrets-tag-rate", value_name = "RATE", default_value_t = Rates::default().secrets_tag)]
+    secrets_tag: NonZeroU32,
 }
 
 #[derive(Debug, Args)]
@@ -206,11 +206,11 @@ impl RunArgs {
 
     fn options(self) -> Options {
         let rates = Rates {
-            eks_read: self.rates.eks_read_rate,
-            eks_write: self.rates.eks_write_rate,
-            secrets_read: self.rates.secrets_read_rate,
-            secrets_write: self.rates.secrets_write_rate,
-            secrets_tag: self.rates.secrets_tag_rate,
+            eks_read: self.rates.eks_read,
+            eks_write: self.rates.eks_write,
+            secrets_read: self.rates.secrets_read,
+            secrets_write: self.rates.secrets_write,
+            secrets_tag: self.rates.secrets_tag,
             ..Rates::default()
         };
         Options {

@@ -196,7 +196,7 @@ async fn until<T, E: std::fmt::Display, F: Future<Output = Result<T, E>>>(
         match attempt().await {
             Ok(value) => return Some(value),
             Err(error) => {
-                tracing::warn!(%error, "{what} is not reached yet, tried again every {} s", START_PAUSE.as_secs())
+                tracing::warn!(%error, "{what} is not reached yet, tried again every {} s", START_PAUSE.as_secs());
             }
         }
         tokio::select! {

@@ -1,15 +1,22 @@
 //! `TenantClass`: what a group of tenants has in common and how far each of them may differ.
 
-use k8s_openapi::api::core::v1::Toleration;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+
+mod defaults;
+mod network;
+mod routing;
+mod workload;
+
+pub use network::{EgressMode, Enforcement, IngressSource, Network};
+pub use routing::{GatewaySlot, Routing, RoutingMode};
+pub use workload::{Image, PullPolicy, Workload};
 
 use super::{
-    names::{DomainName, KmsKeyArn, NamespaceName, NamespacePrefix, RoleArn, SecretItemName},
+    names::{KmsKeyArn, NamespacePrefix, RoleArn, SecretItemName},
     quantity::Quantity,
-    tenant::{CidrRule, CpuMemory, DeletionPolicy, EnvVar},
+    tenant::{CpuMemory, DeletionPolicy},
 };
 
 /// Defaults, limits and the platform's side of a group of tenants. Written by platform administrators.
@@ -86,71 +93,6 @@ pub struct TenantClassSpec {
     /// What a Tenant of this class may set for itself. Nothing, unless said here.
     #[serde(default)]
     pub allow: Allow,
-}
-
-mod defaults {
-    use super::{CpuMemory, NamespacePrefix, Quantity, SecretItemName};
-
-    pub(super) fn namespace_prefix() -> NamespacePrefix {
-        "openclaw-".parse().unwrap_or_else(|_| unreachable!("a unit test parses it"))
-    }
-
-    pub(super) fn gateway_token() -> Vec<super::GeneratedSecret> {
-        let name: SecretItemName = "gateway-token".parse().unwrap_or_else(|_| unreachable!("a unit test parses it"));
-        vec![super::GeneratedSecret { name }]
-    }
-
-    pub(super) const fn cpu_memory(cpu_milli: u32, memory_mebibytes: u32) -> CpuMemory {
-        CpuMemory { cpu: Some(Quantity::milli(cpu_milli)), memory: Some(Quantity::mebibytes(memory_mebibytes)) }
-    }
-
-    pub(super) fn budget() -> u32 {
-        100
-    }
-
-    pub(super) fn true_() -> bool {
-        true
-    }
-
-    pub(super) fn scheme() -> String {
-        "https".into()
-    }
-
-    pub(super) fn retention_days() -> u16 {
-        30
-    }
-
-    pub(super) fn recovery_window_days() -> u8 {
-        30
-    }
-
-    pub(super) fn gateway_capacity() -> u16 {
-        90
-    }
-
-    pub(super) fn grace_seconds() -> u16 {
-        330
-    }
-
-    pub(super) fn storage_size() -> Quantity {
-        Quantity::gibibytes(10)
-    }
-
-    pub(super) fn storage_maximum() -> Quantity {
-        Quantity::gibibytes(100)
-    }
-
-    pub(super) fn claims() -> u32 {
-        1
-    }
-
-    pub(super) fn workload_requests() -> CpuMemory {
-        cpu_memory(250, 1024)
-    }
-
-    pub(super) fn workload_limits() -> CpuMemory {
-        cpu_memory(2000, 2048)
-    }
 }
 
 /// What tenants may choose for their end.
@@ -296,82 +238,6 @@ pub enum Disruption {
     Strict,
 }
 
-/// Where workspaces may connect to and who may connect to them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Network {
-    /// The egress mode.
-    #[serde(default)]
-    pub egress_mode: EgressMode,
-
-    /// Address ranges that every workspace may connect to, such as VPC endpoints.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
-    pub cidrs: Vec<CidrRule>,
-
-    /// DNS names that every workspace may connect to, for Allowlist mode with an enforcement that knows names.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(
-        length(max = 64),
-        inner(length(min = 1, max = 253), regex(pattern = r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))
-    )]
-    pub domains: Vec<String>,
-
-    /// Lets workspaces reach the instance metadata service (169.254.169.254). Leave it off.
-    #[serde(default)]
-    pub allow_instance_metadata: bool,
-
-    /// Who may connect to the workspace's port beside its own namespace. Without any: everybody who can route to it,
-    /// as a load balancer with IP targets needs.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    pub ingress_from: Vec<IngressSource>,
-
-    /// What enforces NetworkPolicies in this cluster, said again in `NetworkReady`.
-    #[serde(default)]
-    pub enforcement: Enforcement,
-}
-
-/// The two ways of limiting where a workspace may connect to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum EgressMode {
-    /// TCP 443 to every public address; private, link-local and cluster addresses only as listed.
-    #[default]
-    Internet,
-    /// Only what class and Tenant list.
-    Allowlist,
-}
-
-/// Who may connect to a workspace.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.cidr) != has(self.namespaceLabels)")
-    .message("name a source by exactly one of cidr and namespaceLabels"))]
-pub struct IngressSource {
-    /// Addresses, such as the load balancer's subnets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 3, max = 49))]
-    #[x_kube(validation = Rule::new("isCIDR(self)").message("use an address range in CIDR form, such as 10.0.0.0/16"))]
-    pub cidr: Option<String>,
-
-    /// Pods in namespaces that carry all of these labels.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("minProperties" = 1, "maxProperties" = 8, "additionalProperties" = {"type": "string", "maxLength": 63}))]
-    pub namespace_labels: Option<BTreeMap<String, String>>,
-}
-
-/// What enforces NetworkPolicies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Enforcement {
-    /// The Amazon VPC CNI's network policy agent.
-    VpcCni,
-    /// Cilium.
-    Cilium,
-    /// Somebody vouches for it; the operator has no evidence of its own.
-    #[default]
-    Declared,
-}
-
 /// Who workspaces are to AWS.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -470,155 +336,6 @@ pub struct Storage {
     /// The largest size that a Tenant may ask for.
     #[serde(default = "defaults::storage_maximum")]
     pub maximum: Quantity,
-}
-
-/// The gateway that runs in every workspace of a class.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Workload {
-    /// The pinned image.
-    pub image: Image,
-
-    /// What the gateway container reserves.
-    #[serde(default = "defaults::workload_requests")]
-    pub requests: CpuMemory,
-
-    /// What the gateway container may use.
-    #[serde(default = "defaults::workload_limits")]
-    pub limits: CpuMemory,
-
-    /// Seconds that a workspace has to finish its work when it is stopped. OpenClaw drains for up to 315 s.
-    #[serde(default = "defaults::grace_seconds")]
-    #[schemars(range(min = 1, max = 3600))]
-    pub termination_grace_period_seconds: u16,
-
-    /// The model that assistants use, such as `amazon-bedrock/anthropic.claude-sonnet-4`; without it OpenClaw's own
-    /// default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 256), regex(pattern = r"^[A-Za-z0-9._:/-]+$"))]
-    pub model: Option<String>,
-
-    /// Environment variables of every workspace.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
-    pub env: Vec<EnvVar>,
-
-    /// Labels that a node must carry.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 16, "additionalProperties" = {"type": "string", "maxLength": 63}))]
-    pub node_selector: BTreeMap<String, String>,
-
-    /// Taints of nodes that workspaces tolerate.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    pub tolerations: Vec<Toleration>,
-
-    /// A runtime with stronger isolation, such as gVisor or Kata.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub runtime_class_name: Option<String>,
-}
-
-/// A pinned image.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.tag) != has(self.digest)").message("name the image by exactly one of tag and digest"))]
-pub struct Image {
-    /// Registry and repository, such as `ghcr.io/openclaw/openclaw`.
-    #[schemars(length(min = 1, max = 255), regex(pattern = r"^[a-z0-9][a-zA-Z0-9._/:-]*$"))]
-    pub repository: String,
-
-    /// The tag. `latest` is refused: a workspace is always pinned.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"))]
-    #[x_kube(validation = Rule::new("self != 'latest'").message("pin the image: latest is not taken"))]
-    pub tag: Option<String>,
-
-    /// The digest, such as `sha256:…`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 71), regex(pattern = r"^sha256:[0-9a-f]{64}$"))]
-    pub digest: Option<String>,
-
-    /// When nodes ask the registry again.
-    #[serde(default)]
-    pub pull_policy: PullPolicy,
-}
-
-/// When nodes ask the registry again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum PullPolicy {
-    /// Only where the node does not have the image.
-    #[default]
-    IfNotPresent,
-    /// At every start.
-    Always,
-    /// Never: the image was put on the node.
-    Never,
-}
-
-/// How owners reach their workspaces.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("self.mode != 'Path' || self.acceptSharedOrigin")
-        .message("in Path mode all tenants of a host share one browser origin: a script of one can read another's token. Set acceptSharedOrigin: true if you accept that, or use Host mode"),
-)]
-pub struct Routing {
-    /// A host of its own for each tenant, or a path on a shared one. Immutable.
-    #[x_kube(validation = Rule::new("self == oldSelf")
-        .message("the routing mode never changes, owners' bookmarks and tokens hang on it: make another class"))]
-    pub mode: RoutingMode,
-
-    /// Says that in Path mode a shared browser origin is accepted.
-    #[serde(default)]
-    pub accept_shared_origin: bool,
-
-    /// The gateways, each with a host (Path) or domain (Host) of its own.
-    #[schemars(length(min = 1, max = 16))]
-    pub gateways: Vec<GatewaySlot>,
-}
-
-/// A host of its own for each tenant, or a path on a shared one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum RoutingMode {
-    /// `<tenant>.<domain>`.
-    Host,
-    /// `<domain>/t/<tenant>`.
-    Path,
-}
-
-/// One gateway and how many tenants it takes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct GatewaySlot {
-    /// The Gateway's namespace.
-    pub namespace: NamespaceName,
-
-    /// The Gateway's name.
-    #[schemars(length(min = 1, max = 253))]
-    pub name: String,
-
-    /// The listener; without it every listener of the Gateway that takes the host.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub section_name: Option<String>,
-
-    /// The domain under which each tenant has its host, or the shared host in Path mode.
-    pub domain: DomainName,
-
-    /// The scheme that owners use.
-    #[serde(default = "defaults::scheme")]
-    #[schemars(extend("enum" = ["https", "http"]))]
-    pub scheme: String,
-
-    /// How many tenants it takes. One Application Load Balancer has 100 target groups, not adjustable.
-    #[serde(default = "defaults::gateway_capacity")]
-    #[schemars(range(min = 1, max = 100_000))]
-    pub capacity: u16,
-
-    /// Takes no new tenants; those it has stay.
-    #[serde(default)]
-    pub cordoned: bool,
 }
 
 /// What a Tenant may set for itself.

@@ -230,6 +230,7 @@ impl Nonce {
     }
 
     /// A nonce of its own for each `part`, from one draw.
+    #[must_use]
     pub fn derive(&self, part: &str) -> Self {
         Self(sha256_hex(&[self.as_str(), part]).chars().take(32).collect())
     }
@@ -254,7 +255,8 @@ pub fn sha256_hex(parts: &[&str]) -> String {
     hex(&hasher.finalize())
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a String cannot fail.

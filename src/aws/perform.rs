@@ -49,7 +49,7 @@ pub async fn perform(
         }
         AwsAction::LookUpSecret { item, name } => {
             let found = aws.secrets.describe(name).await?;
-            set_secret(item, found, &learn);
+            set_secret(item, found.as_ref(), &learn);
             Ok(())
         }
         AwsAction::CreateSecret { item, new } => match aws.secrets.create(new).await {
@@ -63,7 +63,7 @@ pub async fn perform(
                     tags: new.tags.clone(),
                     versions: version.collect(),
                 };
-                set_secret(item, Some(secret), &learn);
+                set_secret(item, Some(&secret), &learn);
                 Ok(())
             }
             Err(error) => Err(forget_secret(item, error, &learn)),
@@ -128,11 +128,11 @@ fn with_tags(association: &Association, tags: &Tags) -> Association {
 
 fn set_secret(
     item: &SecretItemName,
-    secret: Option<Secret>,
+    secret: Option<&Secret>,
     learn: &(impl Fn(&mut dyn FnMut(&mut AwsView)) + Send + Sync),
 ) {
     learn(&mut |view| {
-        view.secrets.insert(item.clone(), Look::At(Timestamp::now(), secret.clone()));
+        view.secrets.insert(item.clone(), Look::At(Timestamp::now(), secret.cloned()));
     });
 }
 

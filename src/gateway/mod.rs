@@ -48,6 +48,13 @@ impl Allocator {
         Some(best)
     }
 
+    /// Lets go of the place that is held for a tenant which will not take it.
+    pub fn release(&mut self, tenant: &TenantName) {
+        if let Some(held) = self.held.remove(tenant) {
+            self.leave(&held);
+        }
+    }
+
     fn leave(&mut self, placement: &Placement) {
         if let Some(count) = self.load.get_mut(placement) {
             *count = count.saturating_sub(1);
@@ -94,6 +101,15 @@ mod tests {
         allocator.recorded(&tenant(1), place);
         assert_eq!(allocator.hold(&tenant(2), &slots), None);
         allocator.recorded(&tenant(1), None);
+        assert!(allocator.hold(&tenant(2), &slots).is_some());
+    }
+
+    #[test]
+    fn a_place_that_is_not_taken_after_all_is_free_again() {
+        let slots = [slot("a", 1)];
+        let mut allocator = Allocator::default();
+        assert!(allocator.hold(&tenant(1), &slots).is_some());
+        allocator.release(&tenant(1));
         assert!(allocator.hold(&tenant(2), &slots).is_some());
     }
 

@@ -451,7 +451,7 @@ impl Known {
 
     fn definitions(&self) -> Definitions {
         let states: Vec<Option<&bool>> = DEFINITIONS.iter().map(|name| self.definitions.get(*name)).collect();
-        if states.iter().any(|state| *state == Some(&true)) {
+        if states.contains(&Some(&true)) {
             Definitions::Leaving
         } else if states.iter().any(Option::is_none) {
             Definitions::Missing
@@ -512,11 +512,18 @@ impl Known {
         let pods = self.pods.get(&observed.name).into_iter().flat_map(BTreeMap::values);
         observed.pods = pods.filter(|pod| pod.namespace == record.namespace.name).cloned().collect();
         observed.storage_class = self.storage_classes.get(&record.storage.class_name).cloned();
-        if record.routing.placement.is_none()
-            && record.phase == RecordPhase::Active
-            && let ClassView::Found(class) = &observed.class
-        {
-            observed.place = self.gateways.hold(&observed.name, &class.routing.gateways);
+        // Places are few: one is held only for a tenant that is about to take it.
+        let is_open = observed
+            .tenant
+            .as_ref()
+            .is_some_and(|tenant| tenant.deleted_at.is_none() && tenant.spec.as_ref().is_ok_and(|spec| !spec.suspend));
+        match &observed.class {
+            ClassView::Found(class)
+                if is_open && record.routing.placement.is_none() && record.phase == RecordPhase::Active =>
+            {
+                observed.place = self.gateways.hold(&observed.name, &class.routing.gateways);
+            }
+            ClassView::Found(_) | ClassView::Missing | ClassView::Invalid(_) => self.gateways.release(&observed.name),
         }
     }
 

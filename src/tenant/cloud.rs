@@ -15,7 +15,7 @@ use crate::{
     api::{
         class::SecretsMode,
         labels::tags,
-        names::{NamespaceName, TenantName, Uid},
+        names::{AssociationId, NamespaceName, TenantName, Uid},
         record::{RecordedSecret, SecretOrigin, TenantRecordSpec},
     },
     aws::types::{Association, NewAssociation, NewSecret, Secret, Tags},
@@ -45,7 +45,7 @@ impl Half {
 }
 
 /// How soon to look again at what a person is asked to put right: nothing tells when that is done.
-const MENDED_SOON: Duration = Duration::from_secs(60);
+const MENDED_SOON: Duration = Duration::from_mins(1);
 
 /// Whether a look is old enough to be taken again.
 fn is_due<T>(observed: &Observed, look: &Look<T>, state: &PartState) -> bool {
@@ -127,7 +127,7 @@ pub fn association(observed: &Observed, blueprint: &Blueprint<'_>) -> Half {
     };
     let half = match found {
         FoundAssociation::None => create_association(blueprint),
-        FoundAssociation::Several(ids) => several(ids.iter().map(ToString::to_string).collect()),
+        FoundAssociation::Several(ids) => several(ids),
         FoundAssociation::One(association) => judge_association(observed, blueprint, association),
     };
     looked_at_again(observed, look, half, look_up)
@@ -141,7 +141,8 @@ fn look_up_association(record: &TenantRecordSpec) -> AwsAction {
     }
 }
 
-fn several(ids: Vec<String>) -> Half {
+fn several(ids: &[AssociationId]) -> Half {
+    let ids: Vec<&str> = ids.iter().map(AssociationId::as_str).collect();
     let message = format!(
         "EKS lists more than one association for this ServiceAccount: {}. Delete those that this operator did not make",
         ids.join(", ")
@@ -239,7 +240,7 @@ pub fn association_ended(observed: &Observed, tenant: &TenantName, record: &Tena
     let half = match look.seen() {
         None => Half::working(Vec::new(), "the Pod Identity association is being looked for"),
         Some(FoundAssociation::None) => Half::done(Reason::Suspended, "the Pod Identity association is deleted"),
-        Some(FoundAssociation::Several(ids)) => several(ids.iter().map(ToString::to_string).collect()),
+        Some(FoundAssociation::Several(ids)) => several(ids),
         // One that is not ours was never this tenant's access: it stays, and holds nothing up.
         Some(FoundAssociation::One(association)) if !is_own_association(observed, tenant, record, association) => {
             Half::done(Reason::Suspended, format!("association {} is not this tenant's and stays", association.id))

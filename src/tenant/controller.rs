@@ -155,11 +155,20 @@ async fn follow(client: Client, cache: Arc<Cache>, entrance: Entrance, one: Watc
     let events = watcher::watcher(api, config).backoff(WatchPauses::default());
     let mut events = events.boxed();
     let mut seen = HashSet::new();
+    let mut is_interrupted = false;
     loop {
         match events.try_next().await {
-            Ok(Some(event)) => take_up(&cache, &entrance, &one, event, &mut seen, &synced),
+            Ok(Some(event)) => {
+                is_interrupted &= matches!(event, Event::Init);
+                take_up(&cache, &entrance, &one, event, &mut seen, &synced);
+            }
             Ok(None) => return,
-            Err(error) => tracing::warn!(kind = one.info.kind, %error, "watch interrupted, tried again"),
+            // Said once; what is missing for long is what readiness tells of.
+            Err(error) if is_interrupted => tracing::debug!(kind = one.info.kind, %error, "watch still interrupted"),
+            Err(error) => {
+                is_interrupted = true;
+                tracing::warn!(kind = one.info.kind, %error, "watch interrupted, tried again until it stands");
+            }
         }
     }
 }
@@ -261,7 +270,7 @@ impl Controller {
         loop {
             self.metrics.set_queue_depth(CONTROLLER, self.queue.in_flight());
             let has_room = work.len() < self.concurrency;
-            let step = async {
+            let following = async {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => Step::Stop,
@@ -269,7 +278,7 @@ impl Controller {
                     Some(name) = self.queue.next(), if has_room => Step::Begin(name),
                 }
             };
-            match self.heartbeat.during(step).await {
+            match self.heartbeat.during(following).await {
                 Step::Stop => break,
                 Step::Finished(Ok((name, next))) => self.finished(&name, next),
                 // A task that panicked would leave its tenant marked as being worked on for ever.
@@ -314,26 +323,28 @@ fn chance() -> f64 {
 pub async fn follow_definitions(cache: Arc<Cache>, condition: Condition, stop: CancellationToken) {
     use super::observed::Definitions;
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
-    let mut told = None;
+    let (mut before, mut told) = (None, None);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
         let definitions = cache.definitions();
-        if told == Some(definitions) {
+        // Seen twice: at the first look nothing is known yet.
+        let is_settled = before.replace(definitions) == Some(definitions);
+        if !is_settled || told.replace(definitions) == Some(definitions) {
             continue;
         }
-        told = Some(definitions);
         match definitions {
             Definitions::Stand => condition.met(),
             Definitions::Leaving => condition.missing("a CustomResourceDefinition of ours is being deleted"),
             Definitions::Missing => {
-                tracing::warn!(
-                    "the CustomResourceDefinitions are not installed: apply crds/ (openclaw-tenant-operator crds | kubectl apply --server-side -f -)"
-                );
-                condition.missing("the CustomResourceDefinitions are not installed: apply crds/");
+                tracing::warn!("{DEFINITIONS_MISSING}");
+                condition.missing(DEFINITIONS_MISSING);
             }
         }
     }
 }
+
+const DEFINITIONS_MISSING: &str = "the CustomResourceDefinitions are not installed; nothing is done until they are: \
+                                   openclaw-tenant-operator crds | kubectl apply --server-side -f -";

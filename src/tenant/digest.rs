@@ -18,7 +18,7 @@ pub struct ContentHash([u8; 16]);
 impl ContentHash {
     /// The hash in hex, for messages and the record.
     pub fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::api::names::hex(&self.0)
     }
 
     /// Hash of any JSON value, independent of the order of its keys.
@@ -50,7 +50,9 @@ fn feed(hasher: &mut Sha256, value: &Value) {
         Value::String(s) => item(b's', s.as_bytes()),
         Value::Array(list) => {
             item(b'a', &(list.len() as u64).to_le_bytes());
-            list.iter().for_each(|v| feed(hasher, v));
+            for item in list {
+                feed(hasher, item);
+            }
         }
         Value::Object(map) => {
             item(b'o', &(map.len() as u64).to_le_bytes());

@@ -30,7 +30,7 @@ use crate::api::{
 const SOON: Duration = Duration::from_secs(2);
 
 /// How soon to look again where a watch should have told: a net below the watches.
-const LATER: Duration = Duration::from_secs(60);
+const LATER: Duration = Duration::from_mins(1);
 
 /// What is known after observing: wanted objects and how each stands.
 struct Survey {
@@ -154,8 +154,8 @@ fn kept(
     // A claim is refused while the quota has no figures yet.
     let claim = storage.claim_may_be_written && is_quota_enforced(observed);
     let known_template = template_hash.is_some() && template_hash == record.template_hash;
-    let gates = Gates { confined, recorded, claim, known_template };
-    actions.extend(child_actions(observed, &survey, gates));
+    let gates = Gates { confined, recorded, known_template };
+    actions.extend(child_actions(observed, &survey, gates, claim));
     let standing = Standing { guarded, confined };
     let workload = workload::workload(observed, &plan, survey.children.get(&Child::StatefulSet), standing);
     let mut parts = Parts::new();
@@ -245,17 +245,15 @@ struct Gates {
     confined: bool,
     /// The record says what is about to be done.
     recorded: bool,
-    /// Nothing speaks against writing the claim.
-    claim: bool,
     /// The pod template is the one that was applied last: writing it brings back, and starts nothing new.
     known_template: bool,
 }
 
-fn child_actions(observed: &Observed, survey: &Survey, gates: Gates) -> Vec<Action> {
+fn child_actions(observed: &Observed, survey: &Survey, gates: Gates, claim: bool) -> Vec<Action> {
     let namespace_stands = survey.children.get(&Child::Namespace).is_some_and(ChildState::is_settled);
     let may_write = |child: Child, state: &ChildState| match child.stage() {
         Stage::Namespace => true,
-        Stage::Confinement => namespace_stands && (child != Child::Claim || gates.claim),
+        Stage::Confinement => namespace_stands && (child != Child::Claim || claim),
         // Access ends whatever else stands in the way.
         Stage::Workspace => {
             ends_access(child, state) || (namespace_stands && may_write_workspace(observed, child, state, gates))

@@ -40,7 +40,8 @@ pub struct Observed {
     pub record: Option<RecordView>,
     /// The class that the Tenant names.
     pub class: ClassView,
-    /// The namespace that the tenant has, or would get; it may be anybody's.
+    /// The namespace that the tenant has, or would get; it may be anybody's. Without a record also one that carries the
+    /// tenant's label under another name.
     pub namespace: Option<Digest>,
     /// The live children, without the namespace.
     pub children: BTreeMap<Child, Digest>,

@@ -50,11 +50,10 @@ pub enum Situation<'a> {
 /// Finds out what is to be done with a name.
 pub fn situation(observed: &Observed) -> Situation<'_> {
     match (observed.definitions, &observed.tenant) {
-        (Definitions::Missing, _) => Situation::Nothing,
         (Definitions::Leaving, Some(tenant)) if tenant.deleted_at.is_some() && tenant.has_our_finalizer() => {
             Situation::Detach(tenant)
         }
-        (Definitions::Leaving, _) => Situation::Nothing,
+        (Definitions::Missing | Definitions::Leaving, _) => Situation::Nothing,
         (Definitions::Stand, None) => without_tenant(observed),
         (Definitions::Stand, Some(tenant)) if tenant.deleted_at.is_some() => leaving_tenant(observed, tenant),
         (Definitions::Stand, Some(tenant)) => living_tenant(observed, tenant),

@@ -17,7 +17,7 @@ use super::{
 const SOON: Duration = Duration::from_secs(2);
 
 /// How soon to look again at what only a person can mend: not all of it makes an event when it is mended.
-const LATER: Duration = Duration::from_secs(60);
+const LATER: Duration = Duration::from_mins(1);
 
 /// Decides. For a paused tenant nothing is written: what would be is told.
 pub fn plan(observed: &Observed) -> Plan {

@@ -100,7 +100,7 @@ impl Reconciler {
             let observed = self.observe(name, &draw);
             let plan = plan(&observed);
             let fresh: Vec<Action> = plan.actions.iter().filter(|action| pass.is_fresh(action)).cloned().collect();
-            if fresh.is_empty() || self.is_rehearsal(&observed, &fresh) {
+            if fresh.is_empty() || Self::is_rehearsal(&observed, &fresh) {
                 return (observed, plan);
             }
             let results = join_all(fresh.iter().map(|action| self.hands.perform(&observed, action))).await;
@@ -119,7 +119,7 @@ impl Reconciler {
     }
 
     /// A dry run writes nothing for anybody, and says what it would write.
-    fn is_rehearsal(&self, observed: &Observed, fresh: &[Action]) -> bool {
+    fn is_rehearsal(observed: &Observed, fresh: &[Action]) -> bool {
         if observed.settings.dry_run {
             for action in fresh {
                 tracing::info!(part = action.part().condition(), "dry run: would be changed");
@@ -160,9 +160,8 @@ impl Reconciler {
     /// What happens once and leaves no condition behind is told in an event.
     async fn announce_story(&self, observed: &Observed, story: &Story) {
         let (warning, reason, note) = match story {
-            Story::Gone(reason, note) => (false, *reason, note),
             Story::Beginning(reason @ Reason::RecordRebuilt, note) => (true, *reason, note),
-            Story::Beginning(reason @ Reason::Attached, note) => (false, *reason, note),
+            Story::Gone(reason, note) | Story::Beginning(reason @ Reason::Attached, note) => (false, *reason, note),
             Story::Beginning(..)
             | Story::Silent
             | Story::Refused(_)

@@ -24,7 +24,7 @@ pub struct Workload {
 }
 
 /// How long a pod may run without credentials before it is made again: no loop where injection itself is broken.
-const WITHOUT_CREDENTIALS: Duration = Duration::from_secs(120);
+const WITHOUT_CREDENTIALS: Duration = Duration::from_mins(2);
 
 /// What stands of everything that comes before the workspace.
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,8 @@
 //! local platform; with `KUBECONFIG` and `OPENCLAW_TEST_CLUSTER=yes-change-this-cluster` they use that cluster, on which
 //! the operator must run already.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
 mod support;
 
 mod bad_input;

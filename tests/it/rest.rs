@@ -29,13 +29,13 @@ async fn a_tenant_at_rest_causes_no_write() {
     };
     let changes =
         || async { bed.instance.calls(&bed.tenant).await.iter().filter(|call| call["mutating"] == true).count() };
-    let (before, changed) = (writes(), changes().await);
+    let (before, in_aws) = (writes(), changes().await);
     let seen = looks().await;
     // Three further looks at AWS have come and gone: the tenant was decided about each time.
     bed.until_so("three looks at AWS", || async { (looks().await >= seen + 3).then_some(()) }).await;
     let after = writes();
     assert_eq!(after.len(), before.len(), "{:#?}", &after[before.len()..]);
-    assert_eq!(changes().await, changed);
+    assert_eq!(changes().await, in_aws);
 }
 
 /// A restart verifies everything and writes nothing.

@@ -28,7 +28,7 @@ pub(super) struct Cloud {
 
 impl Cloud {
     /// After a failed change nothing is known any more, as in the real hands.
-    pub(super) fn forget(&self, cache: &Cache, action: &Action) {
+    pub(super) fn forget(cache: &Cache, action: &Action) {
         let Action::Aws(action) = action else { return };
         cache.with_aws(&alice(), |view| match action {
             AwsAction::CreateAssociation(_)
@@ -47,7 +47,7 @@ impl Cloud {
     pub(super) fn perform(&mut self, action: &AwsAction, cache: &Cache, now: Timestamp) -> Result<(), Refused> {
         let result = if self.down { Err(Refused::Aws("no answer".into())) } else { self.carry_out(action, cache, now) };
         if result.is_err() {
-            self.forget(cache, &Action::Aws(action.clone()));
+            Self::forget(cache, &Action::Aws(action.clone()));
         }
         result
     }

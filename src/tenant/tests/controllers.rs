@@ -8,9 +8,12 @@ use crate::{
     tenant::{child::Kind, digest::ContentHash},
 };
 
+/// One controller's step; says whether it moved anything.
+type Step = fn(&mut World) -> bool;
+
 /// Everybody takes one step; says whether anything moved.
 pub(super) fn run(world: &mut World) -> bool {
-    let steps: [(&str, fn(&mut World) -> bool); 6] = [
+    let steps: [(&str, Step); 6] = [
         ("namespaces", end_namespaces),
         ("claims", end_claims),
         ("volumes", bind_claims),

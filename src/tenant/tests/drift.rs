@@ -39,9 +39,8 @@ fn is_ours(kind: Kind, path: &[String]) -> bool {
         return false;
     }
     match path.as_slice() {
-        ["apiVersion" | "kind" | "status", ..] | ["metadata"] => false,
         ["metadata", "labels" | "annotations", _, ..] => true,
-        ["metadata", ..] => false,
+        ["apiVersion" | "kind" | "status" | "metadata", ..] => false,
         _ => true,
     }
 }
@@ -73,9 +72,9 @@ fn at<'a>(object: &'a mut Value, path: &[String]) -> &'a mut Value {
 }
 
 fn remove(object: &mut Value, path: &[String]) {
-    let (last, parent) = path.split_last().expect("a path");
-    match at(object, parent) {
-        Value::Array(list) => drop(list.remove(last.parse().expect("an index"))),
+    let (last, above) = path.split_last().expect("a path");
+    match at(object, above) {
+        Value::Array(items) => drop(items.remove(last.parse().expect("an index"))),
         Value::Object(map) => drop(map.remove(last)),
         _ => {}
     }

@@ -44,7 +44,7 @@ pub(super) fn settings() -> Arc<Settings> {
         cluster_cidrs: vec!["10.0.0.0/16".into(), "fd12:3456::/48".into()],
         dns_addresses: vec!["169.254.20.10".into()],
         emulator_endpoint: None,
-        aws_recheck: Duration::from_secs(600),
+        aws_recheck: Duration::from_mins(10),
         dry_run: false,
     })
 }

@@ -107,9 +107,9 @@ fn tenants_that_go_with_their_crd_are_let_go_untouched_and_attached_when_they_co
     (world.record, world.class) = (None, None);
     world.settle();
     world.install();
-    world.set_class(super::fixtures::class_json());
+    world.set_class(&super::fixtures::class_json());
     world.settle();
-    world.make_tenant(spec_json());
+    world.make_tenant(&spec_json());
     world.settle();
     assert_eq!(world.ready(), (true, "Verified".into()));
     assert_eq!(world.record_spec().incarnation, before.incarnation);
@@ -119,7 +119,7 @@ fn tenants_that_go_with_their_crd_are_let_go_untouched_and_attached_when_they_co
 #[test]
 fn a_tenant_that_was_made_again_and_deleted_before_it_was_attached_loses_its_access_too() {
     let mut world = settled();
-    world.make_tenant(spec_json());
+    world.make_tenant(&spec_json());
     let finalizers = json!([labels::FINALIZER]);
     world.tenant.as_mut().expect("Tenant")["metadata"]["finalizers"] = finalizers;
     world.delete_tenant();
@@ -143,7 +143,51 @@ fn a_missing_tenant_is_not_a_deletion() {
     world.tenant = None;
     world.settle();
     assert_eq!(world.done, Vec::<Action>::new());
-    world.make_tenant(spec_json());
+    world.make_tenant(&spec_json());
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+}
+
+#[test]
+fn the_association_stays_while_the_statefulset_s_controller_may_still_make_a_pod() {
+    let mut world = settled();
+    world.pods.clear();
+    world.suspend(true);
+    for _ in 0..6 {
+        world.round();
+    }
+    assert_eq!(world.child(Child::StatefulSet).expect("a StatefulSet")["spec"]["replicas"], 0);
+    assert_eq!(world.cloud.associations.len(), 1, "nobody has seen yet that no pod is wanted");
+    world.settle();
+    assert!(world.cloud.associations.is_empty());
+}
+
+#[test]
+fn a_deletion_does_not_wait_for_what_is_not_ours_and_does_not_touch_it() {
+    let mut world = settled();
+    world.cloud.associations[0].tags.clear();
+    let token = world.cloud.secrets.keys().next().cloned().expect("a secret");
+    world.cloud.secrets.get_mut(&token).expect("a secret").tags.clear();
+    world.restart();
+    world.delete_tenant();
+    world.settle();
+    assert!(world.tenant.is_none() && world.pods.is_empty());
+    assert_eq!(world.cloud.associations.len(), 1);
+    assert!(world.cloud.secrets[&token].tags.is_empty());
+}
+
+#[test]
+fn a_tenant_that_was_suspended_from_the_start_takes_no_place_on_a_gateway() {
+    let mut world = World::new();
+    let mut class = super::fixtures::class_json();
+    class["routing"]["gateways"][0]["capacity"] = json!(1);
+    world.set_class(&class);
+    world.make_tenant(&spec_json());
+    world.suspend(true);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Suspended".into()));
+    assert_eq!(world.observe().place, None);
+    world.suspend(false);
     world.settle();
     assert_eq!(world.ready(), (true, "Verified".into()));
 }

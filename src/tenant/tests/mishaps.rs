@@ -109,7 +109,7 @@ fn a_tenant_that_asked_for_too_much_storage_is_made_again_with_less() {
     assert_eq!(world.ready(), (false, "StorageAboveMaximum".into()));
     world.delete_tenant();
     world.settle();
-    world.make_tenant(spec_json());
+    world.make_tenant(&spec_json());
     world.edit_tenant(|spec| spec["storage"] = json!({ "size": "20Gi" }));
     world.settle();
     assert_eq!(world.ready(), (true, "Verified".into()));
@@ -122,7 +122,7 @@ fn a_lost_record_is_not_begun_anew_under_another_class() {
     world.restart();
     let mut other = class_json();
     other["namespacePrefix"] = json!("other-");
-    world.set_class(other);
+    world.set_class(&other);
     world.edit_tenant(|spec| spec["suspend"] = json!(false));
     world.settle();
     assert!(world.record.is_none(), "the name has an incarnation already");
@@ -137,7 +137,7 @@ fn a_leaving_tenant_whose_record_is_lost_is_not_let_go_for_want_of_a_class() {
     world.delete_tenant();
     world.settle();
     assert!(world.tenant.is_some(), "its access has not ended");
-    world.set_class(class_json());
+    world.set_class(&class_json());
     world.settle();
     assert!(world.tenant.is_none() && world.cloud.associations.is_empty());
 }

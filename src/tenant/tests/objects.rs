@@ -203,3 +203,17 @@ fn quota_and_volume_are_those_that_the_tenant_asks_for() {
     let claim = given.build(Child::Claim).expect("wanted");
     assert_eq!(claim["spec"]["resources"]["requests"]["storage"], "40Gi");
 }
+
+#[test]
+fn a_record_has_room_for_64_secrets_and_what_left_the_list_still_counts() {
+    let mut given = given(none, |spec| spec["secrets"] = json!([{ "name": "slack" }]));
+    for number in 0..63 {
+        let mut item = given.record.secrets.items[0].clone();
+        item.name = format!("old-{number}").parse().expect("a name");
+        given.record.secrets.items.push(item);
+    }
+    let reason = |given: &Given| given.try_blueprint(|blueprint| blueprint.err().map(|refusal| refusal.reason));
+    assert_eq!(reason(&given), Some(crate::tenant::reason::Reason::SecretNotAllowed));
+    given.record.secrets.items.truncate(63);
+    assert_eq!(reason(&given), None);
+}

@@ -7,7 +7,7 @@ use crate::{
     api::{
         class::{IdentityMode, SecretsMode},
         labels::{self, tags},
-        names::SecretArn,
+        names::{SecretArn, Uid},
     },
     aws::types::{Association, Secret, Tags},
     tenant::{
@@ -37,7 +37,6 @@ pub(super) fn before(world: &World, action: &Action) {
         assert!(owns || leaves, "section 5: another owner's Tenant caused {action:?}");
     }
     match action {
-        Action::CreateRecord(_) | Action::ReplaceRecord { .. } | Action::SetFinalizers { .. } => {}
         Action::Create { child, object } => {
             assert!(world.record.is_some(), "S6: {child:?} before the record");
             if *child == Child::StatefulSet && object["spec"]["replicas"] == 1 {
@@ -51,7 +50,12 @@ pub(super) fn before(world: &World, action: &Action) {
             }
         }
         Action::Delete { child, .. } => assert_eq!(*child, Child::Route, "S3: only a route is ever deleted"),
-        Action::ScaleToZero { .. } | Action::RetainVolume { .. } | Action::ReofferVolume { .. } => {}
+        Action::CreateRecord(_)
+        | Action::ReplaceRecord { .. }
+        | Action::SetFinalizers { .. }
+        | Action::ScaleToZero { .. }
+        | Action::RetainVolume { .. }
+        | Action::ReofferVolume { .. } => {}
         Action::DeletePod { uid, .. } => {
             let inside = format!("{}/", world.record_spec().namespace.name);
             let pod = world.pods.iter().find(|(_, pod)| pod["metadata"]["uid"] == *uid.as_str());
@@ -131,7 +135,7 @@ fn aws(world: &World, action: &AwsAction) {
             assert!(secret(arn).is_none_or(is_empty), "S2: a value is overwritten");
         }
         AwsAction::TagSecret { arn, .. } => {
-            assert!(secret(arn).is_none_or(|one| ours(&one.tags)), "S1: foreign secret")
+            assert!(secret(arn).is_none_or(|one| ours(&one.tags)), "S1: foreign secret");
         }
     }
 }
@@ -173,10 +177,7 @@ pub(super) fn story(world: &World, observed: &Observed, plan: &Plan) {
     let revision = &set["status"]["updateRevision"];
     assert_eq!(&pod["metadata"]["labels"]["controller-revision-hash"], revision, "Ready with an old pod");
     assert!(world.child(Child::Route).is_some(), "Ready without a route");
-    assert_eq!(
-        record.tenant_uid.as_ref().map(|uid| uid.as_str()),
-        observed.tenant.as_ref().map(|one| one.uid.as_str())
-    );
+    assert_eq!(record.tenant_uid.as_ref().map(Uid::as_str), observed.tenant.as_ref().map(|one| one.uid.as_str()));
 }
 
 fn is_told_ready(observed: &Observed, plan: &Plan) -> bool {

@@ -110,7 +110,7 @@ fn happen(world: &mut World, event: &Event) {
             if *lost {
                 world.class = None;
             } else if world.class.is_none() {
-                world.set_class(class_json());
+                world.set_class(&class_json());
             }
         }
         Event::DeleteAssociation | Event::ChangeRole | Event::ChangeTag => drift_in_aws(world, event),
@@ -119,9 +119,9 @@ fn happen(world: &mut World, event: &Event) {
         }
         Event::LoseRecord | Event::ReinstallDefinitions => lose_the_record(world, event),
         Event::DeleteTenant => world.delete_tenant(),
-        Event::MakeTenant if world.tenant.is_none() => world.make_tenant(spec_json()),
+        Event::MakeTenant if world.tenant.is_none() => world.make_tenant(&spec_json()),
         Event::MakeTenantOfAnother if world.tenant.is_none() && world.record.is_some() => {
-            world.make_tenant(json!({ "owner": { "subject": "mallory", "email": "m@example.com" } }));
+            world.make_tenant(&json!({ "owner": { "subject": "mallory", "email": "m@example.com" } }));
         }
         Event::MakeTenant | Event::MakeTenantOfAnother => {}
         Event::Suspend(_)
@@ -197,11 +197,10 @@ fn drift_in_kubernetes(world: &mut World, event: &Event) {
     }
     match event {
         Event::DeleteChild(child @ (Child::Namespace | Child::Claim)) if one_may_go(world) => {
-            world.delete_child(*child)
+            world.delete_child(*child);
         }
-        Event::DeleteChild(Child::Namespace | Child::Claim) => {}
+        Event::DeleteChild(Child::Namespace | Child::Claim) | Event::ChangeChild(Child::Claim | Child::Namespace) => {}
         Event::DeleteChild(child) => world.delete_child(*child),
-        Event::ChangeChild(Child::Claim | Child::Namespace) => {}
         Event::ChangeChild(child) => world.edit_child(*child, |object| {
             let field = ["spec", "data"].into_iter().find(|field| object[*field].is_object());
             match field {
@@ -236,14 +235,14 @@ fn lose_the_record(world: &mut World, event: &Event) {
     (world.tenant, world.record, world.class) = (None, None, None);
     world.round();
     world.install();
-    world.set_class(class_json());
+    world.set_class(&class_json());
 }
 
 /// Whatever people did is put right again; nothing fails any more.
 fn quiet(world: &mut World) {
     world.cloud.down = false;
     if world.class.is_none() {
-        world.set_class(class_json());
+        world.set_class(&class_json());
     }
     let is_strangers =
         |world: &World| world.tenant.as_ref().is_some_and(|tenant| tenant["spec"]["owner"]["subject"] == "mallory");
@@ -258,7 +257,7 @@ fn quiet(world: &mut World) {
         world.settle();
     }
     if world.tenant.is_none() {
-        world.make_tenant(spec_json());
+        world.make_tenant(&spec_json());
     }
     world.annotate_tenant(labels::PAUSED, "false");
     world.edit_tenant(|spec| {
@@ -269,7 +268,7 @@ fn quiet(world: &mut World) {
 }
 
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(40)
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(24)
 }
 
 proptest! {

@@ -19,7 +19,6 @@ fn a_new_tenant_becomes_ready_and_then_nothing_is_written_any_more() {
     assert_eq!(world.ready(), (true, "Verified".into()));
     assert!(rounds <= 20, "{rounds} rounds");
     assert_eq!(world.round().actions, Vec::new(), "L2");
-    println!("rounds {rounds}, actions {}", world.done.len());
 }
 
 #[test]
@@ -49,7 +48,7 @@ fn a_deleted_tenant_is_kept_and_the_same_owner_gets_everything_back() {
     world.settle();
     assert!(world.tenant.is_none() && world.pods.is_empty() && world.cloud.associations.is_empty());
     assert!(world.child(Child::Claim).is_some());
-    world.make_tenant(spec_json());
+    world.make_tenant(&spec_json());
     world.settle();
     assert_eq!(world.ready(), (true, "Verified".into()));
     let after = world.record_spec();
@@ -64,7 +63,7 @@ fn another_owner_is_told_that_the_name_is_reserved_and_nothing_is_written() {
     world.delete_tenant();
     world.settle();
     world.done.clear();
-    world.make_tenant(json!({ "owner": { "subject": "mallory", "email": "m@example.com" } }));
+    world.make_tenant(&json!({ "owner": { "subject": "mallory", "email": "m@example.com" } }));
     world.settle();
     assert_eq!(world.ready(), (false, "NameReserved".into()));
     assert_eq!(world.done, Vec::<Action>::new());

@@ -97,7 +97,9 @@ fn every_rule_tells_people_what_to_do() {
         }
     }
     let mut found = Vec::new();
-    schemas().iter().for_each(|(_, schema)| rules(schema, &mut found));
+    for (_, schema) in schemas() {
+        rules(&schema, &mut found);
+    }
     assert!(found.len() >= 10, "{}", found.len());
     for rule in found {
         assert!(rule["message"].as_str().is_some_and(|message| message.len() > 20), "{rule}");

@@ -66,7 +66,7 @@ fn lose_record_and_annotation(world: &mut World, key: &str) {
 fn change_class(world: &mut World, edit: impl FnOnce(&mut Value)) {
     let mut class = class_json();
     edit(&mut class);
-    world.set_class(class);
+    world.set_class(&class);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_leaving_tenant_that_holds_nothing_is_released() {
     };
     assert_eq!(fresh(with_finalizer), "Release");
     let another = |world: &mut World| {
-        world.make_tenant(json!({ "owner": { "subject": "mallory", "email": "m@example.com" } }));
+        world.make_tenant(&json!({ "owner": { "subject": "mallory", "email": "m@example.com" } }));
         world.tenant.as_mut().expect("Tenant")["metadata"]["finalizers"] = json!([labels::FINALIZER]);
         world.delete_tenant();
     };
@@ -112,7 +112,7 @@ fn a_lost_record_is_rebuilt_for_its_owner_as_active_and_for_nobody_as_retained()
     assert_eq!(after(|world| (world.tenant, world.record) = (None, None)), "Rebuild Retained");
     let another = |world: &mut World| {
         world.record = None;
-        world.make_tenant(json!({ "owner": { "subject": "mallory", "email": "m@example.com" } }));
+        world.make_tenant(&json!({ "owner": { "subject": "mallory", "email": "m@example.com" } }));
     };
     assert_eq!(after(another), "Rebuild Retained");
     let leaving = |world: &mut World| {
@@ -173,7 +173,7 @@ fn namespaces_of_the_platform_are_given_to_nobody() {
 #[test]
 fn a_tenant_needs_a_class_that_can_be_read_and_fits_its_record() {
     assert_eq!(fresh(|world| world.class = None), "Refused ClassNotFound");
-    assert_eq!(fresh(|world| world.set_class(json!({}))), "Refused ClassInvalid");
+    assert_eq!(fresh(|world| world.set_class(&json!({}))), "Refused ClassInvalid");
     assert_eq!(fresh(|world| world.edit_tenant(|spec| spec["owner"] = json!({}))), "Refused InvalidSpec");
     let changes: [fn(&mut Value); 5] = [
         |class| class["namespacePrefix"] = json!("other-"),
@@ -189,14 +189,14 @@ fn a_tenant_needs_a_class_that_can_be_read_and_fits_its_record() {
 
 #[test]
 fn an_owner_gets_the_record_and_another_does_not() {
-    assert_eq!(after(|world| world.make_tenant(spec_json())), "Attach", "another UID");
+    assert_eq!(after(|world| world.make_tenant(&spec_json())), "Attach", "another UID");
     assert_eq!(after(|world| edit_record(world, |record| record["phase"] = json!("Retained"))), "Attach");
     let unclaimed = |record: &mut Value| {
         record["owner"].as_object_mut().expect("owner").remove("subject");
     };
     assert_eq!(after(|world| edit_record(world, unclaimed)), "Attach", "rebuilt, and claimed by its owner");
     let another = |world: &mut World| {
-        world.make_tenant(json!({ "owner": { "subject": "mallory", "email": "alice@example.com" } }));
+        world.make_tenant(&json!({ "owner": { "subject": "mallory", "email": "alice@example.com" } }));
     };
     assert_eq!(after(another), "Refused NameReserved", "the email proves nothing where a subject is set");
     for phase in ["Purging", "Purged"] {

@@ -38,20 +38,31 @@ impl Instance {
     /// The instance that most tests share, with one operator on it.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<(Instance, Option<OperatorProcess>)> = OnceLock::new();
-        let (instance, _) = SHARED.get_or_init(|| match foreign_cluster() {
-            Some(kubeconfig) => (Self::foreign(kubeconfig), None),
-            None => {
-                let instance = Self::start();
-                // Looks at AWS often, so that what is changed there by hand is seen within a test's patience.
-                let operator = instance.start_operator_with(&["--aws-recheck", "5s"]);
-                (instance, Some(operator))
+        let (instance, _) = SHARED.get_or_init(|| {
+            if let Some(kubeconfig) = foreign_cluster() {
+                return (Self::foreign(kubeconfig), None);
             }
+            let instance = Self::start();
+            // Looks at AWS often, so that what is changed there by hand is seen within a test's patience.
+            let operator = instance.start_operator_with(&["--aws-recheck", "5s"]);
+            (instance, Some(operator))
         });
         instance
     }
 
+    /// A cluster that is there already, with the operator on it. What is to be known about it (gateway, storage class,
+    /// role, AWS endpoints) is in a file of the shape of the local platform's platform.json.
     fn foreign(kubeconfig: PathBuf) -> Self {
-        Self { facts: Value::Null, kubeconfig, operators: Mutex::default(), _process: None }
+        let beside = || kubeconfig.with_file_name("platform.json");
+        let path = env::var_os("OPENCLAW_TEST_PLATFORM").map_or_else(beside, PathBuf::from);
+        let facts = fs::read_to_string(&path).unwrap_or_else(|error| {
+            panic!(
+                "{}: {error}: write what the cluster has there, as deploy/local does, or set OPENCLAW_TEST_PLATFORM",
+                path.display()
+            )
+        });
+        let facts = serde_json::from_str(&facts).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self { facts, kubeconfig, operators: Mutex::default(), _process: None }
     }
 
     /// A platform of this test's own, with everything installed but no operator running.
@@ -129,12 +140,7 @@ impl Instance {
     /// What the platform says about itself, by JSON pointer.
     pub fn fact(&self, pointer: &str) -> &str {
         let fact = self.facts.pointer(pointer).and_then(Value::as_str);
-        fact.unwrap_or_else(|| panic!("this test needs the local platform ({pointer}); unset {}", CONSENT.0))
-    }
-
-    /// Whether this is the local platform, with faults and an audit log, and not somebody's cluster.
-    pub fn is_local(&self) -> bool {
-        !self.facts.is_null()
+        fact.unwrap_or_else(|| panic!("platform.json does not say {pointer}"))
     }
 
     /// Starts the operator as its own ServiceAccount, with the rights it has in production.

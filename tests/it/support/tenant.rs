@@ -312,7 +312,7 @@ fn is_current(tenant: &Value) -> bool {
 }
 
 /// Ready, for the present generation.
-pub fn is_ready(tenant: &Value) -> bool {
+fn is_ready(tenant: &Value) -> bool {
     is_current(tenant) && condition(tenant, "Ready")["status"] == "True"
 }
 

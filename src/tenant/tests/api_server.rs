@@ -1,0 +1,125 @@
+//! What the API server does with each action: preconditions, generations, finalizers.
+
+use serde_json::{Value, json};
+
+use super::world::{Refused, World, has_finalizers, path};
+use crate::{
+    api::labels,
+    tenant::{
+        action::{Action, Precondition},
+        child::{Child, Kind},
+    },
+};
+
+impl World {
+    pub(super) fn perform(&mut self, action: &Action) -> Result<(), Refused> {
+        match action {
+            Action::CreateRecord(spec) => {
+                if self.record.is_some() {
+                    return Err(Refused::Exists);
+                }
+                self.record = Some(self.born(json!({ "metadata": { "name": "alice" }, "spec": spec })));
+            }
+            Action::ReplaceRecord { precondition, spec } => {
+                let mut record = self.record.clone().ok_or(Refused::Conflict)?;
+                check(&record, precondition)?;
+                record["spec"] = json!(spec);
+                self.touch(&mut record);
+                self.record = Some(record);
+            }
+            Action::SetFinalizers { precondition, finalizers } => {
+                let mut tenant = self.tenant.clone().ok_or(Refused::Conflict)?;
+                check(&tenant, precondition)?;
+                tenant["metadata"]["finalizers"] = json!(finalizers);
+                self.touch(&mut tenant);
+                let goes = !has_finalizers(&tenant) && tenant["metadata"]["deletionTimestamp"].is_string();
+                self.tenant = Some(tenant).filter(|_| !goes);
+            }
+            Action::Create { child, object } => self.create(*child, object)?,
+            Action::Update { child, object, precondition } => self.update(*child, object, precondition)?,
+            Action::Delete { child, precondition } => {
+                let live = self.child(*child).ok_or(Refused::Conflict)?;
+                check(live, precondition)?;
+                self.delete_child(*child);
+            }
+            Action::ScaleToZero { precondition } => {
+                let live = self.child(Child::StatefulSet).ok_or(Refused::Conflict)?;
+                check(live, precondition)?;
+                self.edit_child(Child::StatefulSet, |set| set["spec"]["replicas"] = json!(0));
+            }
+            Action::RetainVolume { name, precondition, tenant } => {
+                self.edit_volume(name, precondition, |volume| {
+                    volume["spec"]["persistentVolumeReclaimPolicy"] = json!("Retain");
+                    volume["metadata"]["labels"] = json!({ labels::MANAGED: "true", labels::TENANT: tenant });
+                })?;
+            }
+            Action::ReofferVolume { name, precondition } => self.edit_volume(name, precondition, |volume| {
+                volume["spec"]["claimRef"]["uid"] = Value::Null;
+            })?,
+            Action::DeletePod { name, uid } => {
+                let pods = self.pods.values_mut();
+                let now = self.now;
+                pods.filter(|pod| pod["metadata"]["name"] == **name && pod["metadata"]["uid"] == *uid.as_str())
+                    .for_each(|pod| pod["metadata"]["deletionTimestamp"] = json!(now));
+            }
+            Action::Aws(action) => self.cloud.perform(action, &self.cache, self.now)?,
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, child: Child, object: &Value) -> Result<(), Refused> {
+        let key = self.key(child);
+        if self.children[&key.kind].contains_key(&path(&key)) {
+            return Err(Refused::Exists);
+        }
+        if let Some(namespace) = &key.namespace {
+            let namespace = self.children[&Kind::Namespace].get(namespace.as_str()).ok_or(Refused::Conflict)?;
+            if namespace["metadata"]["deletionTimestamp"].is_string() {
+                return Err(Refused::Conflict);
+            }
+        }
+        let mut object = self.born(object.clone());
+        object["metadata"]["generation"] = json!(1);
+        self.put(&key, object);
+        Ok(())
+    }
+
+    fn update(&mut self, child: Child, object: &Value, precondition: &Precondition) -> Result<(), Refused> {
+        let live = self.child(child).ok_or(Refused::Conflict)?.clone();
+        check(&live, precondition)?;
+        let object = object.clone();
+        self.edit_child(child, |stored| {
+            let allocated = live["spec"]["volumeName"].clone();
+            *stored = object;
+            for kept in ["uid", "resourceVersion", "generation", "creationTimestamp"] {
+                stored["metadata"][kept] = live["metadata"][kept].clone();
+            }
+            if allocated.is_string() {
+                stored["spec"]["volumeName"] = allocated;
+            }
+            stored["status"] = live["status"].clone();
+        });
+        Ok(())
+    }
+
+    fn edit_volume(
+        &mut self,
+        name: &str,
+        precondition: &Precondition,
+        edit: impl FnOnce(&mut Value),
+    ) -> Result<(), Refused> {
+        let mut volume = self.volumes.get(name).cloned().ok_or(Refused::Conflict)?;
+        check(&volume, precondition)?;
+        edit(&mut volume);
+        self.touch(&mut volume);
+        self.volumes.insert(name.to_owned(), volume);
+        Ok(())
+    }
+}
+
+fn check(object: &Value, precondition: &Precondition) -> Result<(), Refused> {
+    let metadata = &object["metadata"];
+    let same = metadata["uid"] == *precondition.uid.as_str()
+        && metadata["resourceVersion"] == *precondition.resource_version.as_str();
+    if same { Ok(()) } else { Err(Refused::Conflict) }
+}
