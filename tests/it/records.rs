@@ -6,7 +6,7 @@ mod rebuilt;
 
 use serde_json::{Value, json};
 
-use crate::support::Bed;
+use crate::support::{Bed, content};
 
 /// The group that passes the policy.
 const BREAK_GLASS: &str = "openclaw:break-glass";
@@ -31,11 +31,10 @@ async fn spec(bed: &Bed) -> Value {
     bed.record().await.expect("record")["spec"].clone()
 }
 
-/// Everything that a person would miss, by identity and state; and how often AWS was changed for it.
+/// Everything that a person would miss, whole; and how often AWS was changed for it.
 async fn belongings(bed: &Bed) -> Value {
-    let mark = |object: Value| json!([object["metadata"]["uid"], object["metadata"]["resourceVersion"]]);
     let namespace = bed.get("Namespace", None, &bed.namespace()).await.expect("namespace");
-    let mut marks = vec![mark(namespace)];
+    let mut objects = vec![content(namespace)];
     let pod = format!("{}-0", bed.tenant);
     for (kind, name) in [
         ("PersistentVolumeClaim", bed.tenant.as_str()),
@@ -45,12 +44,12 @@ async fn belongings(bed: &Bed) -> Value {
         ("NetworkPolicy", &bed.tenant),
         ("Pod", &pod),
     ] {
-        marks.push(mark(bed.child(kind, name).await.unwrap_or_else(|| panic!("{kind} {name}"))));
+        objects.push(content(bed.child(kind, name).await.unwrap_or_else(|| panic!("{kind} {name}"))));
     }
     let claim = bed.child("PersistentVolumeClaim", &bed.tenant).await.expect("claim");
     let volume = claim["spec"]["volumeName"].as_str().expect("bound");
-    marks.push(mark(bed.get("PersistentVolume", None, volume).await.expect("volume")));
+    objects.push(content(bed.get("PersistentVolume", None, volume).await.expect("volume")));
     let calls = bed.instance.calls(&bed.tenant).await;
     let changes = calls.iter().filter(|call| call["mutating"] == true).count();
-    json!({ "objects": marks, "changes in AWS": changes })
+    json!({ "objects": objects, "changes in AWS": changes })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Instance, example_class, merge, refusal};
+use crate::support::{Bed, Instance, content, example_class, merge, refusal};
 
 /// A class with something else in it.
 fn class_with(change: Value) -> Value {
@@ -13,22 +13,14 @@ fn class_with(change: Value) -> Value {
 
 /// Everything by which one would notice that a tenant was touched.
 async fn traces(bed: &Bed) -> Value {
-    // Controllers go on writing the status of what runs: there the generation says whether anybody changed the spec.
-    let spec_of = |object: Option<Value>| {
-        let object = object.expect("it stands");
-        json!([object["metadata"]["uid"], object["metadata"]["generation"]])
-    };
-    let identity = |object: Option<Value>| {
-        let object = object.expect("it stands");
-        json!([object["metadata"]["uid"], object["metadata"]["resourceVersion"]])
-    };
+    let whole = |object: Option<Value>| content(object.expect("it stands"));
     json!({
-        "namespace": identity(bed.get("Namespace", None, &bed.namespace()).await),
-        "record": identity(bed.record().await),
-        "set": spec_of(bed.child("StatefulSet", &bed.tenant).await),
-        "pod": spec_of(bed.child("Pod", &format!("{}-0", bed.tenant)).await),
-        "policy": identity(bed.child("NetworkPolicy", &bed.tenant).await),
-        "claim": identity(bed.child("PersistentVolumeClaim", &bed.tenant).await),
+        "namespace": whole(bed.get("Namespace", None, &bed.namespace()).await),
+        "record": whole(bed.record().await),
+        "set": whole(bed.child("StatefulSet", &bed.tenant).await),
+        "pod": whole(bed.child("Pod", &format!("{}-0", bed.tenant)).await),
+        "policy": whole(bed.child("NetworkPolicy", &bed.tenant).await),
+        "claim": whole(bed.child("PersistentVolumeClaim", &bed.tenant).await),
         "changes in AWS": changes(bed).await,
     })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Instance, condition, example_class, refusal};
+use crate::support::{Bed, Instance, condition, content, example_class, refusal};
 
 fn size(size: &str) -> Value {
     json!({ "storage": { "size": size } })
@@ -27,11 +27,11 @@ async fn storage_that_was_asked_for_neither_shrinks_nor_goes() {
 async fn a_first_size_below_the_live_volume_stalls_and_a_sufficient_one_mends_it() {
     let bed = Bed::new("below").await;
     bed.ready_tenant(json!({})).await;
-    let claim = bed.child("PersistentVolumeClaim", &bed.tenant).await.expect("claim");
+    let claim = bed.child("PersistentVolumeClaim", &bed.tenant).await.map(content);
     bed.apply_tenant(size("5Gi")).await.expect("taken");
     let message = bed.stalled("StorageShrunk").await;
     assert!(message.contains("5Gi") && message.contains("set at least 10Gi"), "{message}");
-    assert_eq!(bed.child("PersistentVolumeClaim", &bed.tenant).await, Some(claim), "the claim is as it was");
+    assert_eq!(bed.child("PersistentVolumeClaim", &bed.tenant).await.map(content), claim, "the claim is as it was");
     bed.apply_tenant(size("10Gi")).await.expect("taken");
     bed.ready().await;
 }

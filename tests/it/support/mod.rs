@@ -6,7 +6,7 @@ mod tenant;
 
 pub use aws::Fault;
 pub use instance::{Instance, OperatorProcess};
-pub use tenant::{Bed, condition, example_class, merge, refusal};
+pub use tenant::{Bed, condition, content, example_class, merge, refusal};
 
 use std::{future::Future, time::Duration};
 

@@ -283,6 +283,15 @@ impl Bed {
     }
 }
 
+/// An object without what changes by itself: a status is a controller's report, and each report is a new version.
+pub fn content(mut object: Value) -> Value {
+    object["status"] = Value::Null;
+    for field in ["resourceVersion", "managedFields"] {
+        object["metadata"][field] = Value::Null;
+    }
+    object
+}
+
 /// The words with which the API server refused a request.
 pub fn refusal(answer: Result<Value, kube::Error>) -> String {
     match answer {
