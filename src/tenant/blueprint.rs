@@ -2,10 +2,8 @@
 //!
 //! PURE. Builders take a [`Blueprint`] and decide nothing; what a Tenant may not have is refused here, by name.
 
-use std::net::IpAddr;
-
 use crate::api::{
-    class::{EgressMode, Enforcement, IdentityMode, SecretsMode, TenantClassSpec},
+    class::{IdentityMode, SecretsMode, TenantClassSpec},
     names::{SecretItemName, TenantName},
     quantity::Quantity,
     record::{SecretOrigin, TenantRecordSpec},
@@ -14,6 +12,7 @@ use crate::api::{
 
 use super::{
     desired::{RELAY_LIMITS, RELAY_REQUESTS},
+    egress::resolve_egress,
     reason::Reason,
     settings::Settings,
 };
@@ -227,103 +226,6 @@ fn resolve_size(spec: &TenantSpec, class: &TenantClassSpec, record: &TenantRecor
     Ok(wish.size)
 }
 
-fn resolve_egress(spec: &TenantSpec, class: &TenantClassSpec) -> Result<Vec<CidrRule>, Refusal> {
-    let mut rules = class.network.cidrs.clone();
-    let class_name = &spec.class_name;
-    let wish = spec.egress.clone().unwrap_or_default();
-    if !wish.cidrs.is_empty() && !class.allow.egress_cidrs {
-        let message = format!("class {class_name} does not allow egress.cidrs: take them away");
-        return Err(Refusal::new(Reason::EgressNotAllowed, message));
-    }
-    if !wish.domains.is_empty() && !class.allow.egress_domains {
-        let message = format!("class {class_name} does not allow egress.domains: take them away");
-        return Err(Refusal::new(Reason::EgressNotAllowed, message));
-    }
-    if !wish.domains.is_empty() || !class.network.domains.is_empty() {
-        check_domains(class)?;
-    }
-    for rule in wish.cidrs {
-        if !is_public(&rule.cidr) {
-            let message = format!(
-                "egress.cidrs: {} holds private or reserved addresses, which only the class may open; name public ranges only",
-                rule.cidr
-            );
-            return Err(Refusal::new(Reason::EgressNotAllowed, message));
-        }
-        rules.push(rule);
-    }
-    Ok(rules)
-}
-
-/// Domain lists need a mode in which they restrict something and a network that knows names.
-fn check_domains(class: &TenantClassSpec) -> Result<(), Refusal> {
-    if class.network.egress_mode == EgressMode::Internet {
-        return Err(Refusal::new(
-            Reason::DomainsNeedAllowlist,
-            "a list of domains restricts nothing while every public host may be reached on port 443: use a class whose \
-             network.egressMode is Allowlist, or take the domains away",
-        ));
-    }
-    let backend = match class.network.enforcement {
-        Enforcement::Cilium => "policies by domain name (toFQDNs) are not written by this version",
-        Enforcement::VpcCni | Enforcement::Declared => "the class's network.enforcement knows addresses only",
-    };
-    Err(Refusal::new(
-        Reason::DomainsUnsupported,
-        format!("egress by domain name cannot be enforced here: {backend}; list address ranges instead"),
-    ))
-}
-
-/// Ranges that a Tenant may not open (design section 7): private, shared, link-local, benchmarking, loopback,
-/// unspecified, multicast and reserved ones, and NAT64's window onto all of them.
-const NOT_PUBLIC: [(&str, u8); 16] = [
-    ("0.0.0.0", 8),
-    ("10.0.0.0", 8),
-    ("100.64.0.0", 10),
-    ("127.0.0.0", 8),
-    ("169.254.0.0", 16),
-    ("172.16.0.0", 12),
-    ("192.168.0.0", 16),
-    ("198.18.0.0", 15),
-    ("224.0.0.0", 3),
-    ("::", 128),
-    ("::1", 128),
-    ("64:ff9b::", 96),
-    ("fc00::", 7),
-    ("fe80::", 10),
-    ("ff00::", 8),
-    ("::ffff:0:0", 96),
-];
-
-/// Whether every address of the range is public. What cannot be read is not.
-fn is_public(cidr: &str) -> bool {
-    let Some((address, bits)) = parse_cidr(cidr) else { return false };
-    NOT_PUBLIC.iter().all(|(reserved, reserved_bits)| {
-        reserved.parse().is_ok_and(|reserved: IpAddr| !overlap((address, bits), (reserved, *reserved_bits)))
-    })
-}
-
-fn parse_cidr(cidr: &str) -> Option<(IpAddr, u8)> {
-    let (address, bits) = cidr.split_once('/')?;
-    let address: IpAddr = address.parse().ok()?;
-    let bits: u8 = bits.parse().ok()?;
-    (bits <= if address.is_ipv4() { 32 } else { 128 }).then_some((address, bits))
-}
-
-/// Whether two ranges share an address: one of two prefixes that meet is a prefix of the other.
-fn overlap((left, left_bits): (IpAddr, u8), (right, right_bits): (IpAddr, u8)) -> bool {
-    let shared = u32::from(left_bits.min(right_bits));
-    match (left, right) {
-        (IpAddr::V4(left), IpAddr::V4(right)) => {
-            shared == 0 || (u32::from(left) ^ u32::from(right)).checked_shr(32 - shared).unwrap_or(0) == 0
-        }
-        (IpAddr::V6(left), IpAddr::V6(right)) => {
-            shared == 0 || (u128::from(left) ^ u128::from(right)).checked_shr(128 - shared).unwrap_or(0) == 0
-        }
-        _ => false,
-    }
-}
-
 fn resolve_image(spec: &TenantSpec, class: &TenantClassSpec) -> Result<String, Refusal> {
     let default = &class.workload.image;
     let (repository, tag, digest) = match &spec.image {
@@ -456,26 +358,6 @@ impl Blueprint<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn public_ranges_are_public_and_anything_that_meets_a_private_one_is_not() {
-        for public in ["203.0.113.0/24", "8.8.8.8/32", "2600::/16"] {
-            assert!(is_public(public), "{public}");
-        }
-        for private in [
-            "10.1.2.0/24",
-            "0.0.0.0/0",
-            "8.0.0.0/5",
-            "192.168.1.1/32",
-            "169.254.169.254/32",
-            "::/0",
-            "fd00::/8",
-            "x/8",
-            "1.2.3.4",
-        ] {
-            assert!(!is_public(private), "{private}");
-        }
-    }
 
     #[test]
     fn variables_that_decide_what_runs_are_protected_in_any_case() {

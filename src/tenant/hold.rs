@@ -12,7 +12,7 @@ use super::{
 use crate::api::{class::TenantClassSpec, record::TenantRecordSpec, tenant::TenantSpec};
 
 /// How soon to look again: a net below the watches.
-const LATER: Duration = Duration::from_secs(60);
+const LATER: Duration = Duration::from_mins(1);
 
 /// Plans for a living tenant that is paused.
 pub fn paused(observed: &Observed, spec: &TenantSpec, class: &TenantClassSpec, record: &TenantRecordSpec) -> Plan {

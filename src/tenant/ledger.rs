@@ -3,13 +3,13 @@
 //! PURE. One function: whatever is learned about a tenant enters the record here, and nowhere else.
 
 use super::{
+    beginning::retirement,
     blueprint::{Blueprint, WantedSecret},
     child::Child,
     cloud::{is_own_association, is_own_secret},
     desired,
     digest::Facts,
     observed::{FoundAssociation, Look, Observed, VolumeView},
-    ownership::retirement,
 };
 use crate::{
     api::{

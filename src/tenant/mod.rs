@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod apply;
+pub mod beginning;
 pub mod blueprint;
 pub mod cache;
 pub mod child;
@@ -10,6 +11,7 @@ pub mod comparison;
 pub mod controller;
 pub mod desired;
 pub mod digest;
+pub mod egress;
 pub mod failure;
 pub mod hold;
 pub mod keep;

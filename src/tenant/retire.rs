@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     action::{Action, Plan, Precondition, Story},
+    beginning::purge_after,
     child::{Child, WhenAccessEnds},
     cloud,
     comparison::{self, ChildState, precondition},
@@ -15,7 +16,7 @@ use super::{
     digest::Facts,
     keep::replace_record,
     observed::{FoundAssociation, Look, Observed, RecordView, TenantView},
-    ownership::{is_ours, purge_after},
+    ownership::is_ours,
     reason::Reason,
     workload::{has_ended, pods_ending},
 };

@@ -1,0 +1,138 @@
+//! From all that is known to what one decision needs.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::Known;
+use crate::{
+    api::{
+        class::TenantClassSpec,
+        labels,
+        names::{NamespaceName, Nonce, TenantName},
+        record::{RecordPhase, TenantRecordSpec},
+    },
+    tenant::{
+        child::{Child, Kind, ObjectKey},
+        digest::{Digest, Facts},
+        observed::{ClassView, Observed, TenantView},
+        settings::Settings,
+    },
+};
+
+impl Known {
+    pub(super) fn observe(
+        &mut self,
+        name: &TenantName,
+        now: Timestamp,
+        draw: Nonce,
+        settings: &Arc<Settings>,
+    ) -> Observed {
+        let tenant = self.tenants.get(name).map(|(view, _)| view.as_ref().clone());
+        let record = self.records.get(name).map(|view| view.as_ref().clone());
+        let spec = record.as_ref().and_then(|view| view.spec.as_ref().ok()).cloned();
+        let class = self.class_of(name, tenant.as_ref(), spec.as_ref());
+        let namespace = self.namespace_of(name, spec.as_ref(), &class);
+        let mut observed = Observed {
+            name: name.clone(),
+            now,
+            draw,
+            settings: Arc::clone(settings),
+            definitions: self.definitions(),
+            tenant,
+            record,
+            class,
+            namespace,
+            children: BTreeMap::new(),
+            renderings: BTreeMap::new(),
+            storage_class: None,
+            volume: None,
+            pods: Vec::new(),
+            aws: self.aws.get(name).cloned().unwrap_or_default(),
+            place: None,
+        };
+        if let Some(spec) = &spec {
+            self.observe_recorded(&mut observed, spec);
+        }
+        observed
+    }
+
+    fn observe_recorded(&mut self, observed: &mut Observed, record: &TenantRecordSpec) {
+        for child in Child::ALL {
+            let key = child.key(&observed.name, record);
+            if let Some(rendering) = self.renderings.get(&key) {
+                observed.renderings.insert(*child, rendering.clone());
+            }
+            if *child != Child::Namespace
+                && let Some(digest) = self.objects.get(&key)
+            {
+                observed.children.insert(*child, digest.clone());
+            }
+        }
+        let bound = observed.children.get(&Child::Claim).and_then(|claim| match &claim.facts {
+            Facts::Claim(facts) => facts.volume.clone(),
+            Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::StatefulSet(_) | Facts::Route(_) => None,
+        });
+        let volume = bound.or_else(|| record.storage.volume.as_ref().map(|volume| volume.name.clone()));
+        observed.volume = volume.and_then(|name| self.volumes.get(&name)).cloned();
+        // Anybody may put our label on a pod of their own; only those in the tenant's namespace are its.
+        let pods = self.pods.get(&observed.name).into_iter().flat_map(BTreeMap::values);
+        observed.pods = pods.filter(|pod| pod.namespace == record.namespace.name).cloned().collect();
+        observed.storage_class = self.storage_classes.get(&record.storage.class_name).cloned();
+        // Places are few: one is held only for a tenant that is about to take it.
+        let is_open = observed
+            .tenant
+            .as_ref()
+            .is_some_and(|tenant| tenant.deleted_at.is_none() && tenant.spec.as_ref().is_ok_and(|spec| !spec.suspend));
+        match &observed.class {
+            ClassView::Found(class)
+                if is_open && record.routing.placement.is_none() && record.phase == RecordPhase::Active =>
+            {
+                observed.place = self.gateways.hold(&observed.name, &class.routing.gateways);
+            }
+            ClassView::Found(_) | ClassView::Missing | ClassView::Invalid(_) => self.gateways.release(&observed.name),
+        }
+    }
+
+    /// The class that the Tenant names; without a Tenant the recorded one; without a record the one that the namespace
+    /// mirrors.
+    pub(super) fn class_of(
+        &self,
+        name: &TenantName,
+        tenant: Option<&TenantView>,
+        record: Option<&TenantRecordSpec>,
+    ) -> ClassView {
+        let named = tenant.and_then(|tenant| tenant.spec.as_ref().ok()).map(|spec| spec.class_name.clone());
+        let mirrored = || {
+            let key =
+                ObjectKey { kind: Kind::Namespace, namespace: None, name: self.namespaces.get(name)?.to_string() };
+            match &self.objects.get(&key)?.facts {
+                Facts::Namespace(facts) => facts.annotations.get(labels::CLASS)?.parse().ok(),
+                Facts::None | Facts::Quota { .. } | Facts::Claim(_) | Facts::StatefulSet(_) | Facts::Route(_) => None,
+            }
+        };
+        let class = named.or_else(|| record.map(|record| record.class_name.clone())).or_else(mirrored);
+        class.and_then(|class| self.classes.get(&class).cloned()).unwrap_or(ClassView::Missing)
+    }
+
+    /// The recorded namespace; without a record the one that the class would name, or else the one that carries the
+    /// tenant's label: a name that has a namespace has an incarnation, whatever class is named now.
+    fn namespace_of(&self, name: &TenantName, record: Option<&TenantRecordSpec>, class: &ClassView) -> Option<Digest> {
+        let live = |namespace: &NamespaceName| {
+            let key = ObjectKey { kind: Kind::Namespace, namespace: None, name: namespace.to_string() };
+            self.objects.get(&key).cloned()
+        };
+        if let Some(record) = record {
+            return live(&record.namespace.name);
+        }
+        let by_class = match class {
+            ClassView::Found(class) => live(&namespace_for(name, class)),
+            ClassView::Missing | ClassView::Invalid(_) => None,
+        };
+        by_class.or_else(|| live(self.namespaces.get(name)?))
+    }
+}
+
+pub(super) fn namespace_for(name: &TenantName, class: &TenantClassSpec) -> NamespaceName {
+    class.namespace_prefix.namespace(name)
+}
