@@ -36,7 +36,7 @@ async fn get(operator: &OperatorProcess, path: &str) -> Option<(u16, String)> {
     use http_body_util::BodyExt as _;
     use hyper_util::{client::legacy::Client, rt::TokioExecutor};
     let client = Client::builder(TokioExecutor::new()).build_http::<http_body_util::Empty<axum::body::Bytes>>();
-    let uri = format!("{}{path}", operator.health()).parse().expect("address");
+    let uri = format!("{}{path}", operator.health()?).parse().expect("address");
     let answer = client.get(uri).await.ok()?;
     let status = answer.status().as_u16();
     let body = answer.into_body().collect().await.ok()?.to_bytes();

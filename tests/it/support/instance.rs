@@ -5,7 +5,6 @@ use std::{
     env,
     fs::{self, File},
     io::{BufRead as _, BufReader},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Mutex, OnceLock},
@@ -165,13 +164,12 @@ impl Instance {
         self.mint(&kubeconfig);
         let log = directory.join(format!("operator-{number}.log"));
         self.operators.lock().expect("not poisoned").push(log.clone());
-        // A free port; whoever takes it in between makes the operator say so and end.
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
         let output = File::create(&log).expect("log");
         let process = Command::new(self.fact("/program"))
             .args(["guard", "--", env!("CARGO_BIN_EXE_openclaw-tenant-operator"), "run"])
             .args(["--cluster-name", self.fact("/aws/clusterName"), "--cluster-cidrs", "10.0.0.0/16"])
-            .args(["--health-address", &format!("127.0.0.1:{port}")])
+            // Any free port: one that is chosen here could be somebody else's by the time the operator asks for it.
+            .args(["--health-address", "127.0.0.1:0"])
             .args(["--emulator-endpoint", self.fact("/aws/endpoints/secretsManager")])
             .args(["--log-filter", "openclaw_tenant_operator=debug"])
             // Faster than the defaults: the emulators' quotas are their own.
@@ -185,7 +183,7 @@ impl Instance {
             .stderr(output)
             .spawn()
             .expect("the operator starts");
-        OperatorProcess { process, log, health: format!("http://127.0.0.1:{port}") }
+        OperatorProcess { process, log }
     }
 
     fn mint(&self, out: &Path) {
@@ -219,6 +217,8 @@ impl Instance {
             lines.extend(
                 content.lines().filter(|line| line.contains(text) || line.contains("ERROR")).map(str::to_owned),
             );
+            // An operator that has ended says why at last.
+            lines.extend(content.lines().last().map(str::to_owned));
         }
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
@@ -257,7 +257,6 @@ fn foreign_cluster() -> Option<PathBuf> {
 pub struct OperatorProcess {
     process: Child,
     log: PathBuf,
-    health: String,
 }
 
 impl OperatorProcess {
@@ -287,9 +286,12 @@ impl OperatorProcess {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// The address of /healthz, /readyz and /metrics.
-    pub fn health(&self) -> &str {
-        &self.health
+    /// The address of /healthz, /readyz and /metrics, once the operator has said it.
+    pub fn health(&self) -> Option<String> {
+        let log = self.log();
+        let said = log.lines().find(|line| line.contains("health and metrics are served"))?;
+        let address = said.split_whitespace().find_map(|word| word.strip_prefix("address="))?;
+        Some(format!("http://{address}"))
     }
 }
 
