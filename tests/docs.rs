@@ -1,5 +1,7 @@
 //! What the documentation promises of the code.
 
+#![allow(clippy::panic, reason = "helpers of tests fail as tests do")]
+
 use std::{fs, path::Path};
 
 use openclaw_tenant_operator::tenant::reason::Reason;
