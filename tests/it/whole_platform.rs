@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Fault, Instance, OperatorProcess, condition, eventually};
+use crate::support::{Bed, Fault, Instance, condition, eventually};
 
 fn own_instance() -> &'static Instance {
     Box::leak(Box::new(Instance::start()))
@@ -32,17 +32,6 @@ async fn belongings(bed: &Bed) -> Value {
     })
 }
 
-async fn get(operator: &OperatorProcess, path: &str) -> Option<(u16, String)> {
-    use http_body_util::BodyExt as _;
-    use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-    let client = Client::builder(TokioExecutor::new()).build_http::<http_body_util::Empty<axum::body::Bytes>>();
-    let uri = format!("{}{path}", operator.health()?).parse().expect("address");
-    let answer = client.get(uri).await.ok()?;
-    let status = answer.status().as_u16();
-    let body = answer.into_body().collect().await.ok()?.to_bytes();
-    Some((status, String::from_utf8_lossy(&body).into_owned()))
-}
-
 const DEFINITIONS: [&str; 3] = ["tenants.openclaw.io", "tenantclasses.openclaw.io", "tenantrecords.openclaw.io"];
 
 /// Deleting the CRDs deletes nobody's anything; with the CRDs back every tenant gets its own back.
@@ -60,7 +49,7 @@ async fn deleted_and_reinstalled_definitions_touch_nothing_of_any_tenant() {
 
     instance.kubectl(&["delete", "crd", DEFINITIONS[0], DEFINITIONS[1], DEFINITIONS[2], "--timeout=60s"]);
     let told = eventually(|| async {
-        let (status, body) = get(&operator, "/readyz").await?;
+        let (status, body) = operator.get("/readyz").await?;
         (status == 503 && body.contains("definitions")).then_some(())
     });
     assert!(told.await.is_some(), "/readyz names the missing definitions\n{}", operator.log());
@@ -113,7 +102,7 @@ async fn a_standby_takes_over_in_under_20_seconds() {
     let bed = Bed::on(instance, "standby").await;
     bed.ready_tenant(json!({})).await;
     let second = instance.start_operator();
-    let standing_by = eventually(|| async { (get(&second, "/readyz").await?.0 == 200).then_some(()) });
+    let standing_by = eventually(|| async { (second.get("/readyz").await?.0 == 200).then_some(()) });
     assert!(standing_by.await.is_some(), "a standby is ready once its caches are full\n{}", second.log());
     first.kill();
     let began = Instant::now();

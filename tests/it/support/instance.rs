@@ -287,11 +287,23 @@ impl OperatorProcess {
     }
 
     /// The address of /healthz, /readyz and /metrics, once the operator has said it.
-    pub fn health(&self) -> Option<String> {
+    fn health(&self) -> Option<String> {
         let log = self.log();
         let said = log.lines().find(|line| line.contains("health and metrics are served"))?;
         let address = said.split_whitespace().find_map(|word| word.strip_prefix("address="))?;
         Some(format!("http://{address}"))
+    }
+
+    /// Asks it for /healthz, /readyz or /metrics; `None` where it does not answer.
+    pub async fn get(&self, path: &str) -> Option<(u16, String)> {
+        use http_body_util::{BodyExt as _, Empty};
+        use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+        let client = Client::builder(TokioExecutor::new()).build_http::<Empty<axum::body::Bytes>>();
+        let uri = format!("{}{path}", self.health()?).parse().expect("address");
+        let answer = client.get(uri).await.ok()?;
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.ok()?.to_bytes();
+        Some((status, String::from_utf8_lossy(&body).into_owned()))
     }
 }
 
