@@ -60,8 +60,8 @@ async fn a_restart_writes_nothing() {
         let line = metrics
             .lines()
             .find(|line| line.starts_with("openclaw_reconciles_total") && line.contains("outcome=\"unchanged\""))?;
-        let count: f64 = line.rsplit(' ').next()?.parse().ok()?;
-        (count >= beds.len() as f64).then_some(())
+        let count: usize = line.rsplit(' ').next()?.parse().ok()?;
+        (count >= beds.len()).then_some(())
     };
     beds[0].until_so("a pass that changes nothing, for each tenant", unchanged).await;
     let after = instance.audited(is_write);
