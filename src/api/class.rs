@@ -271,8 +271,10 @@ pub enum IdentityMode {
 #[x_kube(validation = Rule::new("self.mode == 'None' || !has(self.generated) || self.generated.exists(item, item.name == 'gateway-token')")
     .message("secrets.generated must hold gateway-token: owners log in with it"))]
 pub struct Secrets {
-    /// Where secrets are kept.
+    /// Where secrets are kept. Immutable.
     #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf")
+        .message("the secrets mode never changes, tenants' tokens are kept there: make another class"))]
     pub mode: SecretsMode,
 
     /// The KMS key that encrypts them; without it the account's default key for Secrets Manager.

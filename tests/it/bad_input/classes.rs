@@ -72,6 +72,7 @@ async fn what_data_hangs_on_cannot_be_edited_in_a_class() {
         (json!({ "namespacePrefix": "other-" }), "the namespace prefix never changes"),
         (json!({ "storage": { "className": "other" } }), "the storage class never changes"),
         (json!({ "identity": { "mode": "None" } }), "the identity mode never changes"),
+        (json!({ "secrets": { "mode": "None" } }), "the secrets mode never changes"),
         (path, "the routing mode never changes"),
     ];
     for (change, says) in rows {
