@@ -105,6 +105,13 @@ pub struct Precondition {
     pub resource_version: String,
 }
 
+impl Precondition {
+    /// The object of this UID in the state of this resource version.
+    pub fn of(uid: &Uid, resource_version: &str) -> Self {
+        Self { uid: uid.clone(), resource_version: resource_version.to_owned() }
+    }
+}
+
 /// One thing to do in AWS.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AwsAction {
@@ -194,6 +201,11 @@ pub struct Target {
 }
 
 impl Action {
+    /// Whether it only looks, and changes nothing.
+    pub const fn is_look(&self) -> bool {
+        matches!(self, Self::Aws(AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. }))
+    }
+
     /// What it is about.
     pub fn target(&self) -> Target {
         let (mut child, mut aws, mut secret) = (None, None, None);

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     api::{
         labels,
-        names::{ClassName, NamespaceName, Nonce, TenantName},
+        names::{ClassName, NamespaceName, Nonce, TenantName, Uid},
         record::{RecordPhase, TenantRecordSpec},
         tenant::TenantStatus,
     },
@@ -172,9 +172,11 @@ impl Cache {
     }
 }
 
-fn is_older(incoming: &str, known: &str) -> bool {
+/// Whether what comes in is an older state of the very object that is known, each as UID and resource version.
+fn is_stale(incoming: (&Uid, &str), known: (&Uid, &str)) -> bool {
     // Resource versions of one object are numbers that grow; what does not read so is taken as it comes.
-    matches!((incoming.parse::<u64>(), known.parse::<u64>()), (Ok(incoming), Ok(known)) if incoming < known)
+    let versions = (incoming.1.parse::<u64>(), known.1.parse::<u64>());
+    incoming.0 == known.0 && matches!(versions, (Ok(incoming), Ok(known)) if incoming < known)
 }
 
 fn some(name: Option<TenantName>) -> Concerns {
@@ -207,7 +209,7 @@ impl Known {
                 let Some(view) = views::volume(object) else { return Concerns::Nobody };
                 let before = self.volumes.get(&view.name);
                 if before.is_some_and(|before| {
-                    before.uid == view.uid && is_older(&view.resource_version, &before.resource_version)
+                    is_stale((&view.uid, &view.resource_version), (&before.uid, &before.resource_version))
                 }) {
                     return Concerns::Nobody;
                 }
@@ -236,7 +238,7 @@ impl Known {
         let Ok(digest) = Digest::of(kind, object) else { return Concerns::Nobody };
         let before = self.objects.get(&key);
         if before.is_some_and(|before| {
-            before.uid == digest.uid && is_older(&digest.resource_version, &before.resource_version)
+            is_stale((&digest.uid, &digest.resource_version), (&before.uid, &before.resource_version))
         }) {
             return Concerns::Nobody;
         }
@@ -288,7 +290,7 @@ impl Known {
         };
         let status = views::tenant_status(object);
         if let Some((before, before_status)) = self.tenants.get(&name) {
-            if before.uid == view.uid && is_older(&view.resource_version, &before.resource_version) {
+            if is_stale((&view.uid, &view.resource_version), (&before.uid, &before.resource_version)) {
                 return Concerns::Nobody;
             }
             let same =
@@ -307,7 +309,7 @@ impl Known {
             return Concerns::Nobody;
         };
         if let Some(before) = self.records.get(&name) {
-            if before.uid == view.uid && is_older(&view.resource_version, &before.resource_version) {
+            if is_stale((&view.uid, &view.resource_version), (&before.uid, &before.resource_version)) {
                 return Concerns::Nobody;
             }
             let same = before.uid == view.uid && before.spec == view.spec;

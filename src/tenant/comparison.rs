@@ -81,7 +81,7 @@ fn is_believed(observed: &Observed, live: &Digest, known: &Rendering) -> bool {
 }
 
 pub(super) fn precondition(live: &Digest) -> Precondition {
-    Precondition { uid: live.uid.clone(), resource_version: live.resource_version.clone() }
+    Precondition::of(&live.uid, &live.resource_version)
 }
 
 impl ChildState {

@@ -25,7 +25,7 @@ pub fn paused(observed: &Observed, spec: &TenantSpec, class: &TenantClassSpec, r
 /// What would be done, told instead of done. Looks are no writes.
 pub fn held(actions: Vec<Action>, parts: Parts) -> Plan {
     let drift = actions.iter().filter_map(described).collect();
-    let looks = actions.into_iter().filter(|action| described(action).is_none()).collect();
+    let looks = actions.into_iter().filter(Action::is_look).collect();
     Plan { actions: looks, story: Story::Paused { parts, drift }, look_again: Some(LATER) }
 }
 

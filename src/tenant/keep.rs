@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::Value;
 
 use super::{
-    action::{Action, PartState, Parts, Plan, Story},
+    action::{Action, PartState, Parts, Plan, Precondition, Story},
     blueprint::{Blueprint, Refusal, blueprint},
     child::{Child, Part, Stage},
     cloud::{self, Half},
@@ -67,8 +67,7 @@ pub fn keep(
 fn finalizer_first(tenant: &TenantView) -> Plan {
     let mut finalizers = tenant.finalizers.clone();
     finalizers.push(labels::FINALIZER.to_owned());
-    let precondition =
-        super::action::Precondition { uid: tenant.uid.clone(), resource_version: tenant.resource_version.clone() };
+    let precondition = Precondition::of(&tenant.uid, &tenant.resource_version);
     Plan {
         actions: vec![Action::SetFinalizers { precondition, finalizers }],
         story: Story::Beginning(Reason::Progressing, "the tenant is being taken on".into()),
@@ -154,8 +153,7 @@ fn parts(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey, made: &Made
 }
 
 pub(super) fn replace_record(view: &RecordView, next: &TenantRecordSpec) -> Action {
-    let precondition =
-        super::action::Precondition { uid: view.uid.clone(), resource_version: view.resource_version.clone() };
+    let precondition = Precondition::of(&view.uid, &view.resource_version);
     Action::ReplaceRecord { precondition, spec: Box::new(next.clone()) }
 }
 

@@ -157,7 +157,7 @@ impl Reconciler {
     ) {
         match result {
             Ok(announcement) => {
-                pass.wrote |= !is_look(&action);
+                pass.wrote |= !action.is_look();
                 if let Some(announcement) = announcement {
                     self.announce(observed, &announcement).await;
                 }
@@ -258,11 +258,6 @@ fn reference(observed: &Observed) -> ObjectReference {
         uid: observed.tenant.as_ref().map(|tenant| tenant.uid.to_string()),
         ..ObjectReference::default()
     }
-}
-
-fn is_look(action: &Action) -> bool {
-    use super::action::AwsAction::{LookUpAssociation, LookUpSecret};
-    matches!(action, Action::Aws(LookUpAssociation { .. } | LookUpSecret { .. }))
 }
 
 fn next(plan: &Plan, pass: &Pass) -> Next {

@@ -52,7 +52,7 @@ fn leaving(actions: Vec<Action>, message: String) -> Plan {
 /// Takes the finalizer off and touches nothing else.
 pub fn release(tenant: &TenantView) -> Plan {
     let finalizers = tenant.finalizers.iter().filter(|f| *f != labels::FINALIZER).cloned().collect();
-    let precondition = Precondition { uid: tenant.uid.clone(), resource_version: tenant.resource_version.clone() };
+    let precondition = Precondition::of(&tenant.uid, &tenant.resource_version);
     Plan { actions: vec![Action::SetFinalizers { precondition, finalizers }], story: Story::Silent, look_again: None }
 }
 

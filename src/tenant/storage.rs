@@ -193,5 +193,5 @@ fn reoffer(observed: &Observed, blueprint: &Blueprint<'_>) -> Vec<Action> {
 }
 
 fn precondition(volume: &VolumeView) -> Precondition {
-    Precondition { uid: volume.uid.clone(), resource_version: volume.resource_version.clone() }
+    Precondition::of(&volume.uid, &volume.resource_version)
 }

@@ -37,17 +37,22 @@ func list(args []string) error {
 	return nil
 }
 
-func status(args []string) error {
+// chosen is the running instance that the arguments of a command without flags of its own name.
+func chosen(command string, args []string) (instance.Info, error) {
 	var where place
-	flags := flag.NewFlagSet("status", flag.ContinueOnError)
+	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	where.flags(flags)
 	if err := parse(flags, args); err != nil {
-		return err
+		return instance.Info{}, err
 	}
 	if err := where.resolve(); err != nil {
-		return err
+		return instance.Info{}, err
 	}
-	info, err := where.ready()
+	return where.ready()
+}
+
+func status(args []string) error {
+	info, err := chosen("status", args)
 	if err != nil {
 		return err
 	}
@@ -95,16 +100,7 @@ func residentMegabytes(pid int) int {
 }
 
 func env(args []string) error {
-	var where place
-	flags := flag.NewFlagSet("env", flag.ContinueOnError)
-	where.flags(flags)
-	if err := parse(flags, args); err != nil {
-		return err
-	}
-	if err := where.resolve(); err != nil {
-		return err
-	}
-	info, err := where.ready()
+	info, err := chosen("env", args)
 	if err != nil {
 		return err
 	}
