@@ -118,6 +118,9 @@ struct RateArgs {
     /// Secrets Manager: describe, per second
     #[arg(long = "secrets-read-rate", value_name = "RATE", default_value_t = Rates::default().secrets_read)]
     secrets_read: NonZeroU32,
+    /// Secrets Manager: list, per second
+    #[arg(long = "secrets-list-rate", value_name = "RATE", default_value_t = Rates::default().secrets_list)]
+    secrets_list: NonZeroU32,
     /// Secrets Manager: create and put, per second
     #[arg(long = "secrets-write-rate", value_name = "RATE", default_value_t = Rates::default().secrets_write)]
     secrets_write: NonZeroU32,
@@ -209,6 +212,7 @@ impl RunArgs {
             eks_read: self.rates.eks_read,
             eks_write: self.rates.eks_write,
             secrets_read: self.rates.secrets_read,
+            secrets_list: self.rates.secrets_list,
             secrets_write: self.rates.secrets_write,
             secrets_tag: self.rates.secrets_tag,
             ..Rates::default()

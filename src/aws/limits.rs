@@ -24,6 +24,9 @@ pub struct Rates {
     /// Secrets Manager: DescribeSecret, of which AWS allows 40,000 per second ("AWS Secrets Manager increases API
     /// requests per second", 4 March 2025; 10,000 before).
     pub secrets_read: NonZeroU32,
+    /// Secrets Manager: ListSecrets, of which AWS allows 100 per second ("AWS Secrets Manager quotas", Secrets Manager
+    /// User Guide). One sweep of 5,000 tenants is some hundred pages.
+    pub secrets_list: NonZeroU32,
     /// Secrets Manager: CreateSecret, PutSecretValue and their like, of which AWS allows 50 per second ("AWS Secrets
     /// Manager quotas", Secrets Manager User Guide), not adjustable.
     pub secrets_write: NonZeroU32,
@@ -39,6 +42,7 @@ impl Default for Rates {
             eks_read: per_second(10),
             eks_write: per_second(5),
             secrets_read: per_second(100),
+            secrets_list: per_second(10),
             secrets_write: per_second(20),
             secrets_tag: per_second(20),
             iam_read: per_second(5),
@@ -62,6 +66,8 @@ pub(super) enum Bucket {
     EksWrite,
     /// Secrets Manager describe.
     SecretsRead,
+    /// Secrets Manager list.
+    SecretsList,
     /// Secrets Manager create and put.
     SecretsWrite,
     /// Secrets Manager tag.
@@ -79,6 +85,7 @@ pub(super) struct Limits {
     eks_read: DefaultDirectRateLimiter,
     eks_write: DefaultDirectRateLimiter,
     secrets_read: DefaultDirectRateLimiter,
+    secrets_list: DefaultDirectRateLimiter,
     secrets_write: DefaultDirectRateLimiter,
     secrets_tag: DefaultDirectRateLimiter,
     iam_read: DefaultDirectRateLimiter,
@@ -91,6 +98,7 @@ impl Limits {
             eks_read: bucket(rates.eks_read),
             eks_write: bucket(rates.eks_write),
             secrets_read: bucket(rates.secrets_read),
+            secrets_list: bucket(rates.secrets_list),
             secrets_write: bucket(rates.secrets_write),
             secrets_tag: bucket(rates.secrets_tag),
             iam_read: bucket(rates.iam_read),
@@ -111,6 +119,7 @@ impl Limits {
             Bucket::EksRead => &self.eks_read,
             Bucket::EksWrite => &self.eks_write,
             Bucket::SecretsRead => &self.secrets_read,
+            Bucket::SecretsList => &self.secrets_list,
             Bucket::SecretsWrite => &self.secrets_write,
             Bucket::SecretsTag => &self.secrets_tag,
             Bucket::IamRead => &self.iam_read,
@@ -146,7 +155,14 @@ mod tests {
         for _ in 0..4 {
             limits.wait(Bucket::EksWrite).await.expect("within the burst");
         }
-        for other in [Bucket::EksRead, Bucket::SecretsRead, Bucket::SecretsWrite, Bucket::SecretsTag, Bucket::IamRead] {
+        for other in [
+            Bucket::EksRead,
+            Bucket::SecretsRead,
+            Bucket::SecretsList,
+            Bucket::SecretsWrite,
+            Bucket::SecretsTag,
+            Bucket::IamRead,
+        ] {
             assert_eq!(limits.wait_at_most(Duration::from_millis(10), other).await, Ok(()), "{other:?}");
         }
     }
@@ -167,6 +183,6 @@ mod tests {
     fn defaults_stay_below_half_of_the_published_quotas() {
         let rates = Rates::default();
         assert!(rates.secrets_write.get() <= 25 && rates.secrets_tag.get() <= 25);
-        assert!(rates.secrets_read.get() <= 5_000);
+        assert!(rates.secrets_read.get() <= 5_000 && rates.secrets_list.get() <= 50);
     }
 }

@@ -22,11 +22,11 @@ pub use client::{AwsClients, AwsSettings, AwsStartError, Discovered, connect};
 pub use error::{AwsError, AwsErrorKind};
 pub use limits::Rates;
 pub use perform::perform;
-use types::{Association, NewAssociation, NewSecret, RoleState, Secret, Tags};
+use types::{Association, ListedAssociation, NewAssociation, NewSecret, RoleState, Secret, Tags};
 
 /// EKS Pod Identity associations of one cluster.
 ///
-/// Every method is one request (`find` and its pages aside) with one attempt; mutating ones pass the fence.
+/// Every method is one request (the pages of `find` and `list` aside) with one attempt; mutating ones pass the fence.
 pub trait PodIdentity: Send + Sync {
     /// Ids of the associations of this namespace and ServiceAccount. Listings lag several seconds behind.
     fn find<'a>(
@@ -34,6 +34,9 @@ pub trait PodIdentity: Send + Sync {
         namespace: &'a NamespaceName,
         service_account: &'a ServiceAccountName,
     ) -> BoxFuture<'a, Result<Vec<AssociationId>, AwsError>>;
+
+    /// Every association of the cluster, as its listing shows it, in pages of 100. Listings lag several seconds behind.
+    fn list(&self) -> BoxFuture<'_, Result<Vec<ListedAssociation>, AwsError>>;
 
     /// The association; `None` where there is none of this id.
     fn describe<'a>(&'a self, id: &'a AssociationId) -> BoxFuture<'a, Result<Option<Association>, AwsError>>;
@@ -60,6 +63,10 @@ pub trait PodIdentity: Send + Sync {
 pub trait Secrets: Send + Sync {
     /// The secret of this name; `None` where there is none.
     fn describe<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret>, AwsError>>;
+
+    /// Every secret of the account and region whose name begins with this, those included that are scheduled for
+    /// deletion, in pages of 100. Listings lag up to five minutes behind.
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Secret>, AwsError>>;
 
     /// Makes a secret, with a freshly generated value where one is asked for.
     fn create<'a>(&'a self, new: &'a NewSecret) -> BoxFuture<'a, Result<SecretArn, AwsError>>;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aws_sdk_eks::{
     Client,
+    operation::list_pod_identity_associations::builders::ListPodIdentityAssociationsFluentBuilder as ListFluentBuilder,
     types::{PodIdentityAssociation, PodIdentityAssociationSummary},
 };
 use futures::{FutureExt as _, future::BoxFuture};
@@ -14,7 +15,7 @@ use super::{
     error::{AwsError, AwsErrorKind},
     limits::Bucket,
     sdk_error::Call,
-    types::{Association, NewAssociation, Tags},
+    types::{Association, ListedAssociation, NewAssociation, Tags},
 };
 use crate::api::names::{AssociationId, NamespaceName, RoleArn, ServiceAccountName};
 
@@ -42,27 +43,32 @@ impl SdkPodIdentity {
         account: &ServiceAccountName,
     ) -> Result<Vec<AssociationId>, AwsError> {
         let call = Call::new("ListPodIdentityAssociations", &format!("{namespace}/{account}"));
-        let list = self
-            .client
-            .list_pod_identity_associations()
-            .cluster_name(&self.cluster)
-            .namespace(namespace.as_str())
-            .service_account(account.as_str())
-            .max_results(PAGE);
+        let filter = |list: ListFluentBuilder| list.namespace(namespace.as_str()).service_account(account.as_str());
+        let listed = self.list_all(&call, filter).await?;
+        let mut found: Vec<AssociationId> =
+            listed.into_iter().filter(|one| is_for(one, namespace, account)).map(|one| one.id).collect();
+        found.sort();
+        found.dedup();
+        Ok(found)
+    }
+
+    /// All pages of one listing.
+    async fn list_all(
+        &self,
+        call: &Call,
+        filter: impl FnOnce(ListFluentBuilder) -> ListFluentBuilder + Send,
+    ) -> Result<Vec<ListedAssociation>, AwsError> {
+        let list = filter(self.client.list_pod_identity_associations().cluster_name(&self.cluster).max_results(PAGE));
         let mut found = Vec::new();
         let mut next = None;
         for _ in 0..MOST_PAGES {
             let request = list.clone().set_next_token(next).send().boxed();
-            let page = self.caller.read(&call, Bucket::EksRead, request).await?;
+            let page = self.caller.read(call, Bucket::EksRead, request).await?;
             for summary in page.associations.unwrap_or_default() {
-                if is_for(&summary, namespace, account) {
-                    found.push(id_of(&call, summary.association_id.as_deref())?);
-                }
+                found.push(listed(call, summary)?);
             }
             next = page.next_token.filter(|token| !token.is_empty());
             if next.is_none() {
-                found.sort();
-                found.dedup();
                 return Ok(found);
             }
         }
@@ -158,8 +164,17 @@ fn is_gone(error: &AwsError) -> bool {
 
 /// Filters are the service's to apply; that they were is checked, because a foreign id here would be adopted or refused
 /// in this tenant's name.
-fn is_for(summary: &PodIdentityAssociationSummary, namespace: &NamespaceName, account: &ServiceAccountName) -> bool {
-    summary.namespace() == Some(namespace.as_str()) && summary.service_account() == Some(account.as_str())
+fn is_for(listed: &ListedAssociation, namespace: &NamespaceName, account: &ServiceAccountName) -> bool {
+    listed.namespace == namespace.as_str() && listed.service_account == account.as_str()
+}
+
+fn listed(call: &Call, summary: PodIdentityAssociationSummary) -> Result<ListedAssociation, AwsError> {
+    Ok(ListedAssociation {
+        id: id_of(call, summary.association_id.as_deref())?,
+        namespace: summary.namespace.unwrap_or_default(),
+        service_account: summary.service_account.unwrap_or_default(),
+        is_addons: summary.owner_arn.is_some_and(|owner| !owner.is_empty()),
+    })
 }
 
 fn id_of(call: &Call, id: Option<&str>) -> Result<AssociationId, AwsError> {
@@ -186,6 +201,10 @@ impl PodIdentity for SdkPodIdentity {
         service_account: &'a ServiceAccountName,
     ) -> BoxFuture<'a, Result<Vec<AssociationId>, AwsError>> {
         Box::pin(self.find(namespace, service_account))
+    }
+
+    fn list(&self) -> BoxFuture<'_, Result<Vec<ListedAssociation>, AwsError>> {
+        Box::pin(async { self.list_all(&Call::new("ListPodIdentityAssociations", &self.cluster), |list| list).await })
     }
 
     fn describe<'a>(&'a self, id: &'a AssociationId) -> BoxFuture<'a, Result<Option<Association>, AwsError>> {

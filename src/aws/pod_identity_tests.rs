@@ -152,3 +152,16 @@ async fn a_throttled_request_says_for_how_long() {
     assert_eq!(error.kind, AwsErrorKind::Throttled(Some(std::time::Duration::from_secs(3))));
     assert_eq!(aws.seen().len(), 1, "one attempt");
 }
+
+#[tokio::test]
+async fn list_reads_every_page_and_tells_an_addon_s_from_others() {
+    let mut owned = summary("kube-system", "a-7");
+    owned["ownerArn"] = json!("arn:aws:eks:eu-west-1:123456789012:addon/prod/vpc-cni/1");
+    let first = json!({"associations": [summary("openclaw-alice", "a-1")], "nextToken": "more"});
+    let second = json!({"associations": [owned]});
+    let aws = FakeAws::start(vec![Answer::json(200, &first.to_string()), Answer::json(200, &second.to_string())]).await;
+    let listed = aws.clients(Fence::closed()).pod_identity.list().await.expect("listed");
+    let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.namespace.as_str(), one.is_addons)).collect();
+    assert_eq!(seen, [("a-1", "openclaw-alice", false), ("a-7", "kube-system", true)]);
+    assert!(aws.seen().iter().all(|seen| !seen.uri.contains("namespace=")), "of the whole cluster: {:?}", aws.seen());
+}

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 use aws_sdk_secretsmanager::{
-    Client, operation::describe_secret::DescribeSecretOutput, primitives::DateTime, types::Tag,
+    Client,
+    operation::describe_secret::DescribeSecretOutput,
+    primitives::DateTime,
+    types::{Filter, FilterNameStringType, SecretListEntry, Tag},
 };
 use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
@@ -22,6 +25,12 @@ use crate::api::names::{SecretArn, VersionId};
 
 /// The label of Secrets Manager's own rotation, which nobody else may move.
 const PENDING: &str = "AWSPENDING";
+
+/// The most that a page of a listing holds (service model of ListSecrets).
+const PAGE: i32 = 100;
+/// A region has at most 500,000 secrets ("AWS Secrets Manager quotas"), so a listing that goes on after this many pages
+/// goes round in a circle.
+const MOST_PAGES: usize = 5_001;
 
 /// Secrets of one account and region.
 pub(super) struct SdkSecrets {
@@ -53,6 +62,28 @@ impl SdkSecrets {
             Err(error) if error.kind == AwsErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Secret>, AwsError> {
+        let call = Call::new("ListSecrets", prefix);
+        let by_name = Filter::builder().key(FilterNameStringType::Name).values(prefix).build();
+        let list = self.client.list_secrets().include_planned_deletion(true).max_results(PAGE).filters(by_name);
+        let mut found = Vec::new();
+        let mut next = None;
+        for _ in 0..MOST_PAGES {
+            let request = list.clone().set_next_token(next).send().boxed();
+            let page = self.caller.read(&call, Bucket::SecretsList, request).await?;
+            for entry in page.secret_list.unwrap_or_default() {
+                found.push(listed(&call, entry)?);
+            }
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                // The filter matches words, not only beginnings of names, and counts letters of any case as equal.
+                found.retain(|secret: &Secret| secret.name.starts_with(prefix));
+                return Ok(found);
+            }
+        }
+        Err(call.odd_answer("the listing does not end"))
     }
 
     async fn create(&self, new: &NewSecret) -> Result<SecretArn, AwsError> {
@@ -165,6 +196,18 @@ fn secret(call: &Call, answer: DescribeSecretOutput) -> Result<Secret, AwsError>
     })
 }
 
+fn listed(call: &Call, entry: SecretListEntry) -> Result<Secret, AwsError> {
+    let tags = entry.tags.unwrap_or_default().into_iter();
+    Ok(Secret {
+        arn: arn_of(call, entry.arn.as_deref())?,
+        name: entry.name.ok_or_else(|| call.odd_answer("a secret without name"))?,
+        kms_key: entry.kms_key_id,
+        deleted_at: entry.deleted_date.map(|date| timestamp(call, date)).transpose()?,
+        tags: tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
+        versions: sorted(entry.secret_versions_to_stages.unwrap_or_default()),
+    })
+}
+
 /// Labels in one order, so that equal answers are equal values.
 fn sorted(versions: impl IntoIterator<Item = (String, Vec<String>)>) -> BTreeMap<String, Vec<String>> {
     let mut versions: BTreeMap<_, Vec<_>> = versions.into_iter().collect();
@@ -183,6 +226,10 @@ fn timestamp(call: &Call, date: DateTime) -> Result<Timestamp, AwsError> {
 impl Secrets for SdkSecrets {
     fn describe<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret>, AwsError>> {
         Box::pin(self.by_name(name))
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Secret>, AwsError>> {
+        Box::pin(self.list(prefix))
     }
 
     fn create<'a>(&'a self, new: &'a NewSecret) -> BoxFuture<'a, Result<SecretArn, AwsError>> {

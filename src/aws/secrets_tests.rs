@@ -80,6 +80,29 @@ async fn an_answer_about_another_secret_is_not_taken_for_this_one() {
 }
 
 #[tokio::test]
+async fn list_reads_every_page_by_prefix_with_those_that_are_scheduled_for_deletion() {
+    let entry = |name: &str, deleted: Option<f64>| {
+        json!({
+            "ARN": format!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:{name}-AbCdEf"), "Name": name,
+            "DeletedDate": deleted, "Tags": [{"Key": "tenant-namespace", "Value": "openclaw-alice"}],
+            "SecretVersionsToStages": {"0123456789abcdef0123456789abcdef": ["AWSCURRENT"]},
+        })
+    };
+    let first = json!({"SecretList": [entry("openclaw/alice/token", None)], "NextToken": "more"});
+    let second = json!({"SecretList": [entry("openclaw/bob/token", Some(1_767_323_045.0)), entry("Openclaw/x", None)]});
+    let aws = FakeAws::start(vec![Answer::json(200, &first.to_string()), Answer::json(200, &second.to_string())]).await;
+    let listed = aws.clients(Fence::closed()).secrets.list("openclaw/").await.expect("listed");
+    let seen: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.deleted_at.is_some())).collect();
+    assert_eq!(seen, [("openclaw/alice/token", false), ("openclaw/bob/token", true)], "and no other prefix");
+    assert_eq!(listed[0].tags["tenant-namespace"], "openclaw-alice");
+    assert!(listed[0].current_version().is_some());
+    let asked = aws.seen()[0].json();
+    assert_eq!((&asked["IncludePlannedDeletion"], &asked["MaxResults"]), (&json!(true), &json!(100)));
+    assert_eq!(asked["Filters"], json!([{"Key": "name", "Values": ["openclaw/"]}]));
+    assert_eq!(aws.seen()[1].json()["NextToken"], "more");
+}
+
+#[tokio::test]
 async fn create_generates_a_value_under_the_version_that_was_asked_for() {
     let aws = FakeAws::start(vec![made(), made(), made()]).await;
     let secrets = aws.clients(open_fence()).secrets;

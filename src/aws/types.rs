@@ -41,6 +41,19 @@ pub struct Association {
     pub tags: Tags,
 }
 
+/// An association as a listing shows it: that it exists and for whom. Role, tags and whose it is need a description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedAssociation {
+    /// Its id.
+    pub id: AssociationId,
+    /// The namespace it is for.
+    pub namespace: String,
+    /// The ServiceAccount it is for.
+    pub service_account: String,
+    /// Whether an EKS add-on owns it: then it is never touched.
+    pub is_addons: bool,
+}
+
 /// An association to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewAssociation {

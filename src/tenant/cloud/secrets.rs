@@ -1,0 +1,207 @@
+//! The secrets of a tenant in Secrets Manager.
+//!
+//! PURE. Rules S1 and S2.
+
+use super::{Half, identifying_tags, is_ours, looked_at_again, missing, whose};
+use crate::{
+    api::{
+        class::SecretsMode,
+        labels::tags,
+        names::{NamespaceName, TenantName},
+        record::{RecordedSecret, SecretOrigin, TenantRecordSpec},
+    },
+    aws::types::{NewSecret, Secret, Tags},
+    tenant::{
+        action::{Action, AwsAction, PartState},
+        blueprint::{Blueprint, WantedSecret},
+        ledger::{generated_version, secret_name},
+        observed::{Look, Observed},
+        reason::Reason,
+    },
+};
+
+/// The secrets of a living tenant. `identity_stands` says whether its association does.
+pub fn secrets(observed: &Observed, blueprint: &Blueprint<'_>, identity_stands: bool) -> Half {
+    if blueprint.record.secrets.mode == SecretsMode::None {
+        return Half::done(Reason::SecretsNone, "the class keeps no secrets");
+    }
+    let is_wanted = |item: &&RecordedSecret| blueprint.secrets.iter().any(|wanted| wanted.name == item.name);
+    // One that left the list is a person's to remove; until then it is kept, and readable by nobody.
+    let unlisted = blueprint.record.secrets.items.iter().filter(|item| !is_wanted(item));
+    let unlisted = unlisted.map(|item| secret_ended(observed, blueprint.tenant, blueprint.record, item));
+    let wanted = blueprint.secrets.iter().map(|wanted| secret(observed, blueprint, wanted, identity_stands));
+    let count = blueprint.secrets.len();
+    let done = if blueprint.open {
+        Half::done(Reason::Verified, format!("{count} in Secrets Manager, readable by the workspace alone"))
+    } else {
+        Half::done(Reason::Suspended, format!("{count} in Secrets Manager, readable by nobody"))
+    };
+    fold(wanted.chain(unlisted), done)
+}
+
+/// How much a state holds back. A value that a person owes holds back nothing but Ready, so it hides nothing else.
+const fn weight(state: &PartState) -> u8 {
+    match state {
+        PartState::Done(..) => 0,
+        PartState::Blocked(Reason::AwaitingValue, _) => 1,
+        PartState::Working(..) => 2,
+        PartState::Blocked(..) => 3,
+    }
+}
+
+/// Several halves as one: all actions, the first of the worst states.
+fn fold(halves: impl Iterator<Item = Half>, done: Half) -> Half {
+    let mut all = done;
+    for half in halves {
+        all.actions.extend(half.actions);
+        if weight(&half.state) > weight(&all.state) {
+            all.state = half.state;
+        }
+    }
+    all
+}
+
+fn secret(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &WantedSecret, identity_stands: bool) -> Half {
+    let record = blueprint.record;
+    let name = secret_name(record, wanted.name.as_str());
+    let Some(item) = record.secrets.items.iter().find(|item| item.name == wanted.name) else {
+        return Half::working(Vec::new(), format!("secret {name} is being recorded"));
+    };
+    let look = observed.aws.secrets.get(&wanted.name).unwrap_or(&Look::Never);
+    let half = match look.seen() {
+        None => Half::working(Vec::new(), format!("secret {name} is being looked for")),
+        Some(None) => create_secret(blueprint, item, &name),
+        Some(Some(secret)) => judge_secret(observed, blueprint, wanted, item, secret, identity_stands),
+    };
+    looked_at_again(observed, look, half, AwsAction::LookUpSecret { item: wanted.name.clone(), name })
+}
+
+fn create_secret(blueprint: &Blueprint<'_>, item: &RecordedSecret, name: &str) -> Half {
+    let generate = match item.origin {
+        SecretOrigin::Generated => Some(generated_version(blueprint.record, item)),
+        SecretOrigin::Person => None,
+    };
+    let new = NewSecret {
+        name: name.to_owned(),
+        description: format!("{} of the OpenClaw workspace of tenant {}", item.name, blueprint.tenant),
+        kms_key: blueprint.class.secrets.kms_key_arn.clone(),
+        tags: secret_tags(blueprint, blueprint.open),
+        generate,
+    };
+    let create = AwsAction::CreateSecret { item: item.name.clone(), new };
+    Half::working(vec![Action::Aws(create)], format!("secret {name} is being made"))
+}
+
+fn secret_tags(blueprint: &Blueprint<'_>, open: bool) -> Tags {
+    let mut all = identifying_tags(blueprint.tenant, blueprint.record, &blueprint.settings.cluster_uid);
+    all.extend(access_tags(blueprint.record, open));
+    if let Some(cluster) = &blueprint.settings.eks {
+        all.insert(tags::CLUSTER_ARN.to_owned(), cluster.arn.to_string());
+    }
+    all.insert(tags::BUDGET.to_owned(), blueprint.budget.to_string());
+    all
+}
+
+/// The tags that decide who may read (section 6).
+fn access_tags(record: &TenantRecordSpec, open: bool) -> Tags {
+    let service_account = if open { record.service_account.as_str() } else { tags::REVOKED };
+    let namespace: &NamespaceName = &record.namespace.name;
+    Tags::from([
+        (tags::NAMESPACE.to_owned(), namespace.to_string()),
+        (tags::SERVICE_ACCOUNT.to_owned(), service_account.to_owned()),
+    ])
+}
+
+fn judge_secret(
+    observed: &Observed,
+    blueprint: &Blueprint<'_>,
+    wanted: &WantedSecret,
+    item: &RecordedSecret,
+    secret: &Secret,
+    identity_stands: bool,
+) -> Half {
+    let name = &secret.name;
+    if let Some(half) = refuse_secret(observed, blueprint.tenant, blueprint.record, secret) {
+        return half;
+    }
+    let is_revoked = secret.tags.get(tags::SERVICE_ACCOUNT).map(String::as_str) == Some(tags::REVOKED);
+    if blueprint.open && is_revoked && !identity_stands {
+        return Half::working(Vec::new(), format!("secret {name} is opened again once the association stands"));
+    }
+    let tags = missing(&secret_tags(blueprint, blueprint.open), &secret.tags);
+    if !tags.is_empty() {
+        let tag = AwsAction::TagSecret { item: item.name.clone(), arn: secret.arn.clone(), tags };
+        return Half::working(vec![Action::Aws(tag)], format!("tags of secret {name} are brought back"));
+    }
+    match (item.origin, secret.current_version()) {
+        (_, Some(_)) => Half::done(Reason::Verified, format!("secret {name} stands")),
+        // Ours, and without any value: its making was cut short, or a person took the labels off.
+        (SecretOrigin::Generated, None) => {
+            let version = generated_version(blueprint.record, item);
+            let put = AwsAction::PutGenerated { item: item.name.clone(), arn: secret.arn.clone(), version };
+            Half::working(vec![Action::Aws(put)], format!("secret {name} gets its first value"))
+        }
+        (SecretOrigin::Person, None) if wanted.required && blueprint.open => {
+            let message = format!(
+                "secret {name} has no value yet and is required: put one with `aws secretsmanager put-secret-value \
+                 --secret-id {name} --secret-string …`"
+            );
+            Half::blocked(Reason::AwaitingValue, message)
+        }
+        (SecretOrigin::Person, None) => Half::done(Reason::AwaitingValue, format!("secret {name} awaits a value")),
+    }
+}
+
+/// Whether a secret is this tenant's.
+pub fn is_own_secret(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec, secret: &Secret) -> bool {
+    is_ours(&secret.tags, tenant, record, &observed.settings.cluster_uid)
+}
+
+fn refuse_secret(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec, secret: &Secret) -> Option<Half> {
+    let name = &secret.name;
+    if !is_own_secret(observed, tenant, record, secret) {
+        let message = format!(
+            "secret {name} exists and is not this tenant's: {}. It is not touched; rename or remove it, or choose another \
+             tenant name",
+            whose(&secret.tags)
+        );
+        return Some(Half::blocked(Reason::SecretTaken, message));
+    }
+    let deleted_at = secret.deleted_at?;
+    let message = format!(
+        "secret {name} was scheduled for deletion by somebody at {deleted_at}: bring it back with `aws secretsmanager \
+         restore-secret --secret-id {name}`"
+    );
+    Some(Half::blocked(Reason::SecretScheduledForDeletion, message))
+}
+
+/// The secrets of a tenant that is being retired: readable by nobody. It needs nothing but the record.
+pub fn secrets_ended(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec) -> Half {
+    let halves = record.secrets.items.iter().map(|item| secret_ended(observed, tenant, record, item));
+    fold(halves, Half::done(Reason::Suspended, "readable by nobody"))
+}
+
+fn secret_ended(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec, item: &RecordedSecret) -> Half {
+    let name = secret_name(record, item.name.as_str());
+    let look = observed.aws.secrets.get(&item.name).unwrap_or(&Look::Never);
+    let half = match look.seen() {
+        None => Half::working(Vec::new(), format!("secret {name} is being looked for")),
+        Some(None) => Half::done(Reason::Suspended, format!("secret {name} was never made")),
+        // Not this tenant's to close, or closed to everybody already.
+        Some(Some(secret)) if !is_own_secret(observed, tenant, record, secret) || secret.deleted_at.is_some() => {
+            Half::done(Reason::Suspended, format!("secret {name} is out of reach"))
+        }
+        Some(Some(secret)) => close_secret(record, item, secret),
+    };
+    looked_at_again(observed, look, half, AwsAction::LookUpSecret { item: item.name.clone(), name })
+}
+
+fn close_secret(record: &TenantRecordSpec, item: &RecordedSecret, secret: &Secret) -> Half {
+    let name = &secret.name;
+    let tags = missing(&access_tags(record, false), &secret.tags);
+    if tags.is_empty() {
+        return Half::done(Reason::Suspended, format!("secret {name} is readable by nobody"));
+    }
+    let tag = AwsAction::TagSecret { item: item.name.clone(), arn: secret.arn.clone(), tags };
+    Half::working(vec![Action::Aws(tag)], format!("access to secret {name} is being ended"))
+}
