@@ -6,15 +6,19 @@ use serde::{Deserialize, Serialize};
 
 mod defaults;
 mod network;
+mod rollout;
 mod routing;
+mod secrets;
 mod workload;
 
 pub use network::{EgressMode, Enforcement, IngressSource, Network};
+pub use rollout::Rollout;
 pub use routing::{GatewaySlot, Routing, RoutingMode};
+pub use secrets::{GeneratedSecret, Login, Secrets, SecretsMode, TokenSource};
 pub use workload::{Image, PullPolicy, Workload};
 
 use super::{
-    names::{KmsKeyArn, NamespacePrefix, RoleArn, SecretItemName},
+    names::{NamespacePrefix, RoleArn},
     quantity::Quantity,
     tenant::{CpuMemory, DeletionPolicy},
 };
@@ -38,6 +42,8 @@ use super::{
     printcolumn = r#"{"name":"Egress","type":"string","jsonPath":".spec.network.egressMode"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     validation = Rule::new("size(self.metadata.name) <= 63").message("a class's name has at most 63 characters"),
+    validation = Rule::new("!has(self.spec.secrets) || !has(self.spec.secrets.generated) || (has(self.spec.login) && has(self.spec.login.tokenSource) && self.spec.login.tokenSource == 'SecretsManager') || self.spec.secrets.generated.all(item, item.name != 'gateway-token' || !has(item.rotateEveryDays))")
+        .message("the sign-in holds a copy of gateway-token, which a rotation would make worthless: let it read Secrets Manager and set login.tokenSource to SecretsManager, or take rotateEveryDays of gateway-token away"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct TenantClassSpec {
@@ -75,11 +81,19 @@ pub struct TenantClassSpec {
     #[serde(default)]
     pub secrets: Secrets,
 
+    /// Where owners' tokens are read at sign-in.
+    #[serde(default)]
+    pub login: Login,
+
     /// The volume of every tenant of this class.
     pub storage: Storage,
 
     /// The gateway that runs in every workspace of this class.
     pub workload: Workload,
+
+    /// How fast changes of the pod template reach the tenants of this class.
+    #[serde(default)]
+    pub rollout: Rollout,
 
     /// How owners reach their workspaces.
     pub routing: Routing,
@@ -263,62 +277,6 @@ pub enum IdentityMode {
     /// None: clusters outside AWS.
     #[default]
     None,
-}
-
-/// The secrets of every tenant of a class.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.mode == 'None' || !has(self.generated) || self.generated.exists(item, item.name == 'gateway-token')")
-    .message("secrets.generated must hold gateway-token: owners log in with it"))]
-pub struct Secrets {
-    /// Where secrets are kept. Immutable.
-    #[serde(default)]
-    #[x_kube(validation = Rule::new("self == oldSelf")
-        .message("the secrets mode never changes, tenants' tokens are kept there: make another class"))]
-    pub mode: SecretsMode,
-
-    /// The KMS key that encrypts them; without it the account's default key for Secrets Manager.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kms_key_arn: Option<KmsKeyArn>,
-
-    /// Days for which a deleted secret can be restored.
-    #[serde(default = "defaults::recovery_window_days")]
-    #[schemars(range(min = 7, max = 30))]
-    pub recovery_window_days: u8,
-
-    /// Secrets that the operator generates: 32 random bytes in URL-safe base64.
-    #[serde(default = "defaults::gateway_token")]
-    #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
-    pub generated: Vec<GeneratedSecret>,
-}
-
-impl Default for Secrets {
-    fn default() -> Self {
-        Self {
-            mode: SecretsMode::default(),
-            kms_key_arn: None,
-            recovery_window_days: defaults::recovery_window_days(),
-            generated: defaults::gateway_token(),
-        }
-    }
-}
-
-/// Where secrets are kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum SecretsMode {
-    /// AWS Secrets Manager.
-    SecretsManager,
-    /// Nowhere: clusters outside AWS. The workspace then gets no gateway token from the operator.
-    #[default]
-    None,
-}
-
-/// A secret that the operator generates.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct GeneratedSecret {
-    /// Its name, the last part of the name in Secrets Manager.
-    pub name: SecretItemName,
 }
 
 /// The volume of every tenant of a class.

@@ -39,6 +39,25 @@ pub const ADOPT_BY: &str = "openclaw.io/adopt-by";
 /// Annotation on a Tenant: with the value `true` nothing is written for it.
 pub const PAUSED: &str = "openclaw.io/paused";
 
+/// Annotation on a Tenant: any new value orders a rotation of its generated secrets; one that begins with
+/// [`COMPROMISED`] says that they have leaked.
+pub const ROTATE_SECRETS: &str = "openclaw.io/rotate-secrets";
+
+/// Beginning of a value of [`ROTATE_SECRETS`] by which secrets are said to have leaked.
+pub const COMPROMISED: &str = "compromised:";
+
+/// Annotation on an owned namespace: the order to rotate that was carried out last.
+pub const ROTATION_ORDER: &str = "openclaw.io/rotation-order";
+
+/// The secret that owners log in with.
+pub const GATEWAY_TOKEN: &str = "gateway-token";
+
+/// Staging label of a version that a rotation has made and that is not in use yet. `AWSPENDING` is Secrets Manager's own.
+pub const NEXT_STAGE: &str = "openclaw-next";
+
+/// Staging label of the version that readers get who name none.
+pub const CURRENT_STAGE: &str = "AWSCURRENT";
+
 /// Annotation on the pod template: hash of the configuration, so that a changed one rolls the pod.
 pub const CONFIG_HASH: &str = "openclaw.io/config-hash";
 

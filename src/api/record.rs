@@ -35,7 +35,7 @@ use super::{
     printcolumn = r#"{"name":"Purge After","type":"string","jsonPath":".spec.purgeAfter"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     printcolumn = r#"{"name":"Owner","type":"string","jsonPath":".spec.owner.subject","priority":1}"#,
-    printcolumn = r#"{"name":"Volume","type":"string","jsonPath":".spec.volume.name","priority":1}"#
+    printcolumn = r#"{"name":"Volume","type":"string","jsonPath":".spec.storage.volume.name","priority":1}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct TenantRecordSpec {
@@ -74,10 +74,9 @@ pub struct TenantRecordSpec {
     /// Its place on a gateway.
     pub routing: RecordedRouting,
 
-    /// Hash of the pod template that was applied last.
+    /// The pod template that was applied last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub template_hash: Option<String>,
+    pub template: Option<RecordedTemplate>,
 
     /// What its end needs, taken from class and Tenant while they exist.
     pub retirement: Retirement,
@@ -148,6 +147,14 @@ pub struct RecordedIdentity {
 
     /// From it the idempotency token of the next create is made; a new one is drawn for each new association.
     pub nonce: Nonce,
+
+    /// When the association was seen to be gone: sessions from before may live on for hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Time>,
+
+    /// The pod that was made anew because it ran without credentials. It is tried once, until a pod has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted_pod: Option<Uid>,
 }
 
 /// The secrets of a record.
@@ -159,6 +166,11 @@ pub struct RecordedSecrets {
 
     /// What their names begin with.
     pub prefix: SecretsPrefix,
+
+    /// SHA-256 of the order to rotate (annotation `openclaw.io/rotate-secrets` of the Tenant) that was taken up last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub order: Option<String>,
 
     /// Each of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -183,9 +195,102 @@ pub struct RecordedSecret {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<SecretArn>,
 
-    /// The version that the pod template names; absent while the secret has no value.
+    /// The version that the pod template shall name; absent while the secret has no value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version_id: Option<VersionId>,
+
+    /// The rotation that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<RecordedRotation>,
+
+    /// When the value was generated, or rotated last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotated_at: Option<Time>,
+
+    /// When a rotation was given up last, until one succeeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<Time>,
+
+    /// The version that the last rotation replaced: nothing goes back to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<VersionId>,
+}
+
+/// A rotation that is under way (section 6 of the design): new version, pod rolled onto it, AWSCURRENT moved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedRotation {
+    /// From it the id of the new version is made.
+    pub nonce: Nonce,
+
+    /// The version that it takes the place of.
+    pub from: VersionId,
+
+    /// Why it was begun.
+    pub cause: RotationCause,
+
+    /// Whether it was given up: the former version is used again, and the new one is being let go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub abandoned: bool,
+}
+
+/// Why a rotation was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RotationCause {
+    /// The class's period is over.
+    Schedule,
+    /// Somebody asked for it.
+    Order,
+    /// Somebody said that the value has leaked: there is no way back.
+    Compromise,
+}
+
+/// The pod template that was applied last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedTemplate {
+    /// Hash of the template as the operator wrote it.
+    #[schemars(length(max = 64))]
+    pub hash: String,
+
+    /// Hash of what the API server made of it, where that differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub rendered: Option<String>,
+
+    /// Hash of the ConfigMap that belongs to it.
+    #[schemars(length(max = 64))]
+    pub config: String,
+
+    /// Hash of what the Tenant itself decides of it: its own edit does not wait at the gate.
+    #[schemars(length(max = 64))]
+    pub own: String,
+
+    /// Set from when it was let through the roll-out gate until a pod of it is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolling: Option<Rolling>,
+}
+
+/// A tenant on its way to another pod template.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Rolling {
+    /// How it counts at the gate.
+    pub counts: Counts,
+
+    /// When it counts as failed.
+    pub deadline: Time,
+}
+
+/// How a tenant counts at the roll-out gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Counts {
+    /// It was ready before: it holds a place until it is again, and is a failure where it is not in time.
+    Fully,
+    /// It was not ready before: it holds a place until it is or its time is over, and is never a failure.
+    Place,
+    /// It did not have to wait: it holds no place.
+    Nothing,
 }
 
 /// Whose work the value of a secret is.

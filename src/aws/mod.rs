@@ -80,6 +80,19 @@ pub trait Secrets: Send + Sync {
         stages: &'a [&'a str],
     ) -> BoxFuture<'a, Result<(), AwsError>>;
 
+    /// Moves a staging label from the version that carries it to another: a compare-and-swap, refused as a conflict where
+    /// `from` does not carry it. Without `to` the label is taken off.
+    fn move_label<'a>(
+        &'a self,
+        arn: &'a SecretArn,
+        label: &'a str,
+        from: Option<&'a VersionId>,
+        to: Option<&'a VersionId>,
+    ) -> BoxFuture<'a, Result<(), AwsError>>;
+
+    /// Takes a secret back out of its recovery window; one that is not in it stays as it is.
+    fn restore<'a>(&'a self, arn: &'a SecretArn) -> BoxFuture<'a, Result<(), AwsError>>;
+
     /// Adds or overwrites tags.
     fn tag<'a>(&'a self, arn: &'a SecretArn, tags: &'a Tags) -> BoxFuture<'a, Result<(), AwsError>>;
 }

@@ -7,7 +7,10 @@ use super::{
     types::{Association, Secret, Tags},
 };
 use crate::{
-    api::names::{AssociationId, SecretItemName},
+    api::{
+        labels::{CURRENT_STAGE, NEXT_STAGE},
+        names::{AssociationId, SecretItemName},
+    },
     tenant::{
         action::AwsAction,
         observed::{AwsView, FoundAssociation, Look},
@@ -54,7 +57,7 @@ pub async fn perform(
         }
         AwsAction::CreateSecret { item, new } => match aws.secrets.create(new).await {
             Ok(arn) => {
-                let version = new.generate.iter().map(|id| (id.to_string(), vec!["AWSCURRENT".to_owned()]));
+                let version = new.generate.iter().map(|id| (id.to_string(), vec![CURRENT_STAGE.to_owned()]));
                 let secret = Secret {
                     arn,
                     name: new.name.clone(),
@@ -68,13 +71,26 @@ pub async fn perform(
             }
             Err(error) => Err(forget_secret(item, error, &learn)),
         },
-        AwsAction::PutGenerated { item, arn, version } => {
-            let put = aws.secrets.put_generated(arn, version, &["AWSCURRENT"]).await;
+        AwsAction::PutGenerated { item, arn, version, stage } => {
+            let put = aws.secrets.put_generated(arn, version, &[stage]).await;
+            let is_spent = matches!(&put, Err(error) if error.kind == AwsErrorKind::Conflict);
             learn(&mut |view| {
                 view.secrets.remove(item);
+                if is_spent {
+                    view.spent.insert(version.clone());
+                }
             });
             put
         }
+        AwsAction::MoveCurrent { item, arn, from, to } => {
+            let moved = aws.secrets.move_label(arn, CURRENT_STAGE, from.as_ref(), Some(to)).await;
+            look_anew(item, moved, &learn)
+        }
+        AwsAction::DropNext { item, arn, version } => {
+            let dropped = aws.secrets.move_label(arn, NEXT_STAGE, Some(version), None).await;
+            look_anew(item, dropped, &learn)
+        }
+        AwsAction::RestoreSecret { item, arn } => look_anew(item, aws.secrets.restore(arn).await, &learn),
         AwsAction::TagSecret { item, arn, tags } => match aws.secrets.tag(arn, tags).await {
             Ok(()) => {
                 learn(&mut |view| {
@@ -134,6 +150,18 @@ fn set_secret(
     learn(&mut |view| {
         view.secrets.insert(item.clone(), Look::At(Timestamp::now(), secret.cloned()));
     });
+}
+
+/// What came of a change is seen by looking.
+fn look_anew(
+    item: &SecretItemName,
+    answer: Result<(), AwsError>,
+    learn: &(impl Fn(&mut dyn FnMut(&mut AwsView)) + Send + Sync),
+) -> Result<(), AwsError> {
+    learn(&mut |view| {
+        view.secrets.remove(item);
+    });
+    answer
 }
 
 fn forget_secret(

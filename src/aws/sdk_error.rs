@@ -94,6 +94,12 @@ fn kind_of(code: &str, words: &str, status: u16, retry_after: Option<Duration>) 
         "InvalidParameterException" if says("trust policy") || (says("role") && says("does not exist")) => {
             AwsErrorKind::RoleRefused
         }
+        // A compare-and-swap of a staging label that did not find what it expected.
+        "InvalidParameterException"
+            if says("staging label") && (says("attached to version") || says("can't be empty")) =>
+        {
+            AwsErrorKind::Conflict
+        }
         // "You can't create this secret because a secret with this name is already scheduled for deletion." and
         // "You can't perform this operation on the secret because it was marked for deletion."
         "InvalidRequestException"

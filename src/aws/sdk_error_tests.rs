@@ -70,6 +70,7 @@ fn every_code_has_its_kind() {
         (400, "InvalidRequestException", "words", Invalid),
         (400, "LimitExceededException", "words", QuotaExceeded),
         (400, "PreconditionNotMetException", "words", Conflict),
+        (400, "InvalidParameterException", "The staging label AWSCURRENT is not attached to version x.", Conflict),
         (400, "DecryptionFailure", "words", KmsRefused),
         (400, "EncryptionFailure", "words", KmsRefused),
         (400, "KMSAccessDeniedException", "words", KmsRefused),

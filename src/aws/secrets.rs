@@ -144,6 +144,35 @@ impl SdkSecrets {
         }
     }
 
+    async fn move_label(
+        &self,
+        arn: &SecretArn,
+        label: &str,
+        from: Option<&VersionId>,
+        to: Option<&VersionId>,
+    ) -> Result<(), AwsError> {
+        let call = Call::new("UpdateSecretVersionStage", arn);
+        if label == PENDING {
+            return Err(call.error(AwsErrorKind::Invalid, format!("not sent: staging label {label}")));
+        }
+        let request = self
+            .client
+            .update_secret_version_stage()
+            .secret_id(arn.as_str())
+            .version_stage(label)
+            .set_remove_from_version_id(from.map(ToString::to_string))
+            .set_move_to_version_id(to.map(ToString::to_string))
+            .send()
+            .boxed();
+        self.caller.write(&call, Bucket::SecretsWrite, request).await.map(drop)
+    }
+
+    async fn restore(&self, arn: &SecretArn) -> Result<(), AwsError> {
+        let call = Call::new("RestoreSecret", arn);
+        let request = self.client.restore_secret().secret_id(arn.as_str()).send().boxed();
+        self.caller.write(&call, Bucket::SecretsWrite, request).await.map(drop)
+    }
+
     async fn tag(&self, arn: &SecretArn, tags: &Tags) -> Result<(), AwsError> {
         if tags.is_empty() {
             return Ok(());
@@ -243,6 +272,20 @@ impl Secrets for SdkSecrets {
         stages: &'a [&'a str],
     ) -> BoxFuture<'a, Result<(), AwsError>> {
         Box::pin(self.put_generated(arn, version, stages))
+    }
+
+    fn move_label<'a>(
+        &'a self,
+        arn: &'a SecretArn,
+        label: &'a str,
+        from: Option<&'a VersionId>,
+        to: Option<&'a VersionId>,
+    ) -> BoxFuture<'a, Result<(), AwsError>> {
+        Box::pin(self.move_label(arn, label, from, to))
+    }
+
+    fn restore<'a>(&'a self, arn: &'a SecretArn) -> BoxFuture<'a, Result<(), AwsError>> {
+        Box::pin(self.restore(arn))
     }
 
     fn tag<'a>(&'a self, arn: &'a SecretArn, tags: &'a Tags) -> BoxFuture<'a, Result<(), AwsError>> {

@@ -195,6 +195,41 @@ async fn a_closed_fence_stops_every_write() {
 }
 
 #[tokio::test]
+async fn a_label_moves_only_from_where_it_was_expected() {
+    let not_there = "The staging label AWSCURRENT is not attached to version x.";
+    let aws = FakeAws::start(vec![
+        made(),
+        made(),
+        Answer::error(400, "InvalidParameterException", not_there),
+        Answer::error(400, "InvalidParameterException", "words"),
+    ])
+    .await;
+    let secrets = aws.clients(open_fence()).secrets;
+    let (old, new): (VersionId, VersionId) = ("o".repeat(32).parse().expect("id"), version());
+    let arn = arn();
+    assert_eq!(secrets.move_label(&arn, "AWSCURRENT", Some(&old), Some(&new)).await, Ok(()));
+    let body =
+        json!({"SecretId": ARN, "VersionStage": "AWSCURRENT", "RemoveFromVersionId": old, "MoveToVersionId": new});
+    assert_eq!(aws.seen()[0].json(), body);
+    assert_eq!(secrets.move_label(&arn, "openclaw-next", Some(&new), None).await, Ok(()));
+    assert_eq!(aws.seen()[1].json()["MoveToVersionId"], json!(null), "taken off, not moved");
+    let lost = secrets.move_label(&arn, "AWSCURRENT", Some(&old), Some(&new)).await;
+    assert_eq!(lost.map_err(|error| error.kind), Err(AwsErrorKind::Conflict));
+    let refused = secrets.move_label(&arn, "AWSCURRENT", Some(&old), Some(&new)).await;
+    assert_eq!(refused.map_err(|error| error.kind), Err(AwsErrorKind::Invalid));
+    let native = secrets.move_label(&arn, "AWSPENDING", Some(&old), None).await;
+    assert_eq!(native.map_err(|error| error.kind), Err(AwsErrorKind::Invalid), "native rotation's label is not ours");
+    assert_eq!(aws.seen().len(), 4);
+}
+
+#[tokio::test]
+async fn restoring_names_the_secret_and_nothing_else() {
+    let aws = FakeAws::start(vec![made()]).await;
+    assert_eq!(aws.clients(open_fence()).secrets.restore(&arn()).await, Ok(()));
+    assert_eq!(aws.seen()[0].json(), json!({"SecretId": ARN}));
+}
+
+#[tokio::test]
 async fn tagging_sends_the_tags_and_nothing_else() {
     let aws = FakeAws::start(vec![Answer::json(200, "{}")]).await;
     let secrets = aws.clients(open_fence()).secrets;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::api::labels::CURRENT_STAGE;
 use crate::api::names::{
     AssociationId, ClusterArn, KmsKeyArn, NamespaceName, RoleArn, SecretArn, ServiceAccountName, Uid, VersionId,
 };
@@ -89,8 +90,13 @@ pub struct Secret {
 impl Secret {
     /// The version that readers get who name none.
     pub fn current_version(&self) -> Option<VersionId> {
-        let (id, _) = self.versions.iter().find(|(_, labels)| labels.iter().any(|l| l == "AWSCURRENT"))?;
+        let (id, _) = self.versions.iter().find(|(_, labels)| labels.iter().any(|l| l == CURRENT_STAGE))?;
         id.parse().ok()
+    }
+
+    /// Whether this version carries this staging label.
+    pub fn has_label(&self, id: &VersionId, label: &str) -> bool {
+        self.versions.get(id.as_str()).is_some_and(|labels| labels.iter().any(|one| one == label))
     }
 
     /// Whether this version is still retrievable.

@@ -13,7 +13,7 @@ use prometheus_client::{
 };
 
 use super::result::{Outcome, RequestResult};
-use crate::api::tenant::Phase;
+use crate::{api::tenant::Phase, tenant::gate::GateFigures};
 
 /// Content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -46,6 +46,7 @@ struct Inner {
     in_flight: Family<ByController, Gauge>,
     queue: Family<ByController, Gauge>,
     tenants: Family<ByPhase, Gauge>,
+    gate: Family<ByState, Gauge>,
     drift: Family<ByKind, Counter>,
     foreign: Family<ByKind, Counter>,
     kubernetes: Family<KubernetesRequest, Counter>,
@@ -68,6 +69,11 @@ struct ByOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByPhase {
     phase: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByState {
+    state: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -104,6 +110,7 @@ impl Metrics {
             in_flight: Family::default(),
             queue: Family::default(),
             tenants: Family::default(),
+            gate: Family::default(),
             drift: Family::default(),
             foreign: Family::default(),
             kubernetes: Family::default(),
@@ -116,6 +123,7 @@ impl Metrics {
         inner.registry.register("build", "What this process was built from", Info::new(build));
         let metrics = Self(Arc::new(inner));
         metrics.set_tenants(&[]);
+        metrics.set_gate(&GateFigures::default());
         metrics
     }
 
@@ -135,6 +143,15 @@ impl Metrics {
         for phase in PHASES {
             let tenants = by_phase.iter().filter(|(of, _)| *of == phase).map(|(_, tenants)| tenants).sum();
             self.0.tenants.get_or_create(&ByPhase { phase: phase_name(phase) }).set(count(tenants));
+        }
+    }
+
+    /// How the roll-out gate stands.
+    pub fn set_gate(&self, figures: &GateFigures) {
+        for (state, tenants) in
+            [("in_flight", figures.in_flight), ("waiting", figures.waiting), ("failed", figures.failed)]
+        {
+            self.0.gate.get_or_create(&ByState { state }).set(count(tenants));
         }
     }
 
@@ -192,6 +209,7 @@ impl Inner {
         registry.register("reconciles_in_flight", "Reconciles that are under way", self.in_flight.clone());
         registry.register("queue_depth", "Objects that wait to be reconciled", self.queue.clone());
         registry.register("tenants", "Tenants by phase", self.tenants.clone());
+        registry.register("rollout_tenants", "Tenants at the roll-out gate, by how they stand", self.gate.clone());
         registry.register("drift_repairs", "Objects of ours put right after somebody changed them", self.drift.clone());
         registry.register(
             "foreign_mutations",

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     api::{
+        class::Rollout,
         names::{
             AssociationId, NamespaceName, RoleArn, SecretArn, SecretItemName, ServiceAccountName, TenantName, Uid,
             VersionId,
@@ -92,6 +93,8 @@ pub enum Action {
         /// This very pod.
         uid: Uid,
     },
+    /// Ask for a turn at the roll-out gate.
+    AskForTurn(Rollout),
     /// Something in AWS.
     Aws(AwsAction),
 }
@@ -158,7 +161,7 @@ pub enum AwsAction {
         /// As it shall be.
         new: NewSecret,
     },
-    /// Generate the first value of a secret that has none.
+    /// Generate a value: the first of a secret that has none, or the next in a rotation.
     PutGenerated {
         /// Which item.
         item: SecretItemName,
@@ -166,6 +169,35 @@ pub enum AwsAction {
         arn: SecretArn,
         /// As this version.
         version: VersionId,
+        /// Under this staging label, of [`CURRENT_STAGE`](crate::api::labels::CURRENT_STAGE) and [`NEXT_STAGE`](crate::api::labels::NEXT_STAGE).
+        stage: &'static str,
+    },
+    /// Let readers get another version: a compare-and-swap.
+    MoveCurrent {
+        /// Which item.
+        item: SecretItemName,
+        /// Where.
+        arn: SecretArn,
+        /// The version that they get now; `None` where none carries the label.
+        from: Option<VersionId>,
+        /// The version that they shall get.
+        to: VersionId,
+    },
+    /// Take the label of a rotation off a version.
+    DropNext {
+        /// Which item.
+        item: SecretItemName,
+        /// Where.
+        arn: SecretArn,
+        /// Which version.
+        version: VersionId,
+    },
+    /// Take a secret back out of its recovery window.
+    RestoreSecret {
+        /// Which item.
+        item: SecretItemName,
+        /// Where.
+        arn: SecretArn,
     },
     /// Bring a secret's tags back.
     TagSecret {
@@ -184,7 +216,7 @@ impl Action {
         match self {
             Self::CreateRecord(_) | Self::ReplaceRecord { .. } | Self::SetFinalizers { .. } => Part::Namespace,
             Self::Create { child, .. } | Self::Update { child, .. } | Self::Delete { child, .. } => child.part(),
-            Self::ScaleToZero { .. } | Self::DeletePod { .. } => Part::Workload,
+            Self::ScaleToZero { .. } | Self::DeletePod { .. } | Self::AskForTurn(_) => Part::Workload,
             Self::RetainVolume { .. } | Self::ReofferVolume { .. } => Part::Storage,
             Self::Aws(action) => action.part(),
         }
@@ -201,9 +233,12 @@ pub struct Target {
 }
 
 impl Action {
-    /// Whether it only looks, and changes nothing.
+    /// Whether it changes nothing outside this process.
     pub const fn is_look(&self) -> bool {
-        matches!(self, Self::Aws(AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. }))
+        matches!(
+            self,
+            Self::AskForTurn(_) | Self::Aws(AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. })
+        )
     }
 
     /// What it is about.
@@ -223,7 +258,8 @@ impl Action {
             | Self::ScaleToZero { .. }
             | Self::RetainVolume { .. }
             | Self::ReofferVolume { .. }
-            | Self::DeletePod { .. } => {}
+            | Self::DeletePod { .. }
+            | Self::AskForTurn(_) => {}
         }
         Target { action: std::mem::discriminant(self), child, aws, secret }
     }
@@ -235,6 +271,9 @@ impl AwsAction {
             Self::LookUpSecret { item, .. }
             | Self::CreateSecret { item, .. }
             | Self::PutGenerated { item, .. }
+            | Self::MoveCurrent { item, .. }
+            | Self::DropNext { item, .. }
+            | Self::RestoreSecret { item, .. }
             | Self::TagSecret { item, .. } => Some(item),
             Self::LookUpAssociation { .. }
             | Self::CreateAssociation(_)
@@ -255,6 +294,9 @@ impl AwsAction {
             Self::LookUpSecret { .. }
             | Self::CreateSecret { .. }
             | Self::PutGenerated { .. }
+            | Self::MoveCurrent { .. }
+            | Self::DropNext { .. }
+            | Self::RestoreSecret { .. }
             | Self::TagSecret { .. } => Part::Secrets,
         }
     }
@@ -313,6 +355,8 @@ pub enum Story {
         suspended: bool,
         /// How its parts stand.
         parts: Parts,
+        /// Whether it has business at the roll-out gate: who has none gives back what it was given.
+        at_gate: bool,
     },
     /// Nothing is written on request.
     Paused {
@@ -331,6 +375,11 @@ pub enum Story {
 }
 
 impl Plan {
+    /// Whether the tenant has business at the roll-out gate.
+    pub const fn is_at_gate(&self) -> bool {
+        matches!(&self.story, Story::Kept { at_gate: true, .. })
+    }
+
     /// Nothing to do and nothing to say.
     pub const fn silent() -> Self {
         Self { actions: Vec::new(), story: Story::Silent, look_again: None }

@@ -3,7 +3,7 @@
 //! Every write is harmless if it arrives late (rule S8): what is made must not be there yet, what is changed or deleted
 //! must be the very object, in the very state, that the decision was about.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use super::{
     digest::ContentHash,
     observed::{Observed, Rendering},
     reason::Reason,
-    replacement::{rendering, replacement},
+    replacement::{completed, rendering, replacement},
     status::Announcement,
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
         names::{TenantName, Uid},
         record::{TenantRecord, TenantRecordSpec},
     },
-    aws::{AwsClients, AwsError, perform},
+    aws::{AwsClients, AwsError, AwsErrorKind, perform},
     kubernetes::{Kubernetes, RequestError, Resource, definitions},
     telemetry::metrics::Metrics,
 };
@@ -45,6 +45,16 @@ pub enum ActionError {
     /// The decision was about a tenant that has no record.
     #[error("{0:?} of a tenant without a record")]
     NoRecord(Child),
+}
+
+impl ActionError {
+    /// How long the other side asks to be left alone.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Aws(AwsError { kind: AwsErrorKind::Throttled(after), .. }) => *after,
+            Self::Aws(_) | Self::Kubernetes(_) | Self::NoAws | Self::NoRecord(_) => None,
+        }
+    }
 }
 
 /// What carries out actions.
@@ -96,7 +106,11 @@ impl Hands {
                 self.patch_volume(name, &patch).await?;
             }
             Action::DeletePod { name, uid } => self.delete_pod(observed, name, uid).await?,
-            Action::Aws(action) => self.perform_aws(name, action).await?,
+            Action::AskForTurn(rollout) => self.cache.ask_for_turn(name, rollout, jiff::Timestamp::now()),
+            Action::Aws(action) => {
+                self.perform_aws(name, action).await?;
+                return Ok(rotated(action));
+            }
         }
         Ok(None)
     }
@@ -197,6 +211,7 @@ impl Hands {
             // The decision was about an older state: the next one is about this.
             return Ok(None);
         }
+        let wanted = &completed(kind, &live, wanted);
         let sent = replacement(kind, &live, wanted);
         let hash = |object: &Value| ContentHash::of_object(kind, object);
         let is_known = |known: Rendering| known.wanted == hash(wanted) && known.answer == hash(&live);
@@ -278,6 +293,13 @@ fn foreign_mutation(key: &ObjectKey, learned: &Rendering) -> Announcement {
     let note =
         format!("something in this cluster changes {key} as it is written, at {}", learned.differs_at.join(", "));
     Announcement { warning: true, reason: Reason::ForeignMutation.to_string(), note }
+}
+
+/// What is told of an action in AWS that leaves no condition behind.
+fn rotated(action: &AwsAction) -> Option<Announcement> {
+    let AwsAction::MoveCurrent { item, to, .. } = action else { return None };
+    let note = format!("secret {item} has a new value: AWSCURRENT names version {to}");
+    Some(Announcement { warning: false, reason: Reason::SecretRotated.to_string(), note })
 }
 
 fn preconditions(precondition: &Precondition) -> Value {

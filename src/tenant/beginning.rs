@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::{
     blueprint::Refusal,
     digest::Digest,
+    ledger::new_secret,
     observed::{ClassView, Observed, TenantView},
     ownership::namespace_facts,
     reason::Reason,
@@ -32,6 +33,8 @@ pub(super) struct Origin {
     pub(super) class_name: ClassName,
     pub(super) namespace: RecordedNamespace,
     pub(super) deletion_policy: DeletionPolicy,
+    /// The order to rotate that need not be carried out any more.
+    pub(super) order: Option<String>,
 }
 
 pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: Origin) -> TenantRecordSpec {
@@ -48,10 +51,13 @@ pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: O
             role_arn: class.identity.role_arn.clone(),
             association_id: None,
             nonce: observed.draw.derive("association"),
+            ended_at: None,
+            restarted_pod: None,
         },
         secrets: RecordedSecrets {
             mode: class.secrets.mode,
             prefix: observed.settings.secrets_prefix.clone(),
+            order: origin.order,
             items: Vec::new(),
         },
         // Nothing until there is a claim to learn it from: nobody shrinks what does not exist.
@@ -61,7 +67,7 @@ pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: O
             volume: None,
         },
         routing: RecordedRouting { mode: class.routing.mode, placement: None },
-        template_hash: None,
+        template: None,
         retirement: retirement(origin.deletion_policy, class),
         retained_since: None,
         purge_after: None,
@@ -147,6 +153,7 @@ fn rebuilt_from(
             uid: Some(live.uid.clone()),
         },
         deletion_policy: owner_spec.map_or(DeletionPolicy::Retain, |spec| spec.deletion_policy),
+        order: mirror(labels::ROTATION_ORDER).map(str::to_owned),
     };
     let mut record = new_record(observed, class, origin);
     record.secrets.items = secrets_by_spec(observed, class, owner_spec);
@@ -168,8 +175,7 @@ fn secrets_by_spec(observed: &Observed, class: &TenantClassSpec, spec: Option<&T
     let mut items: Vec<RecordedSecret> = Vec::new();
     for (name, origin) in generated.chain(own) {
         if items.iter().all(|item| item.name != *name) {
-            let nonce = observed.draw.derive(name.as_str());
-            items.push(RecordedSecret { name: name.clone(), origin, nonce, arn: None, version_id: None });
+            items.push(new_secret(observed, name, origin));
         }
     }
     items

@@ -46,6 +46,8 @@ pub struct Blueprint<'a> {
     pub settings: &'a Settings,
     /// Whether the workspace runs, or access has ended.
     pub open: bool,
+    /// Whether the workspace stays down although it is open: its token has leaked, and it does not start with another.
+    pub stopped: bool,
     /// The quota.
     pub quota: ResolvedQuota,
     /// Requests of the gateway container.
@@ -114,6 +116,7 @@ pub fn blueprint<'a>(
         record,
         settings,
         open: !spec.suspend,
+        stopped: false,
         quota,
         requests,
         limits,

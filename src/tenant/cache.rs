@@ -17,6 +17,7 @@ use serde_json::Value;
 use super::{
     child::{Kind, ObjectKey},
     digest::Digest,
+    gate::{Gate, GateFigures},
     observed::{
         AwsView, ClassView, Definitions, Observed, PodView, RecordView, Rendering, StorageClassView, TenantView,
         VolumeView,
@@ -26,9 +27,10 @@ use super::{
 };
 use crate::{
     api::{
+        class::Rollout,
         labels,
         names::{ClassName, NamespaceName, Nonce, TenantName, Uid},
-        record::{RecordPhase, TenantRecordSpec},
+        record::{RecordPhase, Rolling, TenantRecordSpec},
         tenant::TenantStatus,
     },
     gateway::Allocator,
@@ -90,6 +92,7 @@ struct Known {
     met: HashSet<ObjectKey>,
     aws: HashMap<TenantName, AwsView>,
     gateways: Allocator,
+    gate: Gate,
 }
 
 /// Names of the definitions without which nothing is done.
@@ -164,6 +167,32 @@ impl Cache {
     /// Notes that this process has to do with an object; `true` the first time.
     pub fn meet(&self, key: &ObjectKey) -> bool {
         self.lock().met.insert(key.clone())
+    }
+
+    /// Asks for a tenant's turn at the roll-out gate; the next decision sees what came of it.
+    pub fn ask_for_turn(&self, name: &TenantName, rollout: &Rollout, now: Timestamp) {
+        self.lock().gate.ask(name, rollout, now);
+    }
+
+    /// A tenant has no business at the roll-out gate any more.
+    pub fn leave_gate(&self, name: &TenantName) {
+        self.lock().gate.leave(name);
+    }
+
+    /// Tenants that wait at the roll-out gate and should look again.
+    pub fn take_woken(&self) -> Vec<TenantName> {
+        self.lock().gate.take_woken()
+    }
+
+    /// Figures of the roll-out gate.
+    pub fn gate_figures(&self, now: Timestamp) -> GateFigures {
+        self.lock().gate.figures(now)
+    }
+
+    /// Changes what is known of the roll-out gate.
+    #[cfg(test)]
+    pub(super) fn with_gate<R>(&self, change: impl FnOnce(&mut Gate) -> R) -> R {
+        change(&mut self.lock().gate)
     }
 
     /// Changes what is known of a tenant in AWS.
@@ -319,6 +348,7 @@ impl Known {
             }
         }
         self.gateways.recorded(&name, placement_of(view.spec.as_ref().ok()));
+        self.gate.recorded(&name, rolling_of(view.spec.as_ref().ok()));
         self.records.insert(name.clone(), Arc::new(view));
         some(Some(name))
     }
@@ -364,12 +394,15 @@ impl Known {
                 all(concerned)
             }
             Watched::Tenant => self.remove_named(object, uid, |known, name| {
-                known.tenants.get(name).is_some_and(|(view, _)| view.uid.as_str() == uid)
-                    && known.tenants.remove(name).is_some()
+                known.tenants.get(name).is_some_and(|(view, _)| view.uid.as_str() == uid) && {
+                    known.gate.leave(name);
+                    known.tenants.remove(name).is_some()
+                }
             }),
             Watched::Record => self.remove_named(object, uid, |known, name| {
                 known.records.get(name).is_some_and(|view| view.uid.as_str() == uid) && {
                     known.gateways.recorded(name, None);
+                    known.gate.recorded(name, None);
                     known.records.remove(name).is_some()
                 }
             }),
@@ -470,6 +503,12 @@ impl Known {
 fn placement_of(record: Option<&TenantRecordSpec>) -> Option<crate::api::record::Placement> {
     let record = record.filter(|record| record.phase != RecordPhase::Purged)?;
     record.routing.placement.clone()
+}
+
+/// Records of tenants that are on their way to another pod template.
+fn rolling_of(record: Option<&TenantRecordSpec>) -> Option<&Rolling> {
+    let record = record.filter(|record| record.phase == RecordPhase::Active)?;
+    record.template.as_ref()?.rolling.as_ref()
 }
 
 fn object_key(kind: Kind, object: &Value) -> Option<ObjectKey> {

@@ -42,6 +42,10 @@ impl Half {
         Self { actions, state: PartState::Working(Reason::Progressing, message.into()) }
     }
 
+    fn rotating(actions: Vec<Action>, message: impl Into<String>) -> Self {
+        Self { actions, state: PartState::Working(Reason::Rotating, message.into()) }
+    }
+
     fn blocked(reason: Reason, message: impl Into<String>) -> Self {
         Self { actions: Vec::new(), state: PartState::Blocked(reason, message.into()) }
     }

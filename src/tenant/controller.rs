@@ -241,6 +241,7 @@ fn spread(cache: &Cache, entrance: &Entrance, concerns: Concerns) {
         Concerns::Tenants(names) => names.into_iter().for_each(|name| entrance.now(name)),
         Concerns::Everybody => cache.names().into_iter().for_each(|name| entrance.now(name)),
     }
+    cache.take_woken().into_iter().for_each(|name| entrance.now(name));
 }
 
 /// Works the queue off while this process leads.
@@ -296,6 +297,8 @@ impl Controller {
 
     fn finished(&mut self, name: &TenantName, next: Next) {
         self.queue.done(name, next, chance());
+        self.cache.take_woken().into_iter().for_each(|name| self.entrance.now(name));
+        self.metrics.set_gate(&self.cache.gate_figures(jiff::Timestamp::now()));
         self.metrics.set_tenants(&count_phases(&self.cache.phases()));
     }
 }

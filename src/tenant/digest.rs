@@ -231,6 +231,10 @@ pub struct StatefulSetFacts {
     pub current_pods: i64,
     /// The revision that new pods get.
     pub update_revision: String,
+    /// Hash of the pod template.
+    pub template: Option<ContentHash>,
+    /// Hash of everything else in its normalised content.
+    pub frame: Option<ContentHash>,
 }
 
 /// What decisions ask of a route.
@@ -286,12 +290,7 @@ fn facts(kind: Kind, object: &Value, managed: bool) -> Facts {
             volume: object["spec"]["volumeName"].as_str().filter(|v| !v.is_empty()).map(str::to_owned),
             requested: object["spec"]["resources"]["requests"]["storage"].as_str().map(str::to_owned),
         }),
-        Kind::StatefulSet => Facts::StatefulSet(StatefulSetFacts {
-            observed: object["status"]["observedGeneration"].as_i64() >= object["metadata"]["generation"].as_i64(),
-            replicas: object["spec"]["replicas"].as_i64().unwrap_or(1),
-            current_pods: object["status"]["replicas"].as_i64().unwrap_or(0),
-            update_revision: text(&object["status"]["updateRevision"]),
-        }),
+        Kind::StatefulSet => Facts::StatefulSet(stateful_set_facts(object)),
         Kind::HttpRoute => Facts::Route(route_facts(object)),
         Kind::LimitRange
         | Kind::NetworkPolicy
@@ -299,6 +298,19 @@ fn facts(kind: Kind, object: &Value, managed: bool) -> Facts {
         | Kind::ServiceAccount
         | Kind::ConfigMap
         | Kind::Service => Facts::None,
+    }
+}
+
+fn stateful_set_facts(object: &Value) -> StatefulSetFacts {
+    let mut frame = normalise(Kind::StatefulSet, object);
+    let template = frame["spec"].as_object_mut().and_then(|spec| spec.remove("template"));
+    StatefulSetFacts {
+        observed: object["status"]["observedGeneration"].as_i64() >= object["metadata"]["generation"].as_i64(),
+        replicas: object["spec"]["replicas"].as_i64().unwrap_or(1),
+        current_pods: object["status"]["replicas"].as_i64().unwrap_or(0),
+        update_revision: text(&object["status"]["updateRevision"]),
+        template: template.as_ref().map(ContentHash::of_value),
+        frame: Some(ContentHash::of_value(&frame)),
     }
 }
 

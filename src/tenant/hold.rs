@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{
     action::{Action, AwsAction, Parts, Plan, Story},
-    keep::kept,
+    keep::{Kept, kept},
     observed::Observed,
 };
 use crate::api::{class::TenantClassSpec, record::TenantRecordSpec, tenant::TenantSpec};
@@ -17,7 +17,7 @@ const LATER: Duration = Duration::from_mins(1);
 /// Plans for a living tenant that is paused.
 pub fn paused(observed: &Observed, spec: &TenantSpec, class: &TenantClassSpec, record: &TenantRecordSpec) -> Plan {
     match kept(observed, spec, class, record) {
-        Ok((actions, parts)) => held(actions, parts),
+        Ok(Kept { actions, parts, .. }) => held(actions, parts),
         Err(refusal) => Plan { actions: Vec::new(), story: Story::Refused(refusal), look_again: Some(LATER) },
     }
 }
@@ -25,7 +25,9 @@ pub fn paused(observed: &Observed, spec: &TenantSpec, class: &TenantClassSpec, r
 /// What would be done, told instead of done. Looks are no writes.
 pub fn held(actions: Vec<Action>, parts: Parts) -> Plan {
     let drift = actions.iter().filter_map(described).collect();
-    let looks = actions.into_iter().filter(Action::is_look).collect();
+    // A tenant that is paused takes nobody's turn.
+    let is_taken = |action: &Action| action.is_look() && !matches!(action, Action::AskForTurn(_));
+    let looks = actions.into_iter().filter(is_taken).collect();
     Plan { actions: looks, story: Story::Paused { parts, drift }, look_again: Some(LATER) }
 }
 
@@ -43,6 +45,7 @@ fn described(action: &Action) -> Option<String> {
             Some(format!("volume {name} differs"))
         }
         Action::DeletePod { name, .. } => Some(format!("pod {name} is of an older template")),
+        Action::AskForTurn(_) => Some("the pod template differs".into()),
         Action::Aws(action) => match action {
             AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. } => None,
             AwsAction::CreateAssociation(_) => Some("the association is missing".into()),
@@ -50,9 +53,11 @@ fn described(action: &Action) -> Option<String> {
                 Some("the association differs".into())
             }
             AwsAction::CreateSecret { item, .. } => Some(format!("secret {item} is missing")),
-            AwsAction::PutGenerated { item, .. } | AwsAction::TagSecret { item, .. } => {
-                Some(format!("secret {item} differs"))
-            }
+            AwsAction::PutGenerated { item, .. }
+            | AwsAction::TagSecret { item, .. }
+            | AwsAction::MoveCurrent { item, .. }
+            | AwsAction::DropNext { item, .. } => Some(format!("secret {item} differs")),
+            AwsAction::RestoreSecret { item, .. } => Some(format!("secret {item} is scheduled for deletion")),
         },
     }
 }

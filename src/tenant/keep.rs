@@ -12,17 +12,20 @@ use super::{
     child::{Child, Part, Stage},
     cloud::{self, Half},
     comparison::{self, ChildState},
-    digest::{ContentHash, Facts},
+    digest::Facts,
     ledger::{claimed_size, wanted_record},
     observed::{Observed, RecordView, TenantView},
+    parts::{Made, Survey, is_quota_enforced, parts, wait_for_earlier},
     reason::Reason,
-    retire, storage,
+    retire,
+    rollout::{self, Passage},
+    rotation, storage,
     workload::{self, Standing},
 };
 use crate::api::{
-    class::{Enforcement, RoutingMode, TenantClassSpec},
+    class::TenantClassSpec,
     labels,
-    record::TenantRecordSpec,
+    record::{RecordedTemplate, TenantRecordSpec},
     tenant::TenantSpec,
 };
 
@@ -31,12 +34,6 @@ const SOON: Duration = Duration::from_secs(2);
 
 /// How soon to look again where a watch should have told: a net below the watches.
 const LATER: Duration = Duration::from_mins(1);
-
-/// What is known after observing: wanted objects and how each stands.
-struct Survey {
-    children: BTreeMap<Child, ChildState>,
-    unplaced: bool,
-}
 
 /// Plans for a living tenant.
 pub fn keep(
@@ -50,9 +47,9 @@ pub fn keep(
         return finalizer_first(tenant);
     }
     match kept(observed, spec, class, record) {
-        Ok((actions, parts)) => {
-            let look_again = look_again(observed, &parts);
-            Plan { actions, story: Story::Kept { suspended: spec.suspend, parts }, look_again }
+        Ok(Kept { actions, parts, at_gate }) => {
+            let look_again = look_again(observed, class, record, &parts);
+            Plan { actions, story: Story::Kept { suspended: spec.suspend, parts, at_gate }, look_again }
         }
         Err(refusal) => {
             // What cannot be built as it is written can still be ended.
@@ -75,6 +72,16 @@ fn finalizer_first(tenant: &TenantView) -> Plan {
     }
 }
 
+/// What a living tenant comes to.
+pub(super) struct Kept {
+    /// What to do.
+    pub(super) actions: Vec<Action>,
+    /// How its parts stand.
+    pub(super) parts: Parts,
+    /// Whether it has business at the roll-out gate.
+    pub(super) at_gate: bool,
+}
+
 /// What to do for a living tenant, and how its parts stand.
 ///
 /// # Errors
@@ -84,89 +91,131 @@ pub(super) fn kept(
     spec: &TenantSpec,
     class: &TenantClassSpec,
     record: &TenantRecordSpec,
-) -> Result<(Vec<Action>, Parts), Refusal> {
-    let mut first = blueprint(&observed.name, spec, class, record, &observed.settings)?;
-    // What the claim asks for already is never undercut, recorded or not.
-    first.size = first.size.max(claimed_size(observed).unwrap_or(first.size));
+) -> Result<Kept, Refusal> {
+    let first = stored_blueprint(observed, spec, class, record)?;
     let next = wanted_record(observed, spec, &first);
     let claim_size = storage::claim_size(observed, &first);
     let plan = Blueprint { claim_size, record: &next, ..first.clone() };
-    let wanted = comparison::wanted(&plan);
-    let template_hash = hash_of_template(&wanted);
-    let unplaced = plan.open && next.routing.placement.is_none();
-    let survey = Survey { children: survey(observed, wanted), unplaced };
-
     // AWS is judged by the record as it is stored: a token that is not recorded is not used (S6).
     let stored = Blueprint { claim_size, ..first };
+    let wanted = comparison::wanted(&plan);
+    let template = rollout::wanted_template(spec, &wanted);
+    let passage = template.as_ref().map_or(Passage::AtOnce, |template| rollout::passage(observed, &plan, template));
+    let unplaced = plan.open && next.routing.placement.is_none();
+    let survey = Survey { children: survey(observed, wanted, &passage), unplaced };
+
     let (identity, secrets) = aws_halves(observed, &stored, &survey);
     let storage = storage::storage(observed, &stored, survey.children.get(&Child::Claim));
-    let guarded = is_guarded(observed, &survey) && identity.state.is_done() && is_usable(&secrets.state);
-    let claimed = survey.children.get(&Child::Claim).is_some_and(ChildState::is_settled) && storage.bound;
-    let confined = guarded && claimed;
-    let applied = if confined { template_hash.clone() } else { next.template_hash.clone() };
-    let ledger = TenantRecordSpec { template_hash: applied, ..next.clone() };
+    let standing = standing(observed, &survey, (&identity, &secrets), storage.bound);
+    let workload = workload::workload(observed, &plan, survey.children.get(&Child::StatefulSet), standing);
+    let turn = Turning { passage: &passage, template, stands: workload_stands(&plan, &workload.state) };
+    let mut ledger = TenantRecordSpec { template: turn.recorded(observed, &plan, &survey, standing), ..next.clone() };
     let recorded = ledger == *record;
+    let moves = rotation::moves(observed, record, recorded && turn.is_complete());
 
-    let mut actions = Vec::new();
-    if !recorded && let Some(view) = &observed.record {
-        actions.push(replace_record(view, &ledger));
-    }
+    let made = Made {
+        identity: workload::identity_of_pod(observed, &stored, identity.state),
+        secrets: if moves.is_empty() { rotation::told(observed, &stored, secrets.state) } else { rotation::moving() },
+        storage: storage.state,
+        workload: rollout::waiting(&passage, workload.state),
+    };
+    let mut parts = parts(observed, &plan, &survey, &made, recorded);
+    wait_for_earlier(&mut parts, standing.confined);
+    rotation::begin(observed, class, &mut ledger, &mut parts);
+
+    let mut actions = record_action(observed, record, &ledger);
     // A claim is refused while the quota has no figures yet.
     let claim = storage.claim_may_be_written && is_quota_enforced(observed);
-    let known_template = template_hash.is_some() && template_hash == record.template_hash;
-    let gates = Gates { confined, recorded, known_template };
+    let gates = Gates { confined: standing.confined, recorded, known_template: !passage.changes() };
     actions.extend(child_actions(observed, &survey, gates, claim));
-    let standing = Standing { guarded, confined };
-    let workload = workload::workload(observed, &plan, survey.children.get(&Child::StatefulSet), standing);
-    let made =
-        Made { identity: &identity.state, secrets: &secrets.state, storage: &storage.state, workload: &workload.state };
-    let mut parts = parts(observed, &plan, &survey, &made, recorded);
-    wait_for_earlier(&mut parts, confined);
-    actions.extend(identity.actions);
-    actions.extend(secrets.actions);
-    actions.extend(storage.actions);
-    actions.extend(workload.actions);
-    Ok((actions, parts))
+    actions.extend(rollout::ask(observed, class, &passage));
+    actions.extend([identity.actions, secrets.actions, moves, storage.actions, workload.actions].into_iter().flatten());
+    Ok(Kept { actions, parts, at_gate: passage.is_at_gate() })
 }
 
-/// How the parts stand that are more than Kubernetes objects.
-struct Made<'a> {
-    identity: &'a PartState,
-    secrets: &'a PartState,
-    storage: &'a PartState,
-    workload: &'a PartState,
+/// What is to be built, by the record as it is stored.
+fn stored_blueprint<'a>(
+    observed: &'a Observed,
+    spec: &'a TenantSpec,
+    class: &'a TenantClassSpec,
+    record: &'a TenantRecordSpec,
+) -> Result<Blueprint<'a>, Refusal> {
+    let mut first = blueprint(&observed.name, spec, class, record, &observed.settings)?;
+    // What the claim asks for already is never undercut, recorded or not.
+    first.size = first.size.max(claimed_size(observed).unwrap_or(first.size));
+    first.stopped = first.open && rotation::is_stopped(observed, record);
+    Ok(first)
 }
 
-fn parts(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey, made: &Made<'_>, recorded: bool) -> Parts {
-    let of_children =
-        |part: Part, otherwise: &PartState| children_state(survey, part).unwrap_or_else(|| otherwise.clone());
-    let state = |part: &Part| match part {
-        Part::Namespace => namespace_state(observed, survey, recorded),
-        Part::Network => of_children(Part::Network, &network_done(plan.class)),
-        Part::Identity => of_children(Part::Identity, made.identity),
-        Part::Secrets => made.secrets.clone(),
-        Part::Storage => made.storage.clone(),
-        Part::Workload => of_children(Part::Workload, made.workload),
-        Part::Route => route_state(observed, plan, survey),
+fn standing(observed: &Observed, survey: &Survey, aws: (&Half, &Half), is_bound: bool) -> Standing {
+    let (identity, secrets) = aws;
+    let guarded = is_guarded(observed, survey) && identity.state.is_done() && is_usable(&secrets.state);
+    let claimed = survey.children.get(&Child::Claim).is_some_and(ChildState::is_settled) && is_bound;
+    Standing { guarded, confined: guarded && claimed }
+}
+
+/// Whether a pod of the live template is ready, or none has to be.
+fn workload_stands(plan: &Blueprint<'_>, workload: &PartState) -> bool {
+    match workload {
+        PartState::Done(reason, _) => !plan.open || *reason == Reason::Verified,
+        PartState::Working(..) | PartState::Blocked(..) => false,
+    }
+}
+
+/// A pod template on its way to the pods.
+struct Turning<'a> {
+    passage: &'a Passage,
+    template: Option<RecordedTemplate>,
+    stands: bool,
+}
+
+impl Turning<'_> {
+    /// Whether the wanted template is the applied one, and the workload stands with it.
+    fn is_complete(&self) -> bool {
+        *self.passage == Passage::Unchanged && self.stands
+    }
+
+    /// What the record shall say of the template. A changed one is recorded right before it is written, and it is
+    /// written only once everything that comes before the workspace stands.
+    fn recorded(
+        &self,
+        observed: &Observed,
+        plan: &Blueprint<'_>,
+        survey: &Survey,
+        standing: Standing,
+    ) -> Option<RecordedTemplate> {
+        let former = plan.record.template.clone();
+        if self.passage.changes() && !standing.confined {
+            return former;
+        }
+        let template = self.template.clone().map(|template| {
+            let is_rendered = survey.children.get(&Child::StatefulSet) == Some(&ChildState::EqualAsRendered);
+            RecordedTemplate { rendered: rollout::rendered(observed, is_rendered), ..template }
+        });
+        template.map(|template| rollout::recorded_template(observed, plan, self.passage, template, self.stands))
+    }
+}
+
+fn record_action(observed: &Observed, record: &TenantRecordSpec, ledger: &TenantRecordSpec) -> Vec<Action> {
+    let view = observed.record.as_ref().filter(|_| ledger != record);
+    view.map(|view| replace_record(view, ledger)).into_iter().collect()
+}
+
+fn survey(
+    observed: &Observed,
+    wanted: BTreeMap<Child, Option<Value>>,
+    passage: &Passage,
+) -> BTreeMap<Child, ChildState> {
+    let state = |(child, wanted): (Child, Option<Value>)| {
+        let held = passage.holds().then(|| rollout::held_state(observed, child, wanted.as_ref())).flatten();
+        Some((child, held.or_else(|| comparison::state(observed, child, wanted))?))
     };
-    Part::ALL.iter().map(|part| (*part, state(part))).collect()
+    wanted.into_iter().filter_map(state).collect()
 }
 
 pub(super) fn replace_record(view: &RecordView, next: &TenantRecordSpec) -> Action {
     let precondition = Precondition::of(&view.uid, &view.resource_version);
     Action::ReplaceRecord { precondition, spec: Box::new(next.clone()) }
-}
-
-fn survey(observed: &Observed, wanted: BTreeMap<Child, Option<Value>>) -> BTreeMap<Child, ChildState> {
-    wanted
-        .into_iter()
-        .filter_map(|(child, wanted)| Some((child, comparison::state(observed, child, wanted)?)))
-        .collect()
-}
-
-fn hash_of_template(wanted: &BTreeMap<Child, Option<Value>>) -> Option<String> {
-    let template = wanted.get(&Child::StatefulSet)?.as_ref()?.pointer("/spec/template")?;
-    Some(ContentHash::of_value(template).to_hex())
 }
 
 /// Association and secrets: opened while the tenant is open, ended in the order of section 5 while it is suspended.
@@ -189,10 +238,13 @@ fn aws_halves(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey) -> (Ha
     (identity, secrets)
 }
 
-/// A secret that a person has not filled yet holds the tenant back from Ready, not from being built.
+/// A secret that a person has not filled yet holds the tenant back from Ready, not from being built; one that is being
+/// rotated has a value all the time.
 fn is_usable(secrets: &PartState) -> bool {
     match secrets {
-        PartState::Done(..) | PartState::Blocked(Reason::AwaitingValue, _) => true,
+        PartState::Done(..)
+        | PartState::Working(Reason::Rotating, _)
+        | PartState::Blocked(Reason::AwaitingValue | Reason::SecretMovedBack, _) => true,
         PartState::Working(..) | PartState::Blocked(..) => false,
     }
 }
@@ -204,10 +256,6 @@ fn is_guarded(observed: &Observed, survey: &Survey) -> bool {
         .filter(|child| child.stage() < Stage::Workspace && **child != Child::Claim)
         .all(|child| survey.children.get(child).is_some_and(ChildState::is_settled));
     settled && is_quota_enforced(observed)
-}
-
-fn is_quota_enforced(observed: &Observed) -> bool {
-    observed.child(Child::ResourceQuota).is_some_and(|quota| quota.facts == Facts::Quota { enforced: true })
 }
 
 /// What opens the stages of rule S5.
@@ -282,107 +330,24 @@ fn ends_access(child: Child, state: &ChildState) -> bool {
     }
 }
 
-/// The first unsettled child of a part; a blocked one before all others.
-fn children_state(survey: &Survey, part: Part) -> Option<PartState> {
-    let mut told = survey
-        .children
-        .iter()
-        .filter(|(child, _)| child.part() == part)
-        .filter_map(|(child, state)| state.told(child.title()));
-    let first = told.next()?;
-    if matches!(first, PartState::Blocked(..)) {
-        return Some(first);
-    }
-    Some(told.find(|state| matches!(state, PartState::Blocked(..))).unwrap_or(first))
-}
-
-fn namespace_state(observed: &Observed, survey: &Survey, recorded: bool) -> PartState {
-    if let Some(ChildState::Going) = survey.children.get(&Child::Namespace) {
-        let message =
-            "the namespace is being deleted by somebody; it is made again once it is gone, with the same volume";
-        return PartState::Working(Reason::NamespaceTerminating, message.into());
-    }
-    if let Some(state) = children_state(survey, Part::Namespace) {
-        return state;
-    }
-    if !recorded {
-        return PartState::Working(Reason::Progressing, "what is known of the tenant is being recorded".into());
-    }
-    if is_quota_enforced(observed) {
-        PartState::Done(Reason::Verified, "namespace, quota and container defaults stand".into())
-    } else {
-        PartState::Working(Reason::QuotaNotEnforced, "the quota controller has not taken the quota up yet".into())
-    }
-}
-
-fn network_done(class: &TenantClassSpec) -> PartState {
-    let vouched = match class.network.enforcement {
-        Enforcement::VpcCni => "the class says that the VPC CNI enforces them",
-        Enforcement::Cilium => "the class says that Cilium enforces them",
-        Enforcement::Declared => {
-            "the class declares that something enforces them; the operator has no evidence of its own"
-        }
-    };
-    PartState::Done(Reason::Verified, format!("default-deny and the allowlist stand; {vouched}"))
-}
-
-fn route_state(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey) -> PartState {
-    if !plan.open {
-        return match survey.children.get(&Child::Route) {
-            None => PartState::Done(Reason::Suspended, "no route leads to the workspace".into()),
-            Some(_) => PartState::Working(Reason::Progressing, "the route is being removed".into()),
-        };
-    }
-    if survey.unplaced {
-        let message = "every gateway of the class is full or cordoned: add a gateway to the class, or raise a capacity";
-        return PartState::Blocked(Reason::CapacityExhausted, message.into());
-    }
-    if let Some(state) = children_state(survey, Part::Route) {
-        return state;
-    }
-    let facts = match observed.child(Child::Route).map(|live| &live.facts) {
-        Some(Facts::Route(facts)) => facts.clone(),
-        _ => super::digest::RouteFacts::default(),
-    };
-    if let Some(problem) = facts.problems.first() {
-        return PartState::Working(Reason::RouteRefused, format!("the gateway does not serve the route: {problem}"));
-    }
-    if !facts.answered {
-        return PartState::Working(Reason::RoutePending, "no gateway has answered for the route yet".into());
-    }
-    let warning = match plan.record.routing.mode {
-        RoutingMode::Host => "",
-        RoutingMode::Path => "; all tenants of this host share one browser origin, which the class accepts",
-    };
-    PartState::Done(Reason::Verified, format!("the gateway serves the route{warning}"))
-}
-
-/// Workload and route say what they wait for, instead of that they are not there.
-fn wait_for_earlier(parts: &mut Parts, confined: bool) {
-    if confined {
-        return;
-    }
-    let earlier = [Part::Namespace, Part::Network, Part::Identity, Part::Secrets, Part::Storage];
-    let waits_for: Vec<&str> =
-        earlier.iter().filter(|part| !parts[part].is_done()).map(|part| part.condition()).collect();
-    let message = format!("waits for {}", waits_for.join(", "));
-    for part in [Part::Workload, Part::Route] {
-        if let Some(PartState::Working(Reason::Progressing, _)) = parts.get(&part) {
-            parts.insert(part, PartState::Working(Reason::WaitingForEarlierPart, message.clone()));
-        }
-    }
-}
-
-fn look_again(observed: &Observed, parts: &Parts) -> Option<Duration> {
+fn look_again(
+    observed: &Observed,
+    class: &TenantClassSpec,
+    record: &TenantRecordSpec,
+    parts: &Parts,
+) -> Option<Duration> {
     let unfinished = |part: Part| matches!(parts.get(&part), Some(PartState::Working(..)));
+    let waits = parts.values().any(|state| matches!(state, PartState::Done(Reason::RolloutPending, _)));
     let net = if unfinished(Part::Identity) || unfinished(Part::Secrets) {
         Some(SOON)
-    } else if parts.values().any(|state| !state.is_done()) {
+    } else if waits || parts.values().any(|state| !state.is_done()) {
         Some(LATER)
     } else {
         None
     };
     // What is overdue is asked for by the plan itself; looking again at once would only spin.
     let sweep = cloud::believed_for(observed).map(|rest| rest.max(SOON));
-    [net, sweep].into_iter().flatten().min()
+    let deadline = rollout::until_overdue(observed, record.template.as_ref()).map(|rest| rest.max(SOON));
+    let rotation = rotation::until_due(observed, class).map(|rest| rest.max(SOON));
+    [net, sweep, deadline, rotation].into_iter().flatten().min()
 }

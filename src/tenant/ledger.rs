@@ -2,6 +2,8 @@
 //!
 //! PURE. One function: whatever is learned about a tenant enters the record here, and nowhere else.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use super::{
     beginning::retirement,
     blueprint::{Blueprint, WantedSecret},
@@ -10,10 +12,12 @@ use super::{
     desired,
     digest::Facts,
     observed::{FoundAssociation, Look, Observed, VolumeView},
+    rotation,
+    workload::restarted_pod,
 };
 use crate::{
     api::{
-        names::{Nonce, VersionId},
+        names::{SecretItemName, VersionId},
         quantity::Quantity,
         record::{Placement, RecordedSecret, RecordedVolume, SecretOrigin, TenantRecordSpec},
         tenant::TenantSpec,
@@ -31,6 +35,7 @@ pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Bluepri
         record.namespace.uid = Some(namespace.uid.clone());
     }
     learn_association(observed, blueprint, &mut record);
+    record.identity.restarted_pod = restarted_pod(observed, blueprint);
     for wanted in &blueprint.secrets {
         learn_secret(observed, blueprint, wanted, &mut record);
     }
@@ -77,14 +82,20 @@ fn learn_association(observed: &Observed, blueprint: &Blueprint<'_>, record: &mu
             if is_own_association(observed, blueprint.tenant, blueprint.record, association) =>
         {
             record.identity.association_id = Some(association.id.clone());
+            record.identity.ended_at = None;
         }
-        Look::At(_, FoundAssociation::None) => {
-            if record.identity.association_id.take().is_some() {
-                record.identity.nonce = observed.draw.derive("association");
-            }
+        Look::At(_, FoundAssociation::None) if record.identity.association_id.is_some() => {
+            forget_association(observed, record);
         }
-        Look::At(_, FoundAssociation::One(_) | FoundAssociation::Several(_)) | Look::Never => {}
+        Look::At(..) | Look::Never => {}
     }
+}
+
+/// An association that was seen to be gone: the token of the next is a new one, and what sessions it gave ends later.
+pub fn forget_association(observed: &Observed, record: &mut TenantRecordSpec) {
+    record.identity.association_id = None;
+    record.identity.nonce = observed.draw.derive("association");
+    record.identity.ended_at = Some(Time(observed.now));
 }
 
 /// One that nobody wants any more and that is not in AWS either is nothing to remember: a record has room for 64.
@@ -98,42 +109,51 @@ fn forget_secrets(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut T
 fn learn_secret(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &WantedSecret, record: &mut TenantRecordSpec) {
     let index = record.secrets.items.iter().position(|item| item.name == wanted.name);
     let index = index.unwrap_or_else(|| {
-        record.secrets.items.push(RecordedSecret {
-            name: wanted.name.clone(),
-            origin: wanted.origin,
-            nonce: observed.draw.derive(wanted.name.as_str()),
-            arn: None,
-            version_id: None,
-        });
+        record.secrets.items.push(new_secret(observed, &wanted.name, wanted.origin));
         record.secrets.items.len() - 1
     });
-    let name = secret_name(record, wanted.name.as_str());
-    let incarnation = record.incarnation.clone();
     let item = &mut record.secrets.items[index];
     item.origin = wanted.origin;
-    let Some(Some(secret)) = observed.aws.secrets.get(&wanted.name).and_then(Look::seen) else { return };
+    let Some(seen) = observed.aws.secrets.get(&wanted.name).and_then(Look::seen) else { return };
+    let Some(secret) = seen else {
+        // One that is made again has another value, so it gets another version: pods that hold the old one are rolled.
+        if item.arn.take().is_some() {
+            item.nonce = rotation::fresh(observed, &item.name);
+            item.rotation = None;
+        }
+        return;
+    };
     if !is_own_secret(observed, blueprint.tenant, blueprint.record, secret) {
         return;
     }
-    item.arn = Some(secret.arn.clone());
-    let present = item.version_id.clone().filter(|version| secret.has_version(version));
-    item.version_id = match item.origin {
-        // The version in use stays until a rotation moves it.
-        SecretOrigin::Generated => present
-            .or_else(|| Some(first_version(&name, &incarnation, &item.nonce)).filter(|own| secret.has_version(own)))
-            .or_else(|| secret.current_version()),
+    let item = RecordedSecret { arn: Some(secret.arn.clone()), ..record.secrets.items[index].clone() };
+    let item = match item.origin {
+        SecretOrigin::Generated => rotation::follow(observed, blueprint.record, &item, secret),
         // What a person put last is what the person wants used.
-        SecretOrigin::Person => secret.current_version(),
+        SecretOrigin::Person => RecordedSecret { version_id: secret.current_version(), ..item },
     };
+    record.secrets.items[index] = item;
 }
 
-fn first_version(name: &str, incarnation: &crate::api::names::Incarnation, nonce: &Nonce) -> VersionId {
-    VersionId::of(name, incarnation, nonce)
+/// A secret that nothing is known of yet.
+pub fn new_secret(observed: &Observed, name: &SecretItemName, origin: SecretOrigin) -> RecordedSecret {
+    RecordedSecret {
+        name: name.clone(),
+        origin,
+        nonce: observed.draw.derive(name.as_str()),
+        arn: None,
+        version_id: None,
+        rotation: None,
+        // Whatever age a value has that was there before: it is taken for new, so that a rebuilt record rotates nothing.
+        rotated_at: (origin == SecretOrigin::Generated).then_some(Time(observed.now)),
+        failed_at: None,
+        replaced: None,
+    }
 }
 
 /// The version that an item's nonce stands for.
 pub fn generated_version(record: &TenantRecordSpec, item: &RecordedSecret) -> VersionId {
-    first_version(&secret_name(record, item.name.as_str()), &record.incarnation, &item.nonce)
+    VersionId::of(&secret_name(record, item.name.as_str()), &record.incarnation, &item.nonce)
 }
 
 /// The full name of a secret: `<prefix>/<tenant>/<item>`. The tenant is the namespace's name without its prefix.

@@ -2,19 +2,23 @@
 //!
 //! PURE. Clock and randomness come in as values; status is not among them: it is never an input to a decision.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
 use super::{
     child::Child,
     digest::{ContentHash, Digest},
+    gate::Turn,
     settings::Settings,
 };
 use crate::{
     api::{
         class::TenantClassSpec,
-        names::{AssociationId, NamespaceName, Nonce, SecretItemName, TenantName, Uid},
+        names::{AssociationId, NamespaceName, Nonce, SecretItemName, TenantName, Uid, VersionId},
         record::{Placement, TenantRecordSpec},
         tenant::TenantSpec,
     },
@@ -57,6 +61,8 @@ pub struct Observed {
     pub aws: AwsView,
     /// A place on a gateway that is held for this tenant; `None` where it has one, or where all are full.
     pub place: Option<Placement>,
+    /// How it stands at the roll-out gate.
+    pub turn: Turn,
 }
 
 /// Whether the CustomResourceDefinitions of our kinds stand.
@@ -85,8 +91,19 @@ pub struct TenantView {
     pub finalizers: Vec<String>,
     /// Whether it asks for nothing to be written.
     pub paused: bool,
+    /// The order to rotate its secrets that it carries.
+    pub rotate: Option<RotateOrder>,
     /// What it asks for, or why that cannot be read.
     pub spec: Result<TenantSpec, String>,
+}
+
+/// An order to rotate secrets, as an annotation of a Tenant says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RotateOrder {
+    /// SHA-256 of the annotation's value, in hex: another value is another order.
+    pub hash: String,
+    /// Whether it says that the values have leaked.
+    pub compromised: bool,
 }
 
 /// A record as decisions see it.
@@ -197,6 +214,8 @@ pub struct AwsView {
     pub association: Look<FoundAssociation>,
     /// Its secrets.
     pub secrets: BTreeMap<SecretItemName, Look<Option<Secret>>>,
+    /// Versions that were written once and have lost their labels since: their ids cannot be used again.
+    pub spent: BTreeSet<VersionId>,
     /// Since when EKS refuses the role: one that was just made is refused for a while.
     pub role_refused_since: Option<Timestamp>,
 }

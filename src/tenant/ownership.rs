@@ -153,6 +153,8 @@ fn first_contact<'a>(
         class_name: spec.class_name.clone(),
         namespace: RecordedNamespace { name: namespace, prefix: class.namespace_prefix.clone(), uid: None },
         deletion_policy: spec.deletion_policy,
+        // What is about to be generated need not be rotated.
+        order: tenant.rotate.as_ref().map(|order| order.hash.clone()),
     };
     Ok(Situation::Begin(Box::new(new_record(observed, class, origin))))
 }

@@ -76,12 +76,11 @@ impl Queue {
         let pause = match next {
             Next::OnEvent => None,
             Next::After(pause) => Some(jittered(pause, chance)),
-            Next::Retry => {
-                let count = self.failures.get(name).copied().unwrap_or(0);
-                Some(jittered(pause_after(count), chance))
-            }
+            Next::Retry => Some(jittered(self.pause(name), chance)),
+            // Never sooner than asked, and later by as much as those who were asked together should come apart.
+            Next::RetryAfter(rest) => Some(self.pause(name).max(rest).mul_f64(1.0 + 0.5 * chance.clamp(0.0, 1.0))),
         };
-        if next == Next::Retry {
+        if matches!(next, Next::Retry | Next::RetryAfter(_)) {
             let count = self.failures.entry(name.clone()).or_default();
             *count = count.saturating_add(1);
         } else {
@@ -90,6 +89,12 @@ impl Queue {
         if let Some(pause) = pause {
             self.entrance.at(name.clone(), Instant::now() + pause);
         }
+    }
+}
+
+impl Queue {
+    fn pause(&self, name: &TenantName) -> Duration {
+        pause_after(self.failures.get(name).copied().unwrap_or(0))
     }
 }
 

@@ -87,6 +87,16 @@ reasons! {
     SecretScheduledForDeletion,
     /// A required secret has no value yet.
     AwaitingValue,
+    /// A secret is being rotated.
+    Rotating,
+    /// The secrets may not be rotated while the sign-in hands out copies.
+    RotationBlocked,
+    /// A rotation was given up, or the workspace stays down after a leak.
+    RotationFailed,
+    /// AWSCURRENT was moved back to the version that the last rotation replaced.
+    SecretMovedBack,
+    /// AWSCURRENT of a rotated secret names the new version.
+    SecretRotated,
     /// The class does not allow the deletion policy.
     DeletionPolicyNotAllowed,
     /// The quota is above the class's maximum.
@@ -139,6 +149,8 @@ reasons! {
     PodNotReady,
     /// The pod of an older template is being replaced.
     RollingPod,
+    /// A changed pod template waits at the roll-out gate; the former one runs.
+    RolloutPending,
     /// The quota controller has not taken the quota up yet.
     QuotaNotEnforced,
     /// Pods are still ending.

@@ -48,6 +48,8 @@ pub enum Next {
     After(Duration),
     /// Soon, and less soon each time.
     Retry,
+    /// The same, but not before so long: somebody asked for it.
+    RetryAfter(Duration),
 }
 
 /// What one pass has done so far.
@@ -58,6 +60,8 @@ struct Pass {
     failures: Vec<Failure>,
     again: bool,
     wrote: bool,
+    /// How long AWS asks to be left alone.
+    rest: Option<Duration>,
     looked_at_definitions: bool,
 }
 
@@ -93,6 +97,9 @@ impl Reconciler {
     pub async fn reconcile(&self, name: &TenantName) -> (Next, Outcome) {
         let mut pass = Pass::default();
         let (observed, plan) = self.carry_out(name, &mut pass).await;
+        if !plan.is_at_gate() {
+            self.hands.cache.leave_gate(name);
+        }
         let told = self.tell(&observed, &plan, &mut pass).await;
         if let Err(error) = told {
             tracing::info!(%error, "status not written, tried again");
@@ -166,6 +173,7 @@ impl Reconciler {
                 let since = self.hands.cache.with_aws(&observed.name, |view| view.role_refused_since);
                 tracing::info!(%error, "an action failed");
                 pass.again = true;
+                pass.rest = pass.rest.max(error.retry_after());
                 pass.failed.push(action.target());
                 pass.failures.extend(failure(&action, &error, since, observed.now));
             }
@@ -262,7 +270,7 @@ fn reference(observed: &Observed) -> ObjectReference {
 
 fn next(plan: &Plan, pass: &Pass) -> Next {
     match plan.look_again {
-        _ if pass.again => Next::Retry,
+        _ if pass.again => pass.rest.map_or(Next::Retry, Next::RetryAfter),
         Some(after) => Next::After(after),
         None => Next::OnEvent,
     }

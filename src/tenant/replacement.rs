@@ -30,6 +30,18 @@ pub fn replacement(kind: Kind, live: &Value, wanted: &Value) -> Value {
     Value::Object(object)
 }
 
+/// What is wanted, with the live pod template where none is given: a template that waits at the roll-out gate leaves the
+/// former one in place.
+pub fn completed(kind: Kind, live: &Value, wanted: &Value) -> Value {
+    let mut wanted = wanted.clone();
+    if kind == Kind::StatefulSet
+        && let (Some(spec), Some(template)) = (wanted["spec"].as_object_mut(), live.pointer("/spec/template"))
+    {
+        spec.entry("template").or_insert_with(|| template.clone());
+    }
+    wanted
+}
+
 fn carry_allocated(kind: Kind, live: &Value, object: &mut Map<String, Value>) {
     for pointer in allocated_fields(kind) {
         let Some(value) = live.pointer(pointer) else { continue };

@@ -15,6 +15,7 @@ use super::{
     desired,
     digest::Facts,
     keep::replace_record,
+    ledger::forget_association,
     observed::{FoundAssociation, Look, Observed, RecordView, TenantView},
     ownership::is_ours,
     reason::Reason,
@@ -116,8 +117,7 @@ fn retained(observed: &Observed, record: &TenantRecordSpec) -> TenantRecordSpec 
         DeletionPolicy::Delete => None,
     };
     if matches!(observed.aws.association, Look::At(_, FoundAssociation::None)) {
-        next.identity.association_id = None;
-        next.identity.nonce = observed.draw.derive("association");
+        forget_association(observed, &mut next);
     }
     next
 }

@@ -88,7 +88,7 @@ pub fn status(telling: &Telling<'_>) -> Option<TenantStatus> {
         gateway: record.and_then(gateway),
         identity: record.map(identity),
         secrets: record.map(secrets).unwrap_or_default(),
-        template_hash: record.and_then(|record| record.template_hash.clone()),
+        template_hash: record.and_then(|record| record.template.as_ref()).map(|template| template.hash.clone()),
     })
 }
 
@@ -131,6 +131,14 @@ fn kept(parts: &Parts, suspended: bool) -> Whole {
     });
     if let Some(message) = working {
         return reconciling(Reason::Progressing, message, Phase::Provisioning);
+    }
+    let waiting = parts.values().find_map(|state| match state {
+        PartState::Done(Reason::RolloutPending, message) => Some(message.clone()),
+        PartState::Done(..) | PartState::Working(..) | PartState::Blocked(..) => None,
+    });
+    if let Some(message) = waiting {
+        let reason = Reason::RolloutPending;
+        return Whole { ready: true, reason, message, reconciling: false, stalled: false, phase: Phase::Ready };
     }
     let (reason, message, phase) = if suspended {
         (Reason::Suspended, "access has ended on request; everything is kept", Phase::Suspended)
@@ -242,6 +250,9 @@ pub struct Announcement {
     pub note: String,
 }
 
+/// What a part tells while it stands, and people should hear of when it begins.
+const ANNOUNCED: [Reason; 2] = [Reason::RotationBlocked, Reason::RotationFailed];
+
 /// What is announced when one status follows another: transitions only.
 pub fn announcements(previous: &TenantStatus, next: &TenantStatus) -> Vec<Announcement> {
     let find = |status: &TenantStatus, kind: &str| status.conditions.iter().find(|c| c.type_ == kind).cloned();
@@ -258,6 +269,12 @@ pub fn announcements(previous: &TenantStatus, next: &TenantStatus) -> Vec<Announ
         && ready_before.is_none_or(|before| before.status != "True" || before.reason != ready.reason)
     {
         all.push(Announcement { warning: false, reason: ready.reason, note: ready.message });
+    }
+    for told in next.conditions.iter().filter(|told| ANNOUNCED.iter().any(|reason| reason.as_str() == told.reason)) {
+        let is_new = find(previous, &told.type_).is_none_or(|before| before.reason != told.reason);
+        if is_new && told.type_ != "Stalled" && told.type_ != "Ready" && told.status == "True" {
+            all.push(Announcement { warning: true, reason: told.reason.clone(), note: told.message.clone() });
+        }
     }
     if next.phase == Phase::Deleting && previous.phase != Phase::Deleting {
         let note = "access is being ended".to_owned();
@@ -300,7 +317,7 @@ mod tests {
         let working = PartState::Working(Reason::Progressing, "soon".into());
         let awaiting = PartState::Blocked(Reason::AwaitingValue, "put one".into());
         let refusal = super::super::blueprint::Refusal { reason: Reason::ClassNotFound, message: "no".into() };
-        let kept = |parts, suspended| Story::Kept { suspended, parts };
+        let kept = |parts, suspended| Story::Kept { suspended, parts, at_gate: false };
         let paused = |drift: Vec<String>| Story::Paused { parts: parts(&done), drift };
         let none = TenantStatus::default();
         let rows = [
@@ -321,7 +338,11 @@ mod tests {
 
     #[test]
     fn a_failure_takes_ready_away_and_only_a_person_s_matter_stalls() {
-        let story = Story::Kept { suspended: false, parts: parts(&PartState::Done(Reason::Verified, "ok".into())) };
+        let story = Story::Kept {
+            suspended: false,
+            parts: parts(&PartState::Done(Reason::Verified, "ok".into())),
+            at_gate: false,
+        };
         let failure = |needs_person| Failure {
             part: Part::Secrets,
             reason: Reason::AwsUnavailable,
@@ -335,7 +356,11 @@ mod tests {
 
     #[test]
     fn a_condition_keeps_its_time_while_its_status_stays() {
-        let story = Story::Kept { suspended: false, parts: parts(&PartState::Done(Reason::Verified, "ok".into())) };
+        let story = Story::Kept {
+            suspended: false,
+            parts: parts(&PartState::Done(Reason::Verified, "ok".into())),
+            at_gate: false,
+        };
         let mut first = tell(&story, &[], &TenantStatus::default());
         let long_ago = Time(Timestamp::from_second(1).expect("time"));
         for condition in &mut first.conditions {
@@ -346,7 +371,11 @@ mod tests {
 
     #[test]
     fn announcements_are_made_on_transitions_only() {
-        let done = Story::Kept { suspended: false, parts: parts(&PartState::Done(Reason::Verified, "ok".into())) };
+        let done = Story::Kept {
+            suspended: false,
+            parts: parts(&PartState::Done(Reason::Verified, "ok".into())),
+            at_gate: false,
+        };
         let ready = tell(&done, &[], &TenantStatus::default());
         assert_eq!(announcements(&TenantStatus::default(), &ready).len(), 1);
         assert_eq!(announcements(&ready, &ready), Vec::new());

@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use super::{
     desired::CONTAINER,
-    observed::{ClaimRef, PodView, RecordView, StorageClassView, TenantView, VolumeView},
+    observed::{ClaimRef, PodView, RecordView, RotateOrder, StorageClassView, TenantView, VolumeView},
 };
 use crate::api::{
     class::TenantClassSpec,
     labels,
-    names::{TenantName, Uid},
+    names::{TenantName, Uid, sha256_hex},
     tenant::TenantStatus,
 };
 
@@ -54,8 +54,14 @@ pub fn tenant(object: &Value) -> Option<TenantView> {
         deleted_at,
         finalizers: finalizers.filter_map(Value::as_str).map(str::to_owned).collect(),
         paused: metadata["annotations"].get(labels::PAUSED).and_then(Value::as_str) == Some("true"),
+        rotate: rotate_order(metadata),
         spec: spec_of(object),
     })
+}
+
+fn rotate_order(metadata: &Value) -> Option<RotateOrder> {
+    let value = metadata["annotations"].get(labels::ROTATE_SECRETS)?.as_str().filter(|value| !value.is_empty())?;
+    Some(RotateOrder { hash: sha256_hex(&[value]), compromised: value.starts_with(labels::COMPROMISED) })
 }
 
 /// The status of a Tenant, as it is; one that cannot be read is as good as none and is written anew.

@@ -14,6 +14,7 @@ use super::{
     observed::{Observed, PodView},
     reason::Reason,
 };
+use crate::api::{labels::GATEWAY_TOKEN, names::Uid};
 
 /// How the gateway stands.
 pub struct Workload {
@@ -23,7 +24,7 @@ pub struct Workload {
     pub state: PartState,
 }
 
-/// How long a pod may run without credentials before it is made again: no loop where injection itself is broken.
+/// How long a pod may run without credentials before it is made anew.
 const WITHOUT_CREDENTIALS: Duration = Duration::from_mins(2);
 
 /// What stands of everything that comes before the workspace.
@@ -59,6 +60,9 @@ pub fn workload(
     if !facts.observed {
         return working(Vec::new(), Reason::Progressing, "the StatefulSet controller has not taken it up yet".into());
     }
+    if blueprint.stopped {
+        return stopped();
+    }
     if !blueprint.open {
         return if has_ended(observed) {
             done(Reason::Suspended, "no pod runs; everything is kept")
@@ -74,17 +78,71 @@ pub fn workload(
         let message = format!("pod {} is being replaced by one of the present template", pod.name);
         return working(replacement(pod, standing.confined), Reason::RollingPod, message);
     }
-    if blueprint.has_identity() && !pod.injected {
-        let message = format!(
-            "pod {} runs without AWS credentials: it started before its association was known, or the Pod Identity \
-             webhook did not see it. It is made again every {} s",
-            pod.name,
-            WITHOUT_CREDENTIALS.as_secs()
-        );
-        let is_old = pod.created.is_none_or(|at| observed.now.duration_since(at).unsigned_abs() >= WITHOUT_CREDENTIALS);
-        return working(replacement(pod, standing.confined && is_old), Reason::CredentialsNotInjected, message);
+    if lacks_credentials(blueprint, pod) {
+        let is_recorded = blueprint.record.identity.restarted_pod.as_ref() == Some(&pod.uid);
+        let message = format!("pod {} runs without AWS credentials: see IdentityReady", pod.name);
+        let actions = replacement(pod, standing.confined && is_recorded);
+        return working(actions, Reason::CredentialsNotInjected, message);
     }
     judge_pod(pod)
+}
+
+fn lacks_credentials(blueprint: &Blueprint<'_>, pod: &PodView) -> bool {
+    blueprint.open && blueprint.has_identity() && !pod.injected
+}
+
+/// A workspace that stays down after a leak, whatever else stands.
+fn stopped() -> Workload {
+    let message = format!(
+        "the {GATEWAY_TOKEN} has leaked, and no pod became ready with another one in time: the workspace is scaled to zero \
+         rather than rolled back. Mend what keeps it from starting (its class, image or settings); a changed template, or \
+         another value of openclaw.io/rotate-secrets, starts it again"
+    );
+    Workload { actions: Vec::new(), state: PartState::Blocked(Reason::RotationFailed, message) }
+}
+
+/// The pod of the present template that runs without credentials, and is old enough to be sure of it.
+fn bare_pod<'a>(observed: &'a Observed, blueprint: &Blueprint<'_>) -> Option<&'a PodView> {
+    let revision = set_facts(observed).update_revision;
+    let is_old = |pod: &PodView| {
+        pod.created.is_none_or(|at| observed.now.duration_since(at).unsigned_abs() >= WITHOUT_CREDENTIALS)
+    };
+    let mut pods = observed.pods.iter().filter(|pod| !pod.deleting && pod.revision == revision);
+    pods.find(|pod| lacks_credentials(blueprint, pod) && is_old(pod))
+}
+
+/// The pod that the record names as made anew for want of credentials: one is tried, until a pod has some.
+pub fn restarted_pod(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Uid> {
+    let recorded = blueprint.record.identity.restarted_pod.clone();
+    if observed.pods.iter().any(|pod| !pod.deleting && pod.injected) {
+        return None;
+    }
+    recorded.or_else(|| bare_pod(observed, blueprint).map(|pod| pod.uid.clone()))
+}
+
+/// What the identity says of a pod without credentials; as it stands otherwise.
+pub fn identity_of_pod(observed: &Observed, blueprint: &Blueprint<'_>, identity: PartState) -> PartState {
+    let bare = observed.pods.iter().find(|pod| !pod.deleting && lacks_credentials(blueprint, pod));
+    let (Some(pod), true) = (bare, identity.is_done()) else { return identity };
+    let why = "it started before its association was known, or the Pod Identity webhook did not see it";
+    match &blueprint.record.identity.restarted_pod {
+        Some(before) if *before != pod.uid => PartState::Blocked(
+            Reason::CredentialsNotInjected,
+            format!(
+                "pod {} runs without AWS credentials, and so did the one before it: see that the Pod Identity agent and its \
+                 webhook run, then delete the pod",
+                pod.name
+            ),
+        ),
+        _ => PartState::Working(
+            Reason::CredentialsNotInjected,
+            format!(
+                "pod {} runs without AWS credentials: {why}. It is made anew once, {} s after its start",
+                pod.name,
+                WITHOUT_CREDENTIALS.as_secs()
+            ),
+        ),
+    }
 }
 
 fn done(reason: Reason, message: &str) -> Workload {
@@ -111,6 +169,13 @@ pub fn has_ended(observed: &Observed) -> bool {
         facts.observed && facts.replicas == 0 && facts.current_pods == 0
     };
     set_is_at_zero && observed.pods.is_empty()
+}
+
+/// Whether a ready pod of the live template runs.
+pub fn is_rolled(observed: &Observed) -> bool {
+    let facts = set_facts(observed);
+    let is_it = |pod: &PodView| pod.ready && !pod.deleting && pod.revision == facts.update_revision;
+    facts.observed && observed.pods.iter().any(is_it)
 }
 
 fn judge_pod(pod: &PodView) -> Workload {

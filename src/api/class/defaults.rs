@@ -1,6 +1,7 @@
 //! Defaults of a class, as functions that serde and the schema call.
 
-use super::{CpuMemory, NamespacePrefix, Quantity, SecretItemName};
+use super::{CpuMemory, NamespacePrefix, Quantity};
+use crate::api::names::SecretItemName;
 
 pub(super) fn namespace_prefix() -> NamespacePrefix {
     "openclaw-".parse().unwrap_or_else(|_| unreachable!("a unit test parses it"))
@@ -8,7 +9,7 @@ pub(super) fn namespace_prefix() -> NamespacePrefix {
 
 pub(super) fn gateway_token() -> Vec<super::GeneratedSecret> {
     let name: SecretItemName = "gateway-token".parse().unwrap_or_else(|_| unreachable!("a unit test parses it"));
-    vec![super::GeneratedSecret { name }]
+    vec![super::GeneratedSecret { name, rotate_every_days: None }]
 }
 
 pub(super) const fn cpu_memory(cpu_milli: u32, memory_mebibytes: u32) -> CpuMemory {
@@ -37,6 +38,18 @@ pub(super) fn recovery_window_days() -> u8 {
 
 pub(super) fn gateway_capacity() -> u16 {
     90
+}
+
+pub(super) fn rollout_in_flight() -> u16 {
+    10
+}
+
+pub(super) fn rollout_failures() -> u16 {
+    3
+}
+
+pub(super) fn rollout_deadline_seconds() -> u32 {
+    600
 }
 
 pub(super) fn grace_seconds() -> u16 {

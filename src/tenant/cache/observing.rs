@@ -15,6 +15,7 @@ use crate::{
     tenant::{
         child::{Child, Kind, ObjectKey},
         digest::{Digest, Facts},
+        gate::Turn,
         observed::{ClassView, Observed, TenantView},
         settings::Settings,
     },
@@ -50,9 +51,13 @@ impl Known {
             pods: Vec::new(),
             aws: self.aws.get(name).cloned().unwrap_or_default(),
             place: None,
+            turn: Turn::NotAsked,
         };
         if let Some(spec) = &spec {
             self.observe_recorded(&mut observed, spec);
+        }
+        if let ClassView::Found(class) = &observed.class {
+            observed.turn = self.gate.look(name, &class.rollout, now);
         }
         observed
     }

@@ -2,11 +2,13 @@
 //!
 //! PURE. Rule S1.
 
+use jiff::SignedDuration;
+
 use super::{Half, identifying_tags, is_ours, looked_at_again, missing, whose};
 use crate::{
     api::{
         class::IdentityMode,
-        names::{AssociationId, TenantName},
+        names::{AssociationId, RoleArn, TenantName},
         record::TenantRecordSpec,
     },
     aws::types::{Association, NewAssociation, Tags},
@@ -134,6 +136,24 @@ fn refuse_foreign(
     Some(Half::blocked(Reason::AssociationTaken, message))
 }
 
+/// The longest that a session lives after its association is gone: the most that IAM lets a role's sessions last ("Update
+/// the maximum session duration for a role", IAM User Guide).
+const LONGEST_SESSION: SignedDuration = SignedDuration::from_hours(12);
+
+/// What is left of access after the association, and what ends it. Tags on the secrets are looked at with each request,
+/// so they have ended that part at once; models of Bedrock carry no such tags.
+fn ended(record: &TenantRecordSpec) -> String {
+    let said = "the Pod Identity association is deleted";
+    let Some(at) = &record.identity.ended_at else { return said.to_owned() };
+    let until = at.0.checked_add(LONGEST_SESSION).unwrap_or(at.0);
+    let role = record.identity.role_arn.as_ref().map_or("the role", RoleArn::as_str);
+    format!(
+        "{said}; a session that it gave before {} may go on calling what no tag stops (Bedrock), at the longest until {until}. \
+         To end that now, deny all actions in {role} where aws:PrincipalTag/kubernetes-service-account is {}",
+        at.0, record.service_account
+    )
+}
+
 /// The association of a tenant whose access has ended and whose pods are gone: deleted, and seen to be gone.
 pub fn association_ended(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec) -> Half {
     if record.identity.mode == IdentityMode::None {
@@ -143,7 +163,7 @@ pub fn association_ended(observed: &Observed, tenant: &TenantName, record: &Tena
     let look_up = look_up_association(record);
     let half = match look.seen() {
         None => Half::working(Vec::new(), "the Pod Identity association is being looked for"),
-        Some(FoundAssociation::None) => Half::done(Reason::Suspended, "the Pod Identity association is deleted"),
+        Some(FoundAssociation::None) => Half::done(Reason::Suspended, ended(record)),
         Some(FoundAssociation::Several(ids)) => several(ids),
         // One that is not ours was never this tenant's access: it stays, and holds nothing up.
         Some(FoundAssociation::One(association)) if !is_own_association(observed, tenant, record, association) => {

@@ -6,8 +6,8 @@ use super::{Half, identifying_tags, is_ours, looked_at_again, missing, whose};
 use crate::{
     api::{
         class::SecretsMode,
-        labels::tags,
-        names::{NamespaceName, TenantName},
+        labels::{CURRENT_STAGE, NEXT_STAGE, tags},
+        names::{NamespaceName, TenantName, VersionId},
         record::{RecordedSecret, SecretOrigin, TenantRecordSpec},
     },
     aws::types::{NewSecret, Secret, Tags},
@@ -17,6 +17,7 @@ use crate::{
         ledger::{generated_version, secret_name},
         observed::{Look, Observed},
         reason::Reason,
+        rotation::next_version,
     },
 };
 
@@ -124,6 +125,14 @@ fn judge_secret(
     if let Some(half) = refuse_secret(observed, blueprint.tenant, blueprint.record, secret) {
         return half;
     }
+    if secret.deleted_at.is_some() {
+        // Its tags have just said that it is this incarnation's; what else they say is judged once it is back.
+        let restore = AwsAction::RestoreSecret { item: item.name.clone(), arn: secret.arn.clone() };
+        return Half::working(
+            vec![Action::Aws(restore)],
+            format!("secret {name} was scheduled for deletion by somebody and is taken back"),
+        );
+    }
     let is_revoked = secret.tags.get(tags::SERVICE_ACCOUNT).map(String::as_str) == Some(tags::REVOKED);
     if blueprint.open && is_revoked && !identity_stands {
         return Half::working(Vec::new(), format!("secret {name} is opened again once the association stands"));
@@ -134,13 +143,8 @@ fn judge_secret(
         return Half::working(vec![Action::Aws(tag)], format!("tags of secret {name} are brought back"));
     }
     match (item.origin, secret.current_version()) {
-        (_, Some(_)) => Half::done(Reason::Verified, format!("secret {name} stands")),
-        // Ours, and without any value: its making was cut short, or a person took the labels off.
-        (SecretOrigin::Generated, None) => {
-            let version = generated_version(blueprint.record, item);
-            let put = AwsAction::PutGenerated { item: item.name.clone(), arn: secret.arn.clone(), version };
-            Half::working(vec![Action::Aws(put)], format!("secret {name} gets its first value"))
-        }
+        (SecretOrigin::Generated, current) => judge_generated(blueprint.record, item, secret, current.as_ref()),
+        (SecretOrigin::Person, Some(_)) => Half::done(Reason::Verified, format!("secret {name} stands")),
         (SecretOrigin::Person, None) if wanted.required && blueprint.open => {
             let message = format!(
                 "secret {name} has no value yet and is required: put one with `aws secretsmanager put-secret-value \
@@ -152,6 +156,62 @@ fn judge_secret(
     }
 }
 
+/// The value of a generated secret: there is one, or the next is on its way.
+fn judge_generated(
+    record: &TenantRecordSpec,
+    item: &RecordedSecret,
+    secret: &Secret,
+    current: Option<&VersionId>,
+) -> Half {
+    let name = &secret.name;
+    let put = |version, stage| {
+        let (item, arn) = (item.name.clone(), secret.arn.clone());
+        vec![Action::Aws(AwsAction::PutGenerated { item, arn, version, stage })]
+    };
+    let drop = |version: VersionId| {
+        let (item, arn) = (item.name.clone(), secret.arn.clone());
+        let actions = vec![Action::Aws(AwsAction::DropNext { item, arn, version })];
+        Half::rotating(actions, format!("the rotation of secret {name} is being ended"))
+    };
+    let Some(rotation) = &item.rotation else {
+        return match current {
+            // Left by a rotation whose record was lost. The version keeps its other label.
+            Some(current) if secret.has_label(current, NEXT_STAGE) => drop(current.clone()),
+            Some(current) if item.replaced.as_ref() == Some(current) => moved_back(secret, item),
+            Some(_) => Half::done(Reason::Verified, format!("secret {name} stands")),
+            // Ours, and without any value: its making was cut short, or a person took the labels off.
+            None => Half::working(
+                put(generated_version(record, item), CURRENT_STAGE),
+                format!("secret {name} gets its first value"),
+            ),
+        };
+    };
+    let Some(next) = next_version(record, item) else {
+        return Half::done(Reason::Verified, format!("secret {name} stands"));
+    };
+    let is_over = rotation.abandoned || current == Some(&next);
+    if is_over && secret.has_label(&next, NEXT_STAGE) {
+        return drop(next);
+    }
+    if !is_over && !secret.has_version(&next) {
+        return Half::rotating(put(next, NEXT_STAGE), format!("secret {name} gets its next value"));
+    }
+    Half::done(Reason::Rotating, format!("secret {name} is being rotated: its next value waits for a pod that uses it"))
+}
+
+/// Readers who name no version get another one than the workspace uses, and nobody but a person may want that.
+fn moved_back(secret: &Secret, item: &RecordedSecret) -> Half {
+    let name = &secret.name;
+    let used = item.version_id.as_ref().map_or("none", VersionId::as_str);
+    let message = format!(
+        "AWSCURRENT of secret {name} was moved back to the version that the last rotation replaced; the workspace uses {used}. \
+         Move it forward with `aws secretsmanager update-secret-version-stage --secret-id {name} --version-stage AWSCURRENT \
+         --move-to-version-id {used} --remove-from-version-id {}`, or put a new value",
+        item.replaced.as_ref().map_or("…", VersionId::as_str)
+    );
+    Half::blocked(Reason::SecretMovedBack, message)
+}
+
 /// Whether a secret is this tenant's.
 pub fn is_own_secret(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec, secret: &Secret) -> bool {
     is_ours(&secret.tags, tenant, record, &observed.settings.cluster_uid)
@@ -159,20 +219,23 @@ pub fn is_own_secret(observed: &Observed, tenant: &TenantName, record: &TenantRe
 
 fn refuse_secret(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec, secret: &Secret) -> Option<Half> {
     let name = &secret.name;
-    if !is_own_secret(observed, tenant, record, secret) {
-        let message = format!(
-            "secret {name} exists and is not this tenant's: {}. It is not touched; rename or remove it, or choose another \
-             tenant name",
-            whose(&secret.tags)
-        );
-        return Some(Half::blocked(Reason::SecretTaken, message));
+    if is_own_secret(observed, tenant, record, secret) {
+        return None;
     }
-    let deleted_at = secret.deleted_at?;
+    let whose = whose(&secret.tags);
+    if let Some(date) = secret.deleted_at {
+        let message = format!(
+            "secret {name} is another's and in its recovery window ({whose}; Secrets Manager gives {date} as the date of its \
+             deletion): the name is free once it is gone, up to 30 days after it was scheduled. Choose another tenant name, \
+             or wait"
+        );
+        return Some(Half::blocked(Reason::NameReserved, message));
+    }
     let message = format!(
-        "secret {name} was scheduled for deletion by somebody at {deleted_at}: bring it back with `aws secretsmanager \
-         restore-secret --secret-id {name}`"
+        "secret {name} exists and is not this tenant's: {whose}. It is not touched; rename or remove it, or choose another \
+         tenant name"
     );
-    Some(Half::blocked(Reason::SecretScheduledForDeletion, message))
+    Some(Half::blocked(Reason::SecretTaken, message))
 }
 
 /// The secrets of a tenant that is being retired: readable by nobody. It needs nothing but the record.

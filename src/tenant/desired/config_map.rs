@@ -16,13 +16,11 @@ use super::{
 use crate::{
     api::{
         class::SecretsMode,
+        labels::GATEWAY_TOKEN,
         record::{RecordedSecret, SecretOrigin},
     },
     tenant::{blueprint::Blueprint, child::Child},
 };
-
-/// The secret that owners log in with.
-const GATEWAY_TOKEN: &str = "gateway-token";
 
 pub(super) fn config_map(blueprint: &Blueprint<'_>) -> Value {
     let body = json!({ "data": with_input(blueprint, files::data) });

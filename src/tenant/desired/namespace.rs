@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::object;
 use crate::{
     api::{labels, names::TenantName, record::TenantRecordSpec},
-    tenant::child::Child,
+    tenant::{child::Child, rotation},
 };
 
 /// The namespace of a record. It needs no class, so that a retired tenant's can be kept too.
@@ -28,6 +28,10 @@ fn mirror(tenant: &TenantName, record: &TenantRecordSpec) -> Map<String, Value> 
     set(labels::SERVICE_ACCOUNT, json!(record.service_account));
     set(labels::CLASS, json!(record.class_name));
     set(labels::PHASE, json!(record.phase));
+    // Only what was carried out: a record that is lost meanwhile is not to forget the order.
+    if let Some(order) = record.secrets.order.as_ref().filter(|_| !rotation::is_under_way(record)) {
+        set(labels::ROTATION_ORDER, json!(order));
+    }
     if let Some(time) = &record.purge_after {
         set(labels::PURGE_AFTER, json!(time));
     }

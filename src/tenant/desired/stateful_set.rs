@@ -36,7 +36,7 @@ const USER: u32 = 1000;
 
 pub(super) fn stateful_set(blueprint: &Blueprint<'_>) -> Value {
     let spec = json!({
-        "replicas": i32::from(blueprint.open),
+        "replicas": i32::from(blueprint.open && !blueprint.stopped),
         "serviceName": blueprint.tenant,
         "selector": { "matchLabels": selector(blueprint.tenant) },
         "podManagementPolicy": "OrderedReady",

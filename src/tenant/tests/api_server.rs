@@ -2,12 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::world::{Refused, World, has_finalizers, path};
+use super::{
+    fixtures::alice,
+    world::{Refused, World, has_finalizers, path},
+};
 use crate::{
     api::labels,
     tenant::{
         action::{Action, Precondition},
         child::{Child, Kind},
+        replacement::completed,
     },
 };
 
@@ -62,6 +66,7 @@ impl World {
                 pods.filter(|pod| pod["metadata"]["name"] == **name && pod["metadata"]["uid"] == *uid.as_str())
                     .for_each(|pod| pod["metadata"]["deletionTimestamp"] = json!(now));
             }
+            Action::AskForTurn(rollout) => self.cache.ask_for_turn(&alice(), rollout, self.now),
             Action::Aws(action) => self.cloud.perform(action, &self.cache, self.now)?,
         }
         Ok(())
@@ -87,7 +92,7 @@ impl World {
     fn update(&mut self, child: Child, object: &Value, precondition: &Precondition) -> Result<(), Refused> {
         let live = self.child(child).ok_or(Refused::Conflict)?.clone();
         check(&live, precondition)?;
-        let object = object.clone();
+        let object = completed(child.kind(), &live, object);
         self.edit_child(child, |stored| {
             let allocated = live["spec"]["volumeName"].clone();
             *stored = object;

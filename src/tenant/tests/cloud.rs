@@ -6,6 +6,10 @@ use jiff::Timestamp;
 
 use super::{fixtures::alice, world::Refused};
 use crate::{
+    api::{
+        labels::{CURRENT_STAGE, NEXT_STAGE},
+        names::VersionId,
+    },
     aws::types::{Association, NewAssociation, NewSecret, Secret},
     tenant::{
         action::{Action, AwsAction},
@@ -26,6 +30,17 @@ pub(super) struct Cloud {
     made: usize,
 }
 
+/// Puts a label on one version and takes it off all others. A version without labels is gone.
+pub(super) fn move_label(secret: &mut Secret, label: &str, to: Option<&VersionId>) {
+    for labels in secret.versions.values_mut() {
+        labels.retain(|one| one != label);
+    }
+    if let Some(to) = to {
+        secret.versions.entry(to.to_string()).or_default().push(label.to_owned());
+    }
+    secret.versions.retain(|_, labels| !labels.is_empty());
+}
+
 impl Cloud {
     /// After a failed change nothing is known any more, as in the real hands.
     pub(super) fn forget(cache: &Cache, action: &Action) {
@@ -37,6 +52,9 @@ impl Cloud {
             | AwsAction::DeleteAssociation(_) => view.association = Look::Never,
             AwsAction::CreateSecret { item, .. }
             | AwsAction::PutGenerated { item, .. }
+            | AwsAction::MoveCurrent { item, .. }
+            | AwsAction::DropNext { item, .. }
+            | AwsAction::RestoreSecret { item, .. }
             | AwsAction::TagSecret { item, .. } => {
                 view.secrets.remove(item);
             }
@@ -91,9 +109,29 @@ impl Cloud {
                 let secret = self.create_secret(new)?;
                 cache.with_aws(&alice(), |view| view.secrets.insert(item.clone(), Look::At(now, Some(secret))));
             }
-            AwsAction::PutGenerated { item, arn, version } => {
+            AwsAction::PutGenerated { item, arn, version, stage } => {
                 let secret = self.secret(|one| one.arn == *arn)?;
-                secret.versions.insert(version.to_string(), vec!["AWSCURRENT".into()]);
+                move_label(secret, stage, Some(version));
+                cache.with_aws(&alice(), |view| view.secrets.remove(item));
+            }
+            AwsAction::MoveCurrent { item, arn, from, to } => {
+                let secret = self.secret(|one| one.arn == *arn)?;
+                if secret.current_version() != *from || !secret.has_version(to) {
+                    return Err(Refused::Aws("not attached to version".into()));
+                }
+                move_label(secret, CURRENT_STAGE, Some(to));
+                if let Some(from) = from {
+                    move_label(secret, "AWSPREVIOUS", Some(from));
+                }
+                cache.with_aws(&alice(), |view| view.secrets.remove(item));
+            }
+            AwsAction::DropNext { item, arn, version } => {
+                let secret = self.secret(|one| one.arn == *arn && one.has_label(version, NEXT_STAGE))?;
+                move_label(secret, NEXT_STAGE, None);
+                cache.with_aws(&alice(), |view| view.secrets.remove(item));
+            }
+            AwsAction::RestoreSecret { item, arn } => {
+                self.secret(|one| one.arn == *arn)?.deleted_at = None;
                 cache.with_aws(&alice(), |view| view.secrets.remove(item));
             }
             AwsAction::TagSecret { item, arn, tags } => {

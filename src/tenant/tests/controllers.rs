@@ -139,7 +139,9 @@ fn move_pods(world: &mut World) -> bool {
         return true;
     }
     let mut moved = false;
-    for pod in world.pods.values_mut().filter(|pod| pod["status"]["conditions"].is_null()) {
+    let never_ready = world.never_ready;
+    let unready = |pod: &&mut Value| pod["status"]["conditions"].is_null() && !never_ready(pod);
+    for pod in world.pods.values_mut().filter(unready) {
         pod["status"]["conditions"] = json!([{ "type": "Ready", "status": "True" }]);
         moved = true;
     }
@@ -188,7 +190,12 @@ fn make_pod(world: &mut World, set: &Value, revision: &str, path: String) -> boo
         "metadata": {
             "name": "alice-0",
             "namespace": namespace,
-            "labels": { labels::TENANT: "alice", "controller-revision-hash": revision },
+            "labels": {
+                labels::TENANT: "alice",
+                "controller-revision-hash": revision,
+                // Not of Kubernetes: by it tests say which pods never become ready.
+                "template": set["spec"]["template"].to_string(),
+            },
         },
         "spec": { "containers": [{ "name": "gateway", "env": env }] },
     }));

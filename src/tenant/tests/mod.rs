@@ -13,6 +13,8 @@ mod holds;
 mod mishaps;
 mod purity;
 mod random;
+mod rolling;
+mod rotating;
 mod scenarios;
 mod schemas;
 mod situations;

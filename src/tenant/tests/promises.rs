@@ -6,14 +6,15 @@ use super::{fixtures::alice, world::World};
 use crate::{
     api::{
         class::{IdentityMode, SecretsMode},
-        labels::{self, tags},
-        names::{SecretArn, Uid},
+        labels::{self, NEXT_STAGE, tags},
+        names::{SecretArn, Uid, VersionId},
     },
     aws::types::{Association, Secret, Tags},
     tenant::{
         action::{Action, AwsAction, Plan, Story},
         child::{Child, Kind},
         cloud::is_ours,
+        digest::ContentHash,
         ledger::secret_name,
         observed::Observed,
         status::{Telling, status},
@@ -55,7 +56,8 @@ pub(super) fn before(world: &World, action: &Action) {
         | Action::SetFinalizers { .. }
         | Action::ScaleToZero { .. }
         | Action::RetainVolume { .. }
-        | Action::ReofferVolume { .. } => {}
+        | Action::ReofferVolume { .. }
+        | Action::AskForTurn(_) => {}
         Action::DeletePod { uid, .. } => {
             let inside = format!("{}/", world.record_spec().namespace.name);
             let pod = world.pods.iter().find(|(_, pod)| pod["metadata"]["uid"] == *uid.as_str());
@@ -68,7 +70,10 @@ pub(super) fn before(world: &World, action: &Action) {
 }
 
 fn is_look(action: &Action) -> bool {
-    matches!(action, Action::Aws(AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. }))
+    matches!(
+        action,
+        Action::AskForTurn(_) | Action::Aws(AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. })
+    )
 }
 
 fn is_paused(world: &World) -> bool {
@@ -130,14 +135,44 @@ fn aws(world: &World, action: &AwsAction) {
                 "S6: {item} is made before it is recorded"
             );
         }
-        AwsAction::PutGenerated { arn, .. } => {
-            let is_empty = |one: &Secret| ours(&one.tags) && one.current_version().is_none();
-            assert!(secret(arn).is_none_or(is_empty), "S2: a value is overwritten");
+        AwsAction::PutGenerated { arn, stage, .. } => {
+            let is_empty = |one: &Secret| one.current_version().is_none() || *stage == NEXT_STAGE;
+            assert!(secret(arn).is_none_or(|one| ours(&one.tags) && is_empty(one)), "S2: a value is overwritten");
+        }
+        AwsAction::MoveCurrent { item, arn, to, .. } => {
+            assert!(secret(arn).is_none_or(|one| ours(&one.tags)), "S1: foreign secret");
+            readers_find_a_pod_that_takes(world, item.as_str(), to);
+        }
+        AwsAction::DropNext { arn, version, .. } => {
+            let is_let_go = |one: &Secret| ours(&one.tags) && one.has_label(version, NEXT_STAGE);
+            assert!(secret(arn).is_none_or(is_let_go), "S2: only a version of our own making loses a label");
+        }
+        AwsAction::RestoreSecret { arn, .. } => {
+            assert!(secret(arn).is_none_or(|one| ours(&one.tags)), "S4: a foreign secret is restored");
         }
         AwsAction::TagSecret { arn, .. } => {
             assert!(secret(arn).is_none_or(|one| ours(&one.tags)), "S1: foreign secret");
         }
     }
+}
+
+/// Section 6: readers get a version only once the running pod takes it, or where no pod runs.
+fn readers_find_a_pod_that_takes(world: &World, item: &str, version: &VersionId) {
+    let map = world.child(Child::ConfigMap).expect("a ConfigMap");
+    let pinned: Value = serde_json::from_str(map["data"]["secrets.json"].as_str().expect("pinned")).expect("JSON");
+    assert_eq!(pinned[item]["versionId"], version.as_str(), "the configuration names the version");
+    let set = world.child(Child::StatefulSet).expect("a StatefulSet");
+    if set["spec"]["replicas"] == 0 {
+        assert!(world.pods.is_empty(), "a pod ends that may still use another version");
+        return;
+    }
+    let revision = ContentHash::of_value(&set["spec"]["template"]).to_hex();
+    let takes_it = |pod: &Value| {
+        pod["metadata"]["labels"]["controller-revision-hash"] == *revision
+            && pod["status"]["conditions"][0]["status"] == "True"
+            && pod["metadata"]["deletionTimestamp"].is_null()
+    };
+    assert!(world.pods.values().any(takes_it), "no ready pod uses the version that readers are about to get");
 }
 
 /// Section 5: the association is the last thing that goes.
@@ -153,7 +188,9 @@ fn every_secret_is_closed(world: &World) {
     let record = world.record_spec();
     for secret in world.cloud.secrets.values() {
         let ours = is_ours(&secret.tags, &alice(), &record, &world.settings.cluster_uid);
-        assert!(!ours || secret.tags[tags::SERVICE_ACCOUNT] == tags::REVOKED, "{} can still be read", secret.name);
+        // Nobody reads a secret that is scheduled for deletion.
+        let is_closed = secret.deleted_at.is_some() || secret.tags[tags::SERVICE_ACCOUNT] == tags::REVOKED;
+        assert!(!ours || is_closed, "{} can still be read", secret.name);
     }
 }
 

@@ -23,7 +23,7 @@ const IMPURE: [&str; 13] = [
 ];
 
 /// Files that hold decisions and must say so. Types and tables without a decision need not.
-const DECISIONS: [&str; 21] = [
+const DECISIONS: [&str; 25] = [
     "action",
     "blueprint",
     "cloud",
@@ -32,6 +32,10 @@ const DECISIONS: [&str; 21] = [
     "comparison",
     "desired/mod",
     "digest",
+    "gate",
+    "parts",
+    "rollout",
+    "rotation",
     "failure",
     "keep",
     "ledger",

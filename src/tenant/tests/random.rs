@@ -6,12 +6,17 @@ use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 
 use super::{
+    cloud::move_label,
     controllers,
     fixtures::{class_json, spec_json},
+    rotating::{TOKEN, agrees_on_one},
     world::{Fault, World},
 };
 use crate::{
-    api::labels::{self, tags},
+    api::{
+        labels::{self, CURRENT_STAGE, tags},
+        names::VersionId,
+    },
     tenant::child::{Child, Kind},
 };
 
@@ -40,6 +45,18 @@ enum Event {
     CloudDown(bool),
     Restart,
     Wait(u16),
+    /// An order to rotate, after a leak or not.
+    Order(u8, bool),
+    /// The class gives pods another variable.
+    ChangeClass(u8),
+    /// Somebody else of the fleet takes the last place at the gate, or gives it back.
+    GateFull(bool),
+    /// Pods that are made from now on never become ready, or do again.
+    BreakPods(bool),
+    /// A person puts a value into the token's secret.
+    PutValue(u8),
+    /// A person schedules the token's secret for deletion.
+    ScheduleDeletion,
     /// So many rounds, in which actions suffer these faults in turn.
     Rounds(u8, Vec<Fault>),
     Controllers,
@@ -75,6 +92,12 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(Event::CloudDown),
         1 => Just(Event::Restart),
         1 => (1..1000u16).prop_map(Event::Wait),
+        1 => (0..9u8, any::<bool>()).prop_map(|(number, leaked)| Event::Order(number, leaked)),
+        1 => (0..4u8).prop_map(Event::ChangeClass),
+        1 => any::<bool>().prop_map(Event::GateFull),
+        1 => any::<bool>().prop_map(Event::BreakPods),
+        1 => (0..200u8).prop_map(Event::PutValue),
+        1 => Just(Event::ScheduleDeletion),
         4 => (1..4u8, proptest::collection::vec(fault(), 1..6)).prop_map(|(n, faults)| Event::Rounds(n, faults)),
         6 => Just(Event::Controllers),
     ]
@@ -89,6 +112,50 @@ fn one_may_go(world: &World) -> bool {
         && record.secrets.items.len() == 1
         && claim["metadata"]["deletionTimestamp"].is_null()
         && claim["spec"]["volumeName"].is_string()
+}
+
+/// A class whose sign-in reads Secrets Manager, with a narrow gate.
+fn class() -> Value {
+    let mut class = class_json();
+    class["login"] = json!({ "tokenSource": "SecretsManager" });
+    class["rollout"] = json!({ "maxInFlight": 1, "maxFailures": 1, "deadlineSeconds": 300 });
+    class
+}
+
+fn rollout_and_rotation(world: &mut World, event: &Event) {
+    match event {
+        Event::Order(number, leaked) if world.tenant.is_some() => {
+            let order = if *leaked { format!("compromised:{number}") } else { number.to_string() };
+            world.annotate_tenant(labels::ROTATE_SECRETS, &order);
+        }
+        Event::ChangeClass(level) if world.class.is_some() => {
+            let mut class = class();
+            class["workload"]["env"] = json!([{ "name": "LOG_LEVEL", "value": level.to_string() }]);
+            world.set_class(&class);
+        }
+        Event::GateFull(full) => super::rolling::somebody_rolls(world, *full, false),
+        Event::BreakPods(broken) => world.break_pods(if *broken { |_| true } else { |_| false }),
+        Event::PutValue(letter) => put_by_hand(world, *letter),
+        Event::ScheduleDeletion => {
+            let now = world.now;
+            if let Some(token) = world.cloud.secrets.get_mut(TOKEN) {
+                token.deleted_at = Some(now);
+            }
+            world.restart();
+        }
+        _ => {}
+    }
+}
+
+/// Another value each time: an old one is never put again.
+fn put_by_hand(world: &mut World, letter: u8) {
+    let version: VersionId = format!("{letter:03}{:029}", world.now.as_second()).parse().expect("a version");
+    let Some(secret) = world.cloud.secrets.get_mut(TOKEN) else { return };
+    if let Some(former) = secret.current_version() {
+        move_label(secret, "AWSPREVIOUS", Some(&former));
+    }
+    move_label(secret, CURRENT_STAGE, Some(&version));
+    world.restart();
 }
 
 fn happen(world: &mut World, event: &Event) {
@@ -110,7 +177,7 @@ fn happen(world: &mut World, event: &Event) {
             if *lost {
                 world.class = None;
             } else if world.class.is_none() {
-                world.set_class(&class_json());
+                world.set_class(&class());
             }
         }
         Event::DeleteAssociation | Event::ChangeRole | Event::ChangeTag => drift_in_aws(world, event),
@@ -118,6 +185,12 @@ fn happen(world: &mut World, event: &Event) {
             drift_in_kubernetes(world, event);
         }
         Event::LoseRecord | Event::ReinstallDefinitions => lose_the_record(world, event),
+        Event::Order(..)
+        | Event::ChangeClass(_)
+        | Event::GateFull(_)
+        | Event::BreakPods(_)
+        | Event::PutValue(_)
+        | Event::ScheduleDeletion => rollout_and_rotation(world, event),
         Event::DeleteTenant => world.delete_tenant(),
         Event::MakeTenant if world.tenant.is_none() => world.make_tenant(&spec_json()),
         Event::MakeTenantOfAnother if world.tenant.is_none() && world.record.is_some() => {
@@ -235,14 +308,16 @@ fn lose_the_record(world: &mut World, event: &Event) {
     (world.tenant, world.record, world.class) = (None, None, None);
     world.round();
     world.install();
-    world.set_class(&class_json());
+    world.set_class(&class());
 }
 
 /// Whatever people did is put right again; nothing fails any more.
 fn quiet(world: &mut World) {
     world.cloud.down = false;
+    world.break_pods(|_| false);
+    super::rolling::somebody_rolls(world, false, false);
     if world.class.is_none() {
-        world.set_class(&class_json());
+        world.set_class(&class());
     }
     let is_strangers =
         |world: &World| world.tenant.as_ref().is_some_and(|tenant| tenant["spec"]["owner"]["subject"] == "mallory");
@@ -279,7 +354,9 @@ proptest! {
         events in proptest::collection::vec(event(), 1..60),
         started in any::<bool>(),
     ) {
-        let mut world = World::with_alice();
+        let mut world = World::new();
+        world.set_class(&class());
+        world.make_tenant(&spec_json());
         if started {
             world.settle();
         }
@@ -302,5 +379,6 @@ proptest! {
         prop_assert_eq!(incarnation.unwrap_or_else(|| now.incarnation.clone()), now.incarnation);
         prop_assert_eq!(world.volumes.len(), 1, "never a second volume beside the first");
         prop_assert_eq!(world.cloud.associations.len(), 1);
+        agrees_on_one(&world);
     }
 }

@@ -69,6 +69,8 @@ pub(super) struct World {
     pub(super) done: Vec<Action>,
     /// Controllers that do not work now.
     pub(super) broken: Vec<&'static str>,
+    /// Pods that never become ready.
+    pub(super) never_ready: fn(&Value) -> bool,
     counter: u64,
 }
 
@@ -91,6 +93,7 @@ impl World {
             cloud: Cloud::default(),
             done: Vec::new(),
             broken: Vec::new(),
+            never_ready: |_| false,
             counter: 0,
         };
         world.install();
@@ -216,6 +219,11 @@ impl World {
         }
     }
 
+    /// Pods of this kind never become ready from now on.
+    pub(super) fn break_pods(&mut self, never_ready: fn(&Value) -> bool) {
+        self.never_ready = never_ready;
+    }
+
     /// The operator starts anew and knows nothing.
     pub(super) fn restart(&mut self) {
         self.cache = Arc::new(Cache::new(Arc::clone(&self.settings)));
@@ -269,6 +277,9 @@ impl World {
     pub(super) fn round_with(&mut self, fault: &mut dyn FnMut(&Action) -> Fault) -> Plan {
         let observed = self.observe();
         let decided = plan(&observed);
+        if !decided.is_at_gate() {
+            self.cache.leave_gate(&alice());
+        }
         promises::story(self, &observed, &decided);
         for action in &decided.actions {
             promises::before(self, action);

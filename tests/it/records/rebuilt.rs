@@ -41,7 +41,7 @@ async fn learned_fields_that_somebody_edited_converge_to_what_is_there() {
     edited["storage"]["size"] = json!("1Gi");
     edited["storage"]["volume"] = Value::Null;
     edited["routing"]["placement"] = Value::Null;
-    edited["templateHash"] = json!("0");
+    edited["template"]["hash"] = json!("0");
     edited["retirement"]["retentionDays"] = json!(7);
     let somebody = break_glass(&bed).await;
     somebody.patch("TenantRecord", None, &bed.tenant, json!({ "spec": edited })).await.expect("edited");

@@ -1,0 +1,199 @@
+//! A changed pod template on its way to the pods: who waits at the gate, and what stands meanwhile.
+
+use jiff::SignedDuration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::{Value, json};
+
+use super::{
+    fixtures::{alice, class_json},
+    world::World,
+};
+use crate::{
+    api::record::{Counts, Rolling},
+    tenant::{
+        child::Child,
+        gate::{GateFigures, Turn},
+    },
+};
+
+fn settled() -> World {
+    let mut world = World::with_alice();
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    world.done.clear();
+    world
+}
+
+/// A class whose pods get another variable, and a gate of this width.
+fn changed_class(value: &str, max_in_flight: u16) -> Value {
+    let mut class = class_json();
+    class["workload"]["env"] = json!([{ "name": "LOG_LEVEL", "value": value }]);
+    class["rollout"] = json!({ "maxInFlight": max_in_flight, "maxFailures": 1, "deadlineSeconds": 600 });
+    class
+}
+
+/// Somebody else of the fleet is restarting, perhaps for too long, or is done.
+pub(super) fn somebody_rolls(world: &World, rolls: bool, is_late: bool) {
+    let deadline = world.now + SignedDuration::from_secs(if is_late { -1 } else { 6000 });
+    let rolling = Rolling { counts: Counts::Fully, deadline: Time(deadline) };
+    let bob = "bob".parse().expect("name");
+    world.cache.with_gate(|gate| gate.recorded(&bob, Some(&rolling).filter(|_| rolls)));
+}
+
+fn pod_uid(world: &World) -> Value {
+    world.pods.values().next().expect("a pod")["metadata"]["uid"].clone()
+}
+
+fn template(world: &World) -> Value {
+    world.child(Child::StatefulSet).expect("a StatefulSet")["spec"]["template"].clone()
+}
+
+fn live_env(world: &World) -> String {
+    template(world)["spec"]["containers"][0]["env"].to_string()
+}
+
+#[test]
+fn a_change_of_the_class_rolls_the_pod_through_the_gate() {
+    let mut world = settled();
+    let before = pod_uid(&world);
+    world.set_class(&changed_class("debug", 1));
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_ne!(pod_uid(&world), before);
+    assert!(live_env(&world).contains("LOG_LEVEL"));
+    assert_eq!(world.record_spec().template.and_then(|template| template.rolling), None, "its place is free again");
+    assert_eq!(world.cache.gate_figures(world.now), GateFigures::default());
+}
+
+#[test]
+fn while_the_gate_is_full_the_former_template_runs_and_the_tenant_is_ready() {
+    let mut world = settled();
+    let (before, running) = (template(&world), pod_uid(&world));
+    somebody_rolls(&world, true, false);
+    world.set_class(&changed_class("debug", 1));
+    world.settle();
+    assert_eq!(world.ready(), (true, "RolloutPending".into()));
+    assert_eq!((template(&world), pod_uid(&world)), (before, running));
+    world.done.clear();
+    assert_eq!(world.round().actions, Vec::new(), "L2");
+
+    somebody_rolls(&world, false, false);
+    assert_eq!(world.cache.take_woken(), [alice()]);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert!(live_env(&world).contains("LOG_LEVEL"));
+}
+
+#[test]
+fn what_is_not_the_template_is_brought_back_while_it_waits() {
+    let mut world = settled();
+    somebody_rolls(&world, true, false);
+    world.set_class(&changed_class("debug", 1));
+    world.settle();
+    let before = template(&world);
+    world.edit_child(Child::StatefulSet, |set| set["spec"]["revisionHistoryLimit"] = json!(99));
+    world.settle();
+    let set = world.child(Child::StatefulSet).expect("a StatefulSet");
+    assert_eq!((&set["spec"]["revisionHistoryLimit"], &set["spec"]["template"]), (&json!(3), &before));
+    assert_eq!(world.ready(), (true, "RolloutPending".into()));
+}
+
+#[test]
+fn a_template_that_somebody_changes_while_it_waits_is_replaced_by_the_new_one_at_once() {
+    for tamper in [Child::StatefulSet, Child::ConfigMap] {
+        let mut world = settled();
+        somebody_rolls(&world, true, false);
+        world.set_class(&changed_class("debug", 1));
+        world.settle();
+        world.edit_child(tamper, |object| match tamper {
+            Child::StatefulSet => object["spec"]["template"]["spec"]["hostNetwork"] = json!(true),
+            _ => object["data"]["openclaw.json"] = json!("{}"),
+        });
+        world.settle();
+        assert_eq!(world.ready(), (true, "Verified".into()), "{tamper:?}");
+        assert!(live_env(&world).contains("LOG_LEVEL") && !template(&world).to_string().contains("hostNetwork"));
+    }
+}
+
+#[test]
+fn the_tenant_s_own_edit_passes_at_once_and_holds_no_place() {
+    let mut world = settled();
+    somebody_rolls(&world, true, false);
+    let running = pod_uid(&world);
+    world.set_class(&changed_class("info", 1));
+    world.settle();
+    world.edit_tenant(|spec| spec["env"] = json!([{ "name": "LOG_FORMAT", "value": "json" }]));
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_ne!(pod_uid(&world), running);
+    assert_eq!(world.cache.gate_figures(world.now).in_flight, 1, "only the other one");
+}
+
+#[test]
+fn a_stopped_gate_names_who_stopped_it() {
+    let mut world = settled();
+    somebody_rolls(&world, true, true);
+    world.set_class(&changed_class("debug", 10));
+    world.settle();
+    let status = world.status().expect("told");
+    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready").expect("Ready");
+    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("True", "RolloutPending"));
+    assert!(ready.message.contains("bob") && ready.message.contains("has stopped"), "{}", ready.message);
+}
+
+/// L4: good → bad → good returns to good, through a gate that the bad one has stopped.
+#[test]
+fn a_broken_template_is_left_again_without_a_hand() {
+    let mut world = settled();
+    world.break_pods(|pod| pod["metadata"]["labels"]["template"].as_str().is_some_and(|env| env.contains("broken")));
+    world.set_class(&changed_class("broken", 1));
+    world.settle();
+    assert_eq!(world.ready(), (false, "Progressing".into()));
+    world.now += SignedDuration::from_secs(601);
+    assert_eq!(world.cache.gate_figures(world.now), GateFigures { in_flight: 1, waiting: 0, failed: 1 });
+    world.set_class(&changed_class("fine", 1));
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(world.cache.gate_figures(world.now), GateFigures::default());
+}
+
+/// A place that was given and is not needed any more goes to the next.
+#[test]
+fn a_change_that_is_taken_back_while_it_waits_leaves_the_gate() {
+    let mut world = settled();
+    let before = pod_uid(&world);
+    somebody_rolls(&world, true, false);
+    world.set_class(&changed_class("debug", 1));
+    world.settle();
+    assert!(matches!(world.observe().turn, Turn::Full { in_flight: 1 }));
+    world.set_class(&class_json());
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!((world.observe().turn, pod_uid(&world)), (Turn::NotAsked, before));
+}
+
+/// A restart of the operator forgets nobody who is restarting.
+#[test]
+fn places_survive_a_restart() {
+    let mut world = settled();
+    world.broken.push("pods");
+    world.set_class(&changed_class("debug", 1));
+    for _ in 0..12 {
+        world.round();
+    }
+    world.restart();
+    world.observe();
+    assert_eq!(world.cache.gate_figures(world.now).in_flight, 1);
+}
+
+#[test]
+fn a_suspended_tenant_takes_a_new_template_without_waiting() {
+    let mut world = settled();
+    world.suspend(true);
+    world.settle();
+    somebody_rolls(&world, true, false);
+    world.set_class(&changed_class("debug", 1));
+    world.settle();
+    assert_eq!(world.ready(), (true, "Suspended".into()));
+    assert!(live_env(&world).contains("LOG_LEVEL"));
+}
