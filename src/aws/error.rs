@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// A request to AWS that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{operation} of {target}: {message}{hint}", hint = kind.hint())]
+#[error("{operation} of {target}: {message}{hint}", hint = kind.hint(operation))]
 pub struct AwsError {
     /// The API operation, such as `CreatePodIdentityAssociation`.
     pub operation: &'static str,
@@ -63,10 +63,16 @@ impl AwsErrorKind {
         }
     }
 
-    const fn hint(&self) -> &'static str {
+    fn hint(&self, operation: &str) -> String {
+        if *self == Self::QuotaExceeded {
+            return format!(" ({} is used up: raise it in Service Quotas)", quota_of(operation));
+        }
+        self.plain_hint().to_owned()
+    }
+
+    const fn plain_hint(&self) -> &'static str {
         match self {
             Self::AccessDenied => " (give the operator's role this action on this resource: see deploy/aws)",
-            Self::QuotaExceeded => " (raise the quota in Service Quotas)",
             Self::RoleRefused => " (check that the role exists and trusts pods.eks.amazonaws.com)",
             Self::KmsRefused => {
                 " (let the operator's role use the key: kms:GenerateDataKey and kms:Decrypt, in its policy and the key's)"
@@ -76,10 +82,44 @@ impl AwsErrorKind {
             | Self::NotFound
             | Self::ScheduledForDeletion
             | Self::Throttled(_)
+            | Self::QuotaExceeded
             | Self::Invalid
             | Self::Conflict
             | Self::Unavailable
             | Self::FenceClosed => "",
         }
+    }
+}
+
+/// The quota that an operation meets, by the names and figures of the AWS General Reference ("Amazon EKS endpoints and
+/// quotas", "AWS Secrets Manager quotas", "IAM and AWS STS quotas").
+fn quota_of(operation: &str) -> &'static str {
+    match operation {
+        "CreatePodIdentityAssociation" => "EKS: EKS Pod Identity associations per cluster, 5,000 by default",
+        "CreateSecret" | "RestoreSecret" => "Secrets Manager: secrets in each Region, 500,000",
+        "PutSecretValue" | "UpdateSecretVersionStage" => "Secrets Manager: versions or staging labels of one secret",
+        "CreateRole" => "IAM: roles per account, 1,000 by default",
+        "PutRolePolicy" => "IAM: characters in a role's inline policies, 10,240",
+        _ => "a quota of the account",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_that_is_used_up_is_named() {
+        let error = AwsError {
+            operation: "CreatePodIdentityAssociation",
+            target: "openclaw-alice/workspace-0123456789".to_owned(),
+            kind: AwsErrorKind::QuotaExceeded,
+            message: "ResourceLimitExceededException: Limit exceeded".to_owned(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "CreatePodIdentityAssociation of openclaw-alice/workspace-0123456789: ResourceLimitExceededException: Limit \
+             exceeded (EKS: EKS Pod Identity associations per cluster, 5,000 by default is used up: raise it in Service Quotas)"
+        );
     }
 }

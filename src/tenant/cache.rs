@@ -329,8 +329,17 @@ impl Known {
                 return Concerns::Nobody;
             }
         }
-        self.tenants.insert(name.clone(), (Arc::new(view), status));
+        let is_new = self.tenants.insert(name.clone(), (Arc::new(view), status)).is_none();
+        if is_new {
+            self.note_rolling(&name);
+        }
         some(Some(name))
+    }
+
+    /// Keeps the roll-out gate up to date. A record without a Tenant holds no place: nobody works on it.
+    fn note_rolling(&mut self, name: &TenantName) {
+        let record = self.records.get(name).filter(|_| self.tenants.contains_key(name));
+        self.gate.recorded(name, rolling_of(record.and_then(|view| view.spec.as_ref().ok())));
     }
 
     fn upsert_record(&mut self, object: &Value) -> Concerns {
@@ -348,8 +357,8 @@ impl Known {
             }
         }
         self.gateways.recorded(&name, placement_of(view.spec.as_ref().ok()));
-        self.gate.recorded(&name, rolling_of(view.spec.as_ref().ok()));
         self.records.insert(name.clone(), Arc::new(view));
+        self.note_rolling(&name);
         some(Some(name))
     }
 
@@ -396,14 +405,17 @@ impl Known {
             Watched::Tenant => self.remove_named(object, uid, |known, name| {
                 known.tenants.get(name).is_some_and(|(view, _)| view.uid.as_str() == uid) && {
                     known.gate.leave(name);
-                    known.tenants.remove(name).is_some()
+                    let removed = known.tenants.remove(name).is_some();
+                    known.note_rolling(name);
+                    removed
                 }
             }),
             Watched::Record => self.remove_named(object, uid, |known, name| {
                 known.records.get(name).is_some_and(|view| view.uid.as_str() == uid) && {
                     known.gateways.recorded(name, None);
-                    known.gate.recorded(name, None);
-                    known.records.remove(name).is_some()
+                    let removed = known.records.remove(name).is_some();
+                    known.note_rolling(name);
+                    removed
                 }
             }),
             Watched::Class => {
@@ -432,8 +444,14 @@ impl Known {
                 self.definitions.remove(views::name(object));
                 // With a definition go its objects, whether or not a watch has told of each.
                 match views::name(object) {
-                    "tenants.openclaw.io" => self.tenants.clear(),
-                    "tenantrecords.openclaw.io" => self.records.clear(),
+                    "tenants.openclaw.io" => {
+                        self.tenants.clear();
+                        self.gate = Gate::default();
+                    }
+                    "tenantrecords.openclaw.io" => {
+                        self.records.clear();
+                        self.gate = Gate::default();
+                    }
                     "tenantclasses.openclaw.io" => self.classes.clear(),
                     _ => {}
                 }

@@ -128,9 +128,11 @@ pub(super) fn kept(
     let claim = storage.claim_may_be_written && is_quota_enforced(observed);
     let gates = Gates { confined: standing.confined, recorded, known_template: !passage.changes() };
     actions.extend(child_actions(observed, &survey, gates, claim));
-    actions.extend(rollout::ask(observed, class, &passage));
+    // Nobody takes a place who cannot use it now.
+    let at_gate = passage.is_at_gate() && standing.confined;
+    actions.extend(rollout::ask(observed, class, &passage).filter(|_| at_gate));
     actions.extend([identity.actions, secrets.actions, moves, storage.actions, workload.actions].into_iter().flatten());
-    Ok(Kept { actions, parts, at_gate: passage.is_at_gate() })
+    Ok(Kept { actions, parts, at_gate })
 }
 
 /// What is to be built, by the record as it is stored.

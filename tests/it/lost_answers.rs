@@ -61,6 +61,30 @@ async fn a_failing_create_is_told_and_comes_right_when_the_fault_goes() {
     }
 }
 
+/// A Tenant that is edited while AWS is down gets what it asks for in Kubernetes at once, and in AWS when that is back.
+#[tokio::test]
+async fn an_edit_while_aws_is_down_is_carried_out_when_it_is_back() {
+    let bed = Bed::new("outage").await;
+    bed.ready_tenant(json!({})).await;
+    let mut faults = Vec::new();
+    for operation in ["DescribeSecret", "CreateSecret", "TagResource", "DescribePodIdentityAssociation"] {
+        faults.push(bed.instance.fault(operation, &bed.tenant, Fault::ServerError, 0).await);
+    }
+    let wish = json!({ "quota": { "pods": 12 }, "secrets": [{ "name": "extra" }], "budget": { "monthlyUSD": 9 } });
+    bed.apply_tenant(wish).await.expect("edited");
+    let is_twelve = |quota: &Value| quota["spec"]["hard"]["pods"] == "12";
+    bed.until_child("ResourceQuota", &bed.tenant, "of twelve pods", is_twelve).await;
+    let is_told = |tenant: &Value| condition(tenant, "SecretsReady")["reason"] == "AwsUnavailable";
+    bed.until("told of the outage", is_told).await;
+    for fault in faults {
+        bed.instance.heal(&fault).await;
+    }
+    bed.ready().await;
+    let name = format!("openclaw/{}/extra", bed.tenant);
+    let described = bed.instance.secrets().describe_secret().secret_id(name).send().await.expect("described");
+    assert!(described.tags().iter().any(|tag| tag.key() == Some("budget-usd") && tag.value() == Some("9")));
+}
+
 /// A deletion whose answer is lost is seen to have happened.
 #[tokio::test]
 async fn a_lost_answer_to_a_delete_ends_the_same() {

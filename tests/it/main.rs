@@ -16,6 +16,8 @@ mod lost_answers;
 mod records;
 mod rendering;
 mod rest;
+mod rollout;
+mod rotate;
 mod suspend;
 mod update;
 mod whole_platform;

@@ -185,7 +185,11 @@ fn make_pod(world: &mut World, set: &Value, revision: &str, path: String) -> boo
     let account = &set["spec"]["template"]["spec"]["serviceAccountName"];
     let has_identity =
         world.cloud.associations.iter().any(|one| namespace == *one.namespace && *account == *one.service_account);
-    let env = if has_identity { json!([{ "name": "AWS_CONTAINER_CREDENTIALS_FULL_URI" }]) } else { json!([]) };
+    let env = if has_identity && world.injects {
+        json!([{ "name": "AWS_CONTAINER_CREDENTIALS_FULL_URI" }])
+    } else {
+        json!([])
+    };
     let pod = world.born(json!({
         "metadata": {
             "name": "alice-0",

@@ -10,6 +10,7 @@ mod promises;
 mod world;
 
 mod holds;
+mod injection;
 mod mishaps;
 mod purity;
 mod random;

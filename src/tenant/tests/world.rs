@@ -69,6 +69,8 @@ pub(super) struct World {
     pub(super) done: Vec<Action>,
     /// Controllers that do not work now.
     pub(super) broken: Vec<&'static str>,
+    /// Whether the Pod Identity webhook gives pods their credentials.
+    pub(super) injects: bool,
     /// Pods that never become ready.
     pub(super) never_ready: fn(&Value) -> bool,
     counter: u64,
@@ -93,6 +95,7 @@ impl World {
             cloud: Cloud::default(),
             done: Vec::new(),
             broken: Vec::new(),
+            injects: true,
             never_ready: |_| false,
             counter: 0,
         };

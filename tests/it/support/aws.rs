@@ -57,6 +57,19 @@ impl Instance {
         self.control("DELETE", &format!("/faults/{id}"), None).await;
     }
 
+    /// How many calls a fault has hit.
+    pub async fn hits(&self, id: &str) -> u64 {
+        let rules = self.control("GET", "/faults", None).await;
+        let rule = rules.as_array().into_iter().flatten().find(|rule| rule["id"] == id).cloned();
+        rule.and_then(|rule| rule["hits"].as_u64()).unwrap_or(0)
+    }
+
+    /// The version that readers of a secret get.
+    pub async fn current_version(&self, secret: &str) -> String {
+        let value = self.secrets().get_secret_value().secret_id(secret).send().await.expect("a value");
+        value.version_id().expect("its version").to_owned()
+    }
+
     /// Calls that named `text` so far, oldest first.
     pub async fn calls(&self, text: &str) -> Vec<Value> {
         let all = self.control("GET", "/calls?since=0", None).await;
