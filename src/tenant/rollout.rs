@@ -209,8 +209,11 @@ fn was_ready(observed: &Observed) -> bool {
 }
 
 fn deadline(observed: &Observed, blueprint: &Blueprint<'_>) -> jiff::Timestamp {
-    let seconds = SignedDuration::from_secs(i64::from(blueprint.class.rollout.deadline_seconds));
-    observed.now.checked_add(seconds).unwrap_or(observed.now)
+    let class = blueprint.class;
+    // The former pod may take its whole time to end before the next one starts.
+    let seconds =
+        i64::from(class.rollout.deadline_seconds) + i64::from(class.workload.termination_grace_period_seconds);
+    observed.now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(observed.now)
 }
 
 /// Whether a tenant has used up the time that it had for becoming ready with its present template.

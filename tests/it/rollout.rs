@@ -18,7 +18,7 @@ fn class(instance: &Instance, level: &str, max_in_flight: u16) -> Value {
         &mut class,
         json!({
             "rollout": { "maxInFlight": max_in_flight, "maxFailures": 1, "deadlineSeconds": 30 },
-            "workload": { "env": [{ "name": "LOG_LEVEL", "value": level }] },
+            "workload": { "env": [{ "name": "LOG_LEVEL", "value": level }], "terminationGracePeriodSeconds": 1 },
         }),
     );
     class

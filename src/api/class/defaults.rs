@@ -49,7 +49,7 @@ pub(super) fn rollout_failures() -> u16 {
 }
 
 pub(super) fn rollout_deadline_seconds() -> u32 {
-    600
+    300
 }
 
 pub(super) fn grace_seconds() -> u16 {

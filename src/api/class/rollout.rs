@@ -21,7 +21,8 @@ pub struct Rollout {
     #[schemars(range(min = 1, max = 10_000))]
     pub max_failures: u16,
 
-    /// Seconds after which a tenant that is not ready counts as failed. Longer than a stop and a start take.
+    /// Seconds that a workspace has to start, after those that the former pod has to end
+    /// (`workload.terminationGracePeriodSeconds`); one that is not ready then counts as failed.
     #[serde(default = "defaults::rollout_deadline_seconds")]
     #[schemars(range(min = 30, max = 86_400))]
     pub deadline_seconds: u32,

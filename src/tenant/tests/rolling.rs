@@ -149,7 +149,7 @@ fn a_broken_template_is_left_again_without_a_hand() {
     world.set_class(&changed_class("broken", 1));
     world.settle();
     assert_eq!(world.ready(), (false, "Progressing".into()));
-    world.now += SignedDuration::from_secs(601);
+    world.now += SignedDuration::from_secs(1000);
     assert_eq!(world.cache.gate_figures(world.now), GateFigures { in_flight: 1, waiting: 0, failed: 1 });
     world.set_class(&changed_class("fine", 1));
     world.settle();

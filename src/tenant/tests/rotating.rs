@@ -181,7 +181,7 @@ fn a_rotation_whose_pod_does_not_start_is_taken_back() {
     world.annotate_tenant(ROTATE_SECRETS, "1");
     world.settle();
     assert_eq!(current(&world), before, "before the pod is ready nothing has changed for readers");
-    world.now += SignedDuration::from_secs(601);
+    world.now += SignedDuration::from_secs(1000);
     world.break_pods(|_| false);
     let unready: Vec<String> = world.pods.keys().cloned().collect();
     // The pod that did not start in time is still there when time is over.
@@ -208,7 +208,7 @@ fn after_a_leak_the_workspace_stays_down_rather_than_going_back() {
     world.annotate_tenant(ROTATE_SECRETS, "compromised:1");
     world.settle();
     assert_ne!(used(&world), leaked.as_str(), "no pod is given the leaked one any more");
-    world.now += SignedDuration::from_secs(601);
+    world.now += SignedDuration::from_secs(1000);
     world.settle();
     assert!(world.pods.is_empty(), "scaled to zero");
     assert_eq!(world.ready(), (false, "RotationFailed".into()));
