@@ -159,7 +159,7 @@ fn rebuilt_from(
     record.secrets.items = secrets_by_spec(observed, class, owner_spec);
     if owner_tenant.is_none() {
         record.phase = RecordPhase::Retained;
-        record.retained_since = Some(Time(observed.now));
+        record.retained_since = Some(observed.time());
         record.purge_after = purge_after(observed, &record);
     }
     Some(record)
@@ -185,5 +185,5 @@ fn secrets_by_spec(observed: &Observed, class: &TenantClassSpec, spec: Option<&T
 pub fn purge_after(observed: &Observed, record: &TenantRecordSpec) -> Option<Time> {
     let days = i64::from(record.retirement.retention_days?);
     // Whole days are 24 hours here: retention is counted, not read off a calendar.
-    observed.now.checked_add(jiff::SignedDuration::from_hours(24 * days)).ok().map(Time)
+    observed.time().0.checked_add(jiff::SignedDuration::from_hours(24 * days)).ok().map(Time)
 }

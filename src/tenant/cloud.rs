@@ -21,7 +21,7 @@ use crate::{
     aws::types::Tags,
 };
 
-pub use association::{association, association_ended, is_own_association};
+pub use association::{association, association_ended, is_own_association, what_is_left};
 pub use secrets::{is_own_secret, secrets, secrets_ended};
 
 /// What one half of AWS came to.

@@ -2,8 +2,6 @@
 //!
 //! PURE. One function: whatever is learned about a tenant enters the record here, and nowhere else.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-
 use super::{
     beginning::retirement,
     blueprint::{Blueprint, WantedSecret},
@@ -95,7 +93,7 @@ fn learn_association(observed: &Observed, blueprint: &Blueprint<'_>, record: &mu
 pub fn forget_association(observed: &Observed, record: &mut TenantRecordSpec) {
     record.identity.association_id = None;
     record.identity.nonce = observed.draw.derive("association");
-    record.identity.ended_at = Some(Time(observed.now));
+    record.identity.ended_at = Some(observed.time());
 }
 
 /// One that nobody wants any more and that is not in AWS either is nothing to remember: a record has room for 64.
@@ -145,7 +143,7 @@ pub fn new_secret(observed: &Observed, name: &SecretItemName, origin: SecretOrig
         version_id: None,
         rotation: None,
         // Whatever age a value has that was there before: it is taken for new, so that a rebuilt record rotates nothing.
-        rotated_at: (origin == SecretOrigin::Generated).then_some(Time(observed.now)),
+        rotated_at: (origin == SecretOrigin::Generated).then_some(observed.time()),
         failed_at: None,
         replaced: None,
     }

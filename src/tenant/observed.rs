@@ -8,6 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     child::Child,
@@ -252,6 +253,11 @@ pub enum FoundAssociation {
 }
 
 impl Observed {
+    /// Now as it stands in objects: in whole seconds.
+    pub fn time(&self) -> Time {
+        Time(Timestamp::from_second(self.now.as_second()).unwrap_or(self.now))
+    }
+
     /// The record, where it can be read.
     pub fn record_spec(&self) -> Option<&TenantRecordSpec> {
         self.record.as_ref()?.spec.as_ref().ok()

@@ -4,8 +4,6 @@
 
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-
 use super::{
     action::{Action, Plan, Precondition, Story},
     beginning::purge_after,
@@ -111,7 +109,7 @@ fn is_quiet(observed: &Observed, record: &TenantRecordSpec) -> bool {
 fn retained(observed: &Observed, record: &TenantRecordSpec) -> TenantRecordSpec {
     let mut next = record.clone();
     next.phase = RecordPhase::Retained;
-    next.retained_since = Some(Time(observed.now));
+    next.retained_since = Some(observed.time());
     next.purge_after = match record.retirement.deletion_policy {
         DeletionPolicy::Retain => purge_after(observed, record),
         DeletionPolicy::Delete => None,
@@ -150,5 +148,9 @@ fn farewell(observed: &Observed, record: &TenantRecordSpec) -> (Reason, String) 
         record.secrets.items.len(),
         observed.name
     );
+    let message = match cloud::what_is_left(record) {
+        Some(left) => format!("{message}. Of the association that is deleted: {left}"),
+        None => message,
+    };
     (Reason::Retained, message)
 }

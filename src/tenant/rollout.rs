@@ -213,7 +213,8 @@ fn deadline(observed: &Observed, blueprint: &Blueprint<'_>) -> jiff::Timestamp {
     // The former pod may take its whole time to end before the next one starts.
     let seconds =
         i64::from(class.rollout.deadline_seconds) + i64::from(class.workload.termination_grace_period_seconds);
-    observed.now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(observed.now)
+    let now = observed.time().0;
+    now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now)
 }
 
 /// Whether a tenant has used up the time that it had for becoming ready with its present template.

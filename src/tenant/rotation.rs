@@ -102,7 +102,7 @@ fn under_way(
     if current.as_ref() == Some(&next) {
         item.version_id = Some(next.clone());
         if !has_next_label(secret, &next) {
-            finish(&mut item, rotation, observed.now);
+            finish(&mut item, rotation, observed.time());
         }
     } else if current.as_ref().is_some_and(|current| *current != rotation.from) {
         // A person has put a value meanwhile: that one is used, and this rotation has lost its ground.
@@ -119,7 +119,7 @@ fn under_way(
         if was_pinned && is_lost(observed, record, rotation) {
             item.version_id = Some(rotation.from.clone());
             item.rotation = Some(RecordedRotation { abandoned: true, ..rotation.clone() });
-            item.failed_at = Some(Time(observed.now));
+            item.failed_at = Some(observed.time());
         } else {
             item.version_id = Some(next);
         }
@@ -134,10 +134,10 @@ fn is_lost(observed: &Observed, record: &TenantRecordSpec, rotation: &RecordedRo
         && !is_rolled(observed)
 }
 
-fn finish(item: &mut RecordedSecret, rotation: &RecordedRotation, now: Timestamp) {
+fn finish(item: &mut RecordedSecret, rotation: &RecordedRotation, now: Time) {
     item.nonce = rotation.nonce.clone();
     item.replaced = Some(rotation.from.clone());
-    item.rotated_at = Some(Time(now));
+    item.rotated_at = Some(now);
     item.failed_at = None;
     item.rotation = None;
 }

@@ -31,6 +31,11 @@ async fn suspend_ends_access_and_resume_gives_everything_back() {
     assert!(bed.children("Pod").await.is_empty());
     assert_eq!(tag(&bed, "tenant-service-account").await.as_deref(), Some("revoked"));
     assert_eq!(associations(&bed).await, 0);
+    let identity = crate::support::condition(&tenant, "IdentityReady");
+    let message = identity["message"].as_str().unwrap_or_default();
+    for part in ["Bedrock", "until 20", "kubernetes-service-account"] {
+        assert!(message.contains(part), "what no tag stops is said: {message}");
+    }
 
     let after = bed.ready_tenant(json!({ "suspend": false })).await;
     assert_eq!(after["status"]["phase"], "Ready");

@@ -142,16 +142,20 @@ const LONGEST_SESSION: SignedDuration = SignedDuration::from_hours(12);
 
 /// What is left of access after the association, and what ends it. Tags on the secrets are looked at with each request,
 /// so they have ended that part at once; models of Bedrock carry no such tags.
+pub fn what_is_left(record: &TenantRecordSpec) -> Option<String> {
+    let at = record.identity.ended_at.as_ref()?.0;
+    let until = at.checked_add(LONGEST_SESSION).unwrap_or(at);
+    let role = record.identity.role_arn.as_ref().map_or("the role", RoleArn::as_str);
+    Some(format!(
+        "a session that it gave before {at} may go on calling what no tag stops (Bedrock), at the longest until {until}. To \
+         end that now, deny all actions in {role} where aws:PrincipalTag/kubernetes-service-account is {}",
+        record.service_account
+    ))
+}
+
 fn ended(record: &TenantRecordSpec) -> String {
     let said = "the Pod Identity association is deleted";
-    let Some(at) = &record.identity.ended_at else { return said.to_owned() };
-    let until = at.0.checked_add(LONGEST_SESSION).unwrap_or(at.0);
-    let role = record.identity.role_arn.as_ref().map_or("the role", RoleArn::as_str);
-    format!(
-        "{said}; a session that it gave before {} may go on calling what no tag stops (Bedrock), at the longest until {until}. \
-         To end that now, deny all actions in {role} where aws:PrincipalTag/kubernetes-service-account is {}",
-        at.0, record.service_account
-    )
+    what_is_left(record).map_or_else(|| said.to_owned(), |left| format!("{said}; {left}"))
 }
 
 /// The association of a tenant whose access has ended and whose pods are gone: deleted, and seen to be gone.
