@@ -13,7 +13,7 @@ use prometheus_client::{
 };
 
 use super::result::{Outcome, RequestResult};
-use crate::{api::tenant::Phase, tenant::gate::GateFigures};
+use crate::api::tenant::Phase;
 
 /// Content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -123,7 +123,6 @@ impl Metrics {
         inner.registry.register("build", "What this process was built from", Info::new(build));
         let metrics = Self(Arc::new(inner));
         metrics.set_tenants(&[]);
-        metrics.set_gate(&GateFigures::default());
         metrics
     }
 
@@ -146,11 +145,9 @@ impl Metrics {
         }
     }
 
-    /// How the roll-out gate stands.
-    pub fn set_gate(&self, figures: &GateFigures) {
-        for (state, tenants) in
-            [("in_flight", figures.in_flight), ("waiting", figures.waiting), ("failed", figures.failed)]
-        {
+    /// How many tenants stand at the roll-out gate in which state.
+    pub fn set_gate(&self, by_state: [(&'static str, usize); 3]) {
+        for (state, tenants) in by_state {
             self.0.gate.get_or_create(&ByState { state }).set(count(tenants));
         }
     }

@@ -56,6 +56,13 @@ pub struct GateFigures {
     pub failed: usize,
 }
 
+impl GateFigures {
+    /// By state, for the metrics.
+    pub const fn by_state(self) -> [(&'static str, usize); 3] {
+        [("in_flight", self.in_flight), ("waiting", self.waiting), ("failed", self.failed)]
+    }
+}
+
 /// As many names as a message has room for.
 const NAMED: usize = 3;
 

@@ -1,0 +1,132 @@
+//! What is gone leaves what is known.
+
+use serde_json::Value;
+
+use super::{Concerns, Known, Watched, all, object_key, some};
+use crate::{
+    api::{
+        labels,
+        names::{ClassName, NamespaceName, TenantName},
+    },
+    tenant::{child::Kind, gate::Gate, views},
+};
+
+impl Known {
+    pub(super) fn remove(&mut self, watched: Watched, object: &Value) -> Concerns {
+        let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
+        match watched {
+            Watched::Child(kind) => {
+                let Some(key) = object_key(kind, object) else { return Concerns::Nobody };
+                if self.objects.get(&key).is_none_or(|known| known.uid.as_str() != uid) {
+                    return Concerns::Nobody;
+                }
+                let mut concerned = self.claimants_of(&key);
+                concerned.extend(self.objects.remove(&key).and_then(|known| known.tenant));
+                if kind == Kind::Namespace {
+                    self.namespaces.retain(|_, namespace| namespace.as_str() != key.name);
+                }
+                all(concerned)
+            }
+            Watched::Tenant => self.remove_named(object, uid, |known, name| {
+                known.tenants.get(name).is_some_and(|(view, _)| view.uid.as_str() == uid) && {
+                    known.gate.leave(name);
+                    let removed = known.tenants.remove(name).is_some();
+                    known.note_rolling(name);
+                    removed
+                }
+            }),
+            Watched::Record => self.remove_named(object, uid, |known, name| {
+                known.records.get(name).is_some_and(|view| view.uid.as_str() == uid) && {
+                    known.gateways.recorded(name, None);
+                    let removed = known.records.remove(name).is_some();
+                    known.note_rolling(name);
+                    removed
+                }
+            }),
+            Watched::Class => {
+                let Ok(name) = views::name(object).parse::<ClassName>() else { return Concerns::Nobody };
+                self.classes.remove(&name);
+                self.of_class(&name)
+            }
+            Watched::Pod => {
+                let Some((tenant, view)) = views::pod(object) else { return Concerns::Nobody };
+                let pods = self.pods.entry(tenant.clone()).or_default();
+                let key = (view.namespace, view.name);
+                if pods.get(&key).is_some_and(|known| known.uid == view.uid) {
+                    pods.remove(&key);
+                }
+                some(Some(tenant))
+            }
+            Watched::Volume => {
+                let known = self.volumes.remove(views::name(object));
+                some(known.and_then(|volume| self.holder_of(&volume)))
+            }
+            Watched::StorageClass => {
+                self.storage_classes.remove(views::name(object));
+                Concerns::Everybody
+            }
+            Watched::Definition => {
+                self.definitions.remove(views::name(object));
+                // With a definition go its objects, whether or not a watch has told of each.
+                match views::name(object) {
+                    "tenants.openclaw.io" => {
+                        self.tenants.clear();
+                        self.gate = Gate::default();
+                    }
+                    "tenantrecords.openclaw.io" => {
+                        self.records.clear();
+                        self.gate = Gate::default();
+                    }
+                    "tenantclasses.openclaw.io" => self.classes.clear(),
+                    _ => {}
+                }
+                Concerns::Everybody
+            }
+        }
+    }
+
+    fn remove_named(
+        &mut self,
+        object: &Value,
+        _uid: &str,
+        remove: impl FnOnce(&mut Self, &TenantName) -> bool,
+    ) -> Concerns {
+        let Ok(name) = views::name(object).parse::<TenantName>() else { return Concerns::Nobody };
+        if remove(self, &name) { some(Some(name)) } else { Concerns::Nobody }
+    }
+
+    pub(super) fn identities(&self, watched: Watched) -> Vec<Value> {
+        let identity = |namespace: Option<&str>, name: &str, uid: &str| serde_json::json!({ "metadata": { "namespace": namespace, "name": name, "uid": uid } });
+        match watched {
+            Watched::Child(kind) => {
+                let of_kind = self.objects.iter().filter(|(key, _)| key.kind == kind);
+                of_kind
+                    .map(|(key, known)| {
+                        identity(key.namespace.as_ref().map(NamespaceName::as_str), &key.name, known.uid.as_str())
+                    })
+                    .collect()
+            }
+            Watched::Tenant => {
+                self.tenants.iter().map(|(name, (view, _))| identity(None, name.as_str(), view.uid.as_str())).collect()
+            }
+            Watched::Record => {
+                self.records.iter().map(|(name, view)| identity(None, name.as_str(), view.uid.as_str())).collect()
+            }
+            Watched::Class => self.classes.keys().map(|name| identity(None, name.as_str(), "")).collect(),
+            Watched::Pod => {
+                let pods = self.pods.iter().flat_map(|(tenant, pods)| pods.values().map(move |pod| (tenant, pod)));
+                pods.map(|(tenant, pod)| {
+                    let mut object = identity(Some(pod.namespace.as_str()), &pod.name, pod.uid.as_str());
+                    object["metadata"]["labels"] = serde_json::json!({ labels::TENANT: tenant });
+                    object
+                })
+                .collect()
+            }
+            Watched::Volume => {
+                self.volumes.values().map(|volume| identity(None, &volume.name, volume.uid.as_str())).collect()
+            }
+            Watched::StorageClass => self.storage_classes.keys().map(|name| identity(None, name, "")).collect(),
+            Watched::Definition => self.definitions.keys().map(|name| identity(None, name, "")).collect(),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Live objects enter what is known, from watches and from answers to our own writes.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Concerns, Known, Watched, all, object_key, observing::namespace_for, some};
+use crate::{
+    api::{
+        names::{ClassName, NamespaceName, TenantName, Uid},
+        record::{Placement, RecordPhase, Rolling, TenantRecordSpec},
+    },
+    tenant::{
+        child::{Kind, ObjectKey},
+        digest::Digest,
+        observed::{ClassView, TenantView, VolumeView},
+        views,
+    },
+};
+
+/// Whether what comes in is an older state of the very object that is known, each as UID and resource version.
+fn is_stale(incoming: (&Uid, &str), known: (&Uid, &str)) -> bool {
+    // Resource versions of one object are numbers that grow; what does not read so is taken as it comes.
+    let versions = (incoming.1.parse::<u64>(), known.1.parse::<u64>());
+    incoming.0 == known.0 && matches!(versions, (Ok(incoming), Ok(known)) if incoming < known)
+}
+
+impl Known {
+    pub(super) fn upsert(&mut self, watched: Watched, object: &Value) -> Concerns {
+        match watched {
+            Watched::Child(kind) => self.upsert_child(kind, object),
+            Watched::Tenant => self.upsert_tenant(object),
+            Watched::Record => self.upsert_record(object),
+            Watched::Class => {
+                let Ok(name) = views::name(object).parse::<ClassName>() else { return Concerns::Nobody };
+                let view =
+                    views::class(object).map_or_else(ClassView::Invalid, |spec| ClassView::Found(Arc::new(spec)));
+                if self.classes.insert(name.clone(), view.clone()) == Some(view) {
+                    return Concerns::Nobody;
+                }
+                self.of_class(&name)
+            }
+            Watched::Pod => self.upsert_pod(object),
+            Watched::Volume => {
+                let Some(view) = views::volume(object) else { return Concerns::Nobody };
+                let before = self.volumes.get(&view.name);
+                if before.is_some_and(|before| {
+                    is_stale((&view.uid, &view.resource_version), (&before.uid, &before.resource_version))
+                }) {
+                    return Concerns::Nobody;
+                }
+                let concerns = some(self.holder_of(&view));
+                let unchanged = before.is_some_and(|before| {
+                    VolumeView { resource_version: view.resource_version.clone(), ..before.clone() } == view
+                });
+                self.volumes.insert(view.name.clone(), view);
+                if unchanged { Concerns::Nobody } else { concerns }
+            }
+            Watched::StorageClass => {
+                let view = views::storage_class(object);
+                let same = self.storage_classes.insert(views::name(object).to_owned(), view.clone()) == Some(view);
+                if same { Concerns::Nobody } else { Concerns::Everybody }
+            }
+            Watched::Definition => {
+                let deleting = object["metadata"]["deletionTimestamp"].is_string();
+                let same = self.definitions.insert(views::name(object).to_owned(), deleting) == Some(deleting);
+                if same { Concerns::Nobody } else { Concerns::Everybody }
+            }
+        }
+    }
+
+    fn upsert_child(&mut self, kind: Kind, object: &Value) -> Concerns {
+        let Some(key) = object_key(kind, object) else { return Concerns::Nobody };
+        let Ok(digest) = Digest::of(kind, object) else { return Concerns::Nobody };
+        let before = self.objects.get(&key);
+        if before.is_some_and(|before| {
+            is_stale((&digest.uid, &digest.resource_version), (&before.uid, &before.resource_version))
+        }) {
+            return Concerns::Nobody;
+        }
+        let unchanged = before.is_some_and(|before| {
+            Digest { resource_version: digest.resource_version.clone(), ..before.clone() } == digest
+        });
+        let mut concerned: Vec<TenantName> =
+            before.and_then(|before| before.tenant.clone()).into_iter().chain(digest.tenant.clone()).collect();
+        if kind == Kind::Namespace {
+            self.note_namespace(&key.name, &digest);
+        }
+        // A namespace that stands where a tenant wants one concerns that tenant, whatever marks it carries.
+        concerned.extend(self.claimants_of(&key));
+        self.objects.insert(key, digest);
+        if unchanged { Concerns::Nobody } else { all(concerned) }
+    }
+
+    fn note_namespace(&mut self, name: &str, digest: &Digest) {
+        if let (Some(tenant), Ok(name)) = (&digest.tenant, name.parse::<NamespaceName>()) {
+            self.namespaces.insert(tenant.clone(), name);
+        }
+    }
+
+    /// The tenants whose records name this namespace, or that would get it if it were free.
+    pub(super) fn claimants_of(&self, key: &ObjectKey) -> Vec<TenantName> {
+        if key.kind != Kind::Namespace {
+            return Vec::new();
+        }
+        let tail = |at: usize| key.name.get(at..).and_then(|name| name.parse::<TenantName>().ok());
+        // The tenant's name is what follows the class's prefix, so only a few names come into question.
+        let names = key.name.match_indices('-').filter_map(|(at, _)| tail(at + 1));
+        names.filter(|name| self.claims(name, &key.name)).collect()
+    }
+
+    fn claims(&self, tenant: &TenantName, namespace: &str) -> bool {
+        if let Some(view) = self.records.get(tenant) {
+            return view.spec.as_ref().is_ok_and(|spec| spec.namespace.name.as_str() == namespace);
+        }
+        let Some((view, _)) = self.tenants.get(tenant) else { return false };
+        match self.class_of(tenant, Some(view), None) {
+            ClassView::Found(class) => namespace_for(tenant, &class).as_str() == namespace,
+            ClassView::Missing | ClassView::Invalid(_) => false,
+        }
+    }
+
+    fn upsert_tenant(&mut self, object: &Value) -> Concerns {
+        let (Ok(name), Some(view)) = (views::name(object).parse::<TenantName>(), views::tenant(object)) else {
+            return Concerns::Nobody;
+        };
+        let status = views::tenant_status(object);
+        if let Some((before, before_status)) = self.tenants.get(&name) {
+            if is_stale((&view.uid, &view.resource_version), (&before.uid, &before.resource_version)) {
+                return Concerns::Nobody;
+            }
+            let same =
+                TenantView { resource_version: view.resource_version.clone(), ..before.as_ref().clone() } == view;
+            if same && *before_status == status {
+                self.tenants.insert(name, (Arc::new(view), status));
+                return Concerns::Nobody;
+            }
+        }
+        let is_new = self.tenants.insert(name.clone(), (Arc::new(view), status)).is_none();
+        if is_new {
+            self.note_rolling(&name);
+        }
+        some(Some(name))
+    }
+
+    /// Keeps the roll-out gate up to date. A record without a Tenant holds no place: nobody works on it.
+    pub(super) fn note_rolling(&mut self, name: &TenantName) {
+        let record = self.records.get(name).filter(|_| self.tenants.contains_key(name));
+        self.gate.recorded(name, rolling_of(record.and_then(|view| view.spec.as_ref().ok())));
+    }
+
+    fn upsert_record(&mut self, object: &Value) -> Concerns {
+        let (Ok(name), Some(view)) = (views::name(object).parse::<TenantName>(), views::record(object)) else {
+            return Concerns::Nobody;
+        };
+        if let Some(before) = self.records.get(&name) {
+            if is_stale((&view.uid, &view.resource_version), (&before.uid, &before.resource_version)) {
+                return Concerns::Nobody;
+            }
+            let same = before.uid == view.uid && before.spec == view.spec;
+            if same {
+                self.records.insert(name, Arc::new(view));
+                return Concerns::Nobody;
+            }
+        }
+        self.gateways.recorded(&name, placement_of(view.spec.as_ref().ok()));
+        self.records.insert(name.clone(), Arc::new(view));
+        self.note_rolling(&name);
+        some(Some(name))
+    }
+
+    fn upsert_pod(&mut self, object: &Value) -> Concerns {
+        let Some((tenant, view)) = views::pod(object) else { return Concerns::Nobody };
+        let key = (view.namespace.clone(), view.name.clone());
+        let before = self.pods.entry(tenant.clone()).or_default().insert(key, view.clone());
+        if before == Some(view) { Concerns::Nobody } else { some(Some(tenant)) }
+    }
+
+    pub(super) fn holder_of(&self, volume: &VolumeView) -> Option<TenantName> {
+        volume.tenant.clone().or_else(|| {
+            let namespace: NamespaceName = volume.claim.as_ref()?.namespace.parse().ok()?;
+            let key = ObjectKey { kind: Kind::Namespace, namespace: None, name: namespace.to_string() };
+            self.objects.get(&key)?.tenant.clone()
+        })
+    }
+
+    pub(super) fn of_class(&self, class: &ClassName) -> Concerns {
+        let names_it = |view: &TenantView| match &view.spec {
+            Ok(spec) => spec.class_name == *class,
+            Err(_) => true,
+        };
+        Concerns::Tenants(
+            self.tenants.iter().filter(|(_, (view, _))| names_it(view)).map(|(name, _)| name.clone()).collect(),
+        )
+    }
+}
+
+/// Records that still hold their place.
+fn placement_of(record: Option<&TenantRecordSpec>) -> Option<Placement> {
+    let record = record.filter(|record| record.phase != RecordPhase::Purged)?;
+    record.routing.placement.clone()
+}
+
+/// Records of tenants that are on their way to another pod template.
+fn rolling_of(record: Option<&TenantRecordSpec>) -> Option<&Rolling> {
+    let record = record.filter(|record| record.phase == RecordPhase::Active)?;
+    record.template.as_ref()?.rolling.as_ref()
+}
