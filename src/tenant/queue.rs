@@ -73,13 +73,7 @@ impl Queue {
     /// A tenant was worked on, and comes back as it says.
     pub fn done(&mut self, name: &TenantName, next: Next, chance: f64) {
         self.running.remove(name);
-        let pause = match next {
-            Next::OnEvent => None,
-            Next::After(pause) => Some(jittered(pause, chance)),
-            Next::Retry => Some(jittered(self.pause(name), chance)),
-            // Never sooner than asked, and later by as much as those who were asked together should come apart.
-            Next::RetryAfter(rest) => Some(self.pause(name).max(rest).mul_f64(1.0 + 0.5 * chance.clamp(0.0, 1.0))),
-        };
+        let pause = pause_until(next, self.failures.get(name).copied().unwrap_or(0), chance);
         if matches!(next, Next::Retry | Next::RetryAfter(_)) {
             let count = self.failures.entry(name.clone()).or_default();
             *count = count.saturating_add(1);
@@ -92,9 +86,14 @@ impl Queue {
     }
 }
 
-impl Queue {
-    fn pause(&self, name: &TenantName) -> Duration {
-        pause_after(self.failures.get(name).copied().unwrap_or(0))
+/// How long until a tenant is worked on again that failed so often before; `None` where only an event brings it back.
+fn pause_until(next: Next, failures: u32, chance: f64) -> Option<Duration> {
+    match next {
+        Next::OnEvent => None,
+        Next::After(pause) => Some(jittered(pause, chance)),
+        Next::Retry => Some(jittered(pause_after(failures), chance)),
+        // Never sooner than asked, and later by as much as those who were asked together should come apart.
+        Next::RetryAfter(rest) => Some(pause_after(failures).max(rest).mul_f64(1.0 + 0.5 * chance.clamp(0.0, 1.0))),
     }
 }
 
@@ -129,6 +128,15 @@ mod tests {
         queue.done(&name("alice"), Next::OnEvent, 0.5);
         entrance.now(name("carol"));
         assert_eq!(queue.next().await, Some(name("carol")), "alice came once for both");
+    }
+
+    #[test]
+    fn who_was_asked_to_wait_comes_back_no_sooner() {
+        let rest = Next::RetryAfter(Duration::from_secs(20));
+        assert_eq!(pause_until(rest, 0, 0.0), Some(Duration::from_secs(20)));
+        assert_eq!(pause_until(rest, 0, 1.0), Some(Duration::from_secs(30)), "later, so that they come apart");
+        assert_eq!(pause_until(rest, 40, 0.0), Some(Duration::from_mins(1)), "who fails for long waits longer");
+        assert_eq!(pause_until(Next::OnEvent, 0, 0.5), None);
     }
 
     #[test]

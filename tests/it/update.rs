@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, example_class};
+use crate::support::{Bed, Instance, condition, example_class};
 
 /// A changed quota, variable, address range and budget arrive; taken away again, they go.
 #[tokio::test]
@@ -45,6 +45,45 @@ async fn only_a_changed_template_rolls_the_pod() {
     assert_eq!(pod().await, first);
     bed.ready_tenant(json!({ "env": [{ "name": "LOG_LEVEL", "value": "info" }] })).await;
     assert_ne!(pod().await, first);
+}
+
+/// Another role in the class: the association gets it in place, and the workspace restarts, because a running session keeps
+/// the old one.
+#[tokio::test]
+async fn a_changed_role_reaches_the_association_and_restarts_the_workspace() {
+    let bed = Bed::new("role").await;
+    let before = bed.ready_tenant(json!({})).await;
+    let pod =
+        || async { bed.child("Pod", &format!("{}-0", bed.tenant)).await.map(|pod| pod["metadata"]["uid"].clone()) };
+    let first = pod().await;
+    let mut class = example_class(bed.instance);
+    class["identity"]["roleArn"] = json!(bed.instance.make_role(&format!("{}-other", bed.tenant)).await);
+    bed.apply_class(class.clone()).await.expect("class");
+    let id = before["status"]["identity"]["associationId"].as_str().expect("an id").to_owned();
+    let has_role = || async {
+        let role = bed.instance.association(&id).await.role_arn;
+        (role.as_deref() == class["identity"]["roleArn"].as_str()).then_some(())
+    };
+    bed.until_so("the other role", has_role).await;
+    let is_new = || async { pod().await.filter(|uid| Some(uid) != first.as_ref()) };
+    bed.until_so("another pod", is_new).await;
+    let after = bed.ready().await;
+    assert_eq!(after["status"]["identity"], before["status"]["identity"], "the same association");
+}
+
+/// A role that does not exist yet is waited for.
+#[tokio::test]
+async fn a_role_that_comes_later_is_waited_for() {
+    let mut class = example_class(Instance::shared());
+    let name = format!("late-{}", std::process::id());
+    class["identity"]["roleArn"] = json!(format!("arn:aws:iam::123456789012:role/{name}"));
+    let bed = Bed::with_class(Instance::shared(), "late-role", class).await;
+    bed.apply_tenant(json!({})).await.expect("applied");
+    let is_told = |tenant: &Value| condition(tenant, "IdentityReady")["reason"] == "RoleNotReady";
+    let tenant = bed.until("waiting for the role", is_told).await;
+    assert_eq!(condition(&tenant, "Stalled"), Value::Null, "a role that was just made is refused for a while");
+    bed.instance.make_role(&name).await;
+    bed.ready().await;
 }
 
 /// A changed class reaches its tenants.
