@@ -44,7 +44,7 @@ pub const PAUSED: &str = "openclaw.io/paused";
 pub const ROTATE_SECRETS: &str = "openclaw.io/rotate-secrets";
 
 /// Beginning of a value of [`ROTATE_SECRETS`] by which secrets are said to have leaked.
-pub const COMPROMISED: &str = "compromised:";
+pub const COMPROMISED: &str = "compromised";
 
 /// Annotation on an owned namespace: the order to rotate that was carried out last.
 pub const ROTATION_ORDER: &str = "openclaw.io/rotation-order";

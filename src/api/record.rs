@@ -229,6 +229,9 @@ pub struct RecordedRotation {
     /// Why it was begun.
     pub cause: RotationCause,
 
+    /// When it was begun.
+    pub since: Time,
+
     /// Whether it was given up: the former version is used again, and the new one is being let go.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub abandoned: bool,
@@ -266,9 +269,25 @@ pub struct RecordedTemplate {
     #[schemars(length(max = 64))]
     pub own: String,
 
+    /// The versions of secrets that it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub secrets: Vec<AppliedSecret>,
+
     /// Set from when it was let through the roll-out gate until a pod of it is ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolling: Option<Rolling>,
+}
+
+/// The version of a secret that a pod template names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AppliedSecret {
+    /// The name of the item.
+    pub name: SecretItemName,
+
+    /// The version.
+    pub version_id: VersionId,
 }
 
 /// A tenant on its way to another pod template.
@@ -291,6 +310,13 @@ pub enum Counts {
     Place,
     /// It did not have to wait: it holds no place.
     Nothing,
+}
+
+impl RecordedTemplate {
+    /// The version of a secret that it names.
+    pub fn version_of(&self, item: &SecretItemName) -> Option<&VersionId> {
+        self.secrets.iter().find(|secret| secret.name == *item).map(|secret| &secret.version_id)
+    }
 }
 
 /// Whose work the value of a secret is.

@@ -65,7 +65,7 @@ impl AwsErrorKind {
 
     fn hint(&self, operation: &str) -> String {
         if *self == Self::QuotaExceeded {
-            return format!(" ({} is used up: raise it in Service Quotas)", quota_of(operation));
+            return format!(" ({})", quota_of(operation));
         }
         self.plain_hint().to_owned()
     }
@@ -91,16 +91,22 @@ impl AwsErrorKind {
     }
 }
 
-/// The quota that an operation meets, by the names and figures of the AWS General Reference ("Amazon EKS endpoints and
+/// The quota that an operation meets and what to do about it, by the names and figures of the AWS General Reference ("Amazon EKS endpoints and
 /// quotas", "AWS Secrets Manager quotas", "IAM and AWS STS quotas").
 fn quota_of(operation: &str) -> &'static str {
     match operation {
-        "CreatePodIdentityAssociation" => "EKS: EKS Pod Identity associations per cluster, 5,000 by default",
-        "CreateSecret" | "RestoreSecret" => "Secrets Manager: secrets in each Region, 500,000",
-        "PutSecretValue" | "UpdateSecretVersionStage" => "Secrets Manager: versions or staging labels of one secret",
-        "CreateRole" => "IAM: roles per account, 1,000 by default",
-        "PutRolePolicy" => "IAM: characters in a role's inline policies, 10,240",
-        _ => "a quota of the account",
+        "CreatePodIdentityAssociation" => {
+            "EKS Pod Identity associations per cluster, 5,000 by default: have the quota raised, or use another cluster"
+        }
+        "CreateSecret" | "RestoreSecret" => {
+            "secrets in each Region, 500,000: remove some; retained tenants' and those in their recovery window count"
+        }
+        "PutSecretValue" | "UpdateSecretVersionStage" => {
+            "versions or staging labels of one secret: take labels off versions that nobody needs"
+        }
+        "CreateRole" => "roles per account, 1,000 by default: have the quota raised, or use a shared role",
+        "PutRolePolicy" => "characters in a role's inline policies, 10,240: give the class fewer models",
+        _ => "a quota of the account: see Service Quotas",
     }
 }
 
@@ -119,7 +125,8 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "CreatePodIdentityAssociation of openclaw-alice/workspace-0123456789: ResourceLimitExceededException: Limit \
-             exceeded (EKS: EKS Pod Identity associations per cluster, 5,000 by default is used up: raise it in Service Quotas)"
+             exceeded (EKS Pod Identity associations per cluster, 5,000 by default: have the quota raised, or use another \
+             cluster)"
         );
     }
 }

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
+    action::{Plan, Story},
     child::{Kind, ObjectKey},
     digest::Digest,
     gate::{Gate, GateFigures},
@@ -172,9 +173,18 @@ impl Cache {
         self.lock().gate.ask(name, rollout, now);
     }
 
-    /// A tenant has no business at the roll-out gate any more.
-    pub fn leave_gate(&self, name: &TenantName) {
-        self.lock().gate.leave(name);
+    /// A tenant was decided about. One that has no business at the roll-out gate gives back what it was given; one that is
+    /// not kept (refused, paused, being deleted) holds no place either: nobody works on its becoming ready.
+    pub fn stand_at_gate(&self, name: &TenantName, plan: &Plan) {
+        let mut known = self.lock();
+        if !plan.is_at_gate() {
+            known.gate.leave(name);
+        }
+        if matches!(plan.story, Story::Kept { .. }) {
+            known.note_rolling(name);
+        } else {
+            known.gate.recorded(name, None);
+        }
     }
 
     /// Tenants that wait at the roll-out gate and should look again.

@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub use association::{association, association_ended, is_own_association, what_is_left};
-pub use secrets::{is_own_secret, secrets, secrets_ended};
+pub use secrets::{is_own_secret, is_usable, secrets, secrets_ended};
 
 /// What one half of AWS came to.
 #[derive(Clone, Debug)]

@@ -99,39 +99,44 @@ pub(super) fn kept(
     // AWS is judged by the record as it is stored: a token that is not recorded is not used (S6).
     let stored = Blueprint { claim_size, ..first };
     let wanted = comparison::wanted(&plan);
-    let template = rollout::wanted_template(spec, &wanted);
+    let template = rollout::wanted_template(spec, &next, &wanted);
     let passage = template.as_ref().map_or(Passage::AtOnce, |template| rollout::passage(observed, &plan, template));
     let unplaced = plan.open && next.routing.placement.is_none();
     let survey = Survey { children: survey(observed, wanted, &passage), unplaced };
 
     let (identity, secrets) = aws_halves(observed, &stored, &survey);
     let storage = storage::storage(observed, &stored, survey.children.get(&Child::Claim));
-    let standing = standing(observed, &survey, (&identity, &secrets), storage.bound);
-    let workload = workload::workload(observed, &plan, survey.children.get(&Child::StatefulSet), standing);
+    let standing = standing(observed, record, &survey, (&identity, &secrets), storage.bound);
+    let settled = [Child::ConfigMap, Child::StatefulSet].iter().all(|child| survey.is_settled(*child));
+    let workload = workload::workload(observed, &plan, settled, standing);
     let turn = Turning { passage: &passage, template, stands: workload_stands(&plan, &workload.state) };
     let mut ledger = TenantRecordSpec { template: turn.recorded(observed, &plan, &survey, standing), ..next.clone() };
     let recorded = ledger == *record;
-    let moves = rotation::moves(observed, record, recorded && turn.is_complete());
+    let moves = rotation::moves(observed, &stored, settled);
 
     let made = Made {
         identity: workload::identity_of_pod(observed, &stored, identity.state),
         secrets: if moves.is_empty() { rotation::told(observed, &stored, secrets.state) } else { rotation::moving() },
         storage: storage.state,
-        workload: rollout::waiting(&passage, workload.state),
+        workload: rollout::waiting(&plan, &passage, workload.state),
     };
     let mut parts = parts(observed, &plan, &survey, &made, recorded);
     wait_for_earlier(&mut parts, standing.confined);
-    rotation::begin(observed, class, &mut ledger, &mut parts);
+    let begins = rotation::begin(observed, &stored, &mut ledger, &mut parts);
 
     let mut actions = record_action(observed, record, &ledger);
+    actions.extend(rotation::looks(observed, &stored));
     // A claim is refused while the quota has no figures yet.
     let claim = storage.claim_may_be_written && is_quota_enforced(observed);
-    let gates = Gates { confined: standing.confined, recorded, known_template: !passage.changes() };
+    let configured = survey.is_settled(Child::ConfigMap);
+    let gates = Gates { confined: standing.confined, recorded, known_template: !passage.changes(), configured };
     actions.extend(child_actions(observed, &survey, gates, claim));
     // Nobody takes a place who cannot use it now.
     let at_gate = passage.is_at_gate() && standing.confined;
     actions.extend(rollout::ask(observed, class, &passage).filter(|_| at_gate));
-    actions.extend([identity.actions, secrets.actions, moves, storage.actions, workload.actions].into_iter().flatten());
+    // A rotation that begins now takes the place of one that is about to end.
+    actions.extend(moves.into_iter().filter(|_| !begins));
+    actions.extend([identity.actions, secrets.actions, storage.actions, workload.actions].into_iter().flatten());
     Ok(Kept { actions, parts, at_gate })
 }
 
@@ -145,14 +150,22 @@ fn stored_blueprint<'a>(
     let mut first = blueprint(&observed.name, spec, class, record, &observed.settings)?;
     // What the claim asks for already is never undercut, recorded or not.
     first.size = first.size.max(claimed_size(observed).unwrap_or(first.size));
-    first.stopped = first.open && rotation::is_stopped(observed, record);
+    first.stopped = first.open && rotation::is_stopped(observed, class, record);
     Ok(first)
 }
 
-fn standing(observed: &Observed, survey: &Survey, aws: (&Half, &Half), is_bound: bool) -> Standing {
+fn standing(
+    observed: &Observed,
+    record: &TenantRecordSpec,
+    survey: &Survey,
+    aws: (&Half, &Half),
+    is_bound: bool,
+) -> Standing {
     let (identity, secrets) = aws;
-    let guarded = is_guarded(observed, survey) && identity.state.is_done() && is_usable(&secrets.state);
-    let claimed = survey.children.get(&Child::Claim).is_some_and(ChildState::is_settled) && is_bound;
+    // After a leak no pod starts that would take the leaked value.
+    let usable = cloud::is_usable(&secrets.state) && !rotation::is_waited_for(record);
+    let guarded = is_guarded(observed, survey) && identity.state.is_done() && usable;
+    let claimed = survey.is_settled(Child::Claim) && is_bound;
     Standing { guarded, confined: guarded && claimed }
 }
 
@@ -172,11 +185,6 @@ struct Turning<'a> {
 }
 
 impl Turning<'_> {
-    /// Whether the wanted template is the applied one, and the workload stands with it.
-    fn is_complete(&self) -> bool {
-        *self.passage == Passage::Unchanged && self.stands
-    }
-
     /// What the record shall say of the template. A changed one is recorded right before it is written, and it is
     /// written only once everything that comes before the workspace stands.
     fn recorded(
@@ -194,7 +202,7 @@ impl Turning<'_> {
             let is_rendered = survey.children.get(&Child::StatefulSet) == Some(&ChildState::EqualAsRendered);
             RecordedTemplate { rendered: rollout::rendered(observed, is_rendered), ..template }
         });
-        template.map(|template| rollout::recorded_template(observed, plan, self.passage, template, self.stands))
+        template.map(|template| rollout::recorded_template(observed, plan, self.passage, &template, self.stands))
     }
 }
 
@@ -240,17 +248,6 @@ fn aws_halves(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey) -> (Ha
     (identity, secrets)
 }
 
-/// A secret that a person has not filled yet holds the tenant back from Ready, not from being built; one that is being
-/// rotated has a value all the time.
-fn is_usable(secrets: &PartState) -> bool {
-    match secrets {
-        PartState::Done(..)
-        | PartState::Working(Reason::Rotating, _)
-        | PartState::Blocked(Reason::AwaitingValue | Reason::SecretMovedBack, _) => true,
-        PartState::Working(..) | PartState::Blocked(..) => false,
-    }
-}
-
 /// S5: no workload before its policy, quota and defaults stand.
 fn is_guarded(observed: &Observed, survey: &Survey) -> bool {
     let settled = Child::ALL
@@ -269,6 +266,8 @@ struct Gates {
     recorded: bool,
     /// The pod template is the one that was applied last: writing it brings back, and starts nothing new.
     known_template: bool,
+    /// The configuration is as it shall be.
+    configured: bool,
 }
 
 fn child_actions(observed: &Observed, survey: &Survey, gates: Gates, claim: bool) -> Vec<Action> {
@@ -292,6 +291,11 @@ fn child_actions(observed: &Observed, survey: &Survey, gates: Gates, claim: bool
 /// What starts a workspace, or changes what it runs, waits for everything before it. What brings a standing object back
 /// to what it was does not: an outage of AWS leaves no foreign sidecar in place.
 fn may_write_workspace(observed: &Observed, child: Child, state: &ChildState, gates: Gates) -> bool {
+    // The configuration before the template that names it: a pod that is made in between is made anew afterwards.
+    let is_changed = matches!(state, ChildState::Differs(..)) && !gates.known_template;
+    if child == Child::StatefulSet && is_changed && !gates.configured {
+        return false;
+    }
     let is_new = match state {
         ChildState::Absent(_) => true,
         ChildState::Differs(wanted, _) => match child {

@@ -38,6 +38,7 @@ pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Bluepri
         learn_secret(observed, blueprint, wanted, &mut record);
     }
     forget_secrets(observed, blueprint, &mut record);
+    forget_rotations(blueprint, &mut record);
     if let Some(size) = claimed_size(observed) {
         record.storage.size = size;
     }
@@ -104,6 +105,15 @@ fn forget_secrets(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut T
     });
 }
 
+/// What nobody follows any more is not under way: a secret that left the list, or that a person fills now.
+fn forget_rotations(blueprint: &Blueprint<'_>, record: &mut TenantRecordSpec) {
+    for item in &mut record.secrets.items {
+        let is_followed =
+            item.origin == SecretOrigin::Generated && blueprint.secrets.iter().any(|wanted| wanted.name == item.name);
+        item.rotation = item.rotation.take().filter(|_| is_followed);
+    }
+}
+
 fn learn_secret(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &WantedSecret, record: &mut TenantRecordSpec) {
     let index = record.secrets.items.iter().position(|item| item.name == wanted.name);
     let index = index.unwrap_or_else(|| {
@@ -126,7 +136,7 @@ fn learn_secret(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &WantedS
     }
     let item = RecordedSecret { arn: Some(secret.arn.clone()), ..record.secrets.items[index].clone() };
     let item = match item.origin {
-        SecretOrigin::Generated => rotation::follow(observed, blueprint.record, &item, secret),
+        SecretOrigin::Generated => rotation::follow(observed, blueprint, &item, secret),
         // What a person put last is what the person wants used.
         SecretOrigin::Person => RecordedSecret { version_id: secret.current_version(), ..item },
     };

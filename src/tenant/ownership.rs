@@ -207,6 +207,10 @@ fn attached(tenant: &TenantView, spec: &TenantSpec, record: &TenantRecordSpec) -
     record.phase = RecordPhase::Active;
     record.retained_since = None;
     record.purge_after = None;
+    // Whoever comes back begins anew: time that passed meanwhile says nothing of its pod.
+    if let Some(template) = &mut record.template {
+        template.rolling = None;
+    }
     record
 }
 

@@ -23,6 +23,13 @@ pub(super) struct Survey {
     pub(super) unplaced: bool,
 }
 
+impl Survey {
+    /// Whether a child is as it shall be.
+    pub(super) fn is_settled(&self, child: Child) -> bool {
+        self.children.get(&child).is_some_and(ChildState::is_settled)
+    }
+}
+
 /// How the parts stand that are more than Kubernetes objects.
 pub(super) struct Made {
     /// Association and pod.

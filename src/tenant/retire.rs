@@ -115,7 +115,9 @@ fn retained(observed: &Observed, record: &TenantRecordSpec) -> TenantRecordSpec 
         DeletionPolicy::Delete => None,
     };
     if matches!(observed.aws.association, Look::At(_, FoundAssociation::None)) {
+        let ended_at = next.identity.ended_at.clone();
         forget_association(observed, &mut next);
+        next.identity.ended_at = ended_at.or(next.identity.ended_at);
     }
     next
 }

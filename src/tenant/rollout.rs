@@ -16,13 +16,15 @@ use super::{
     comparison::{ChildState, precondition},
     digest::{ContentHash, Facts},
     gate::Turn,
-    observed::Observed,
+    observed::{Look, Observed},
     reason::Reason,
     rotation,
+    workload::{NewestPod, is_rolled, newest_pod},
 };
 use crate::api::{
     class::TenantClassSpec,
-    record::{Counts, RecordedTemplate, Rolling},
+    names::{SecretItemName, TenantName},
+    record::{AppliedSecret, Counts, RecordedSecret, RecordedTemplate, Rolling, TenantRecordSpec},
     tenant::TenantSpec,
 };
 
@@ -58,7 +60,11 @@ impl Passage {
 }
 
 /// The template and configuration that are wanted, as the record would say it.
-pub fn wanted_template(spec: &TenantSpec, wanted: &BTreeMap<Child, Option<Value>>) -> Option<RecordedTemplate> {
+pub fn wanted_template(
+    spec: &TenantSpec,
+    record: &TenantRecordSpec,
+    wanted: &BTreeMap<Child, Option<Value>>,
+) -> Option<RecordedTemplate> {
     let set = wanted.get(&Child::StatefulSet)?.as_ref()?;
     let config = wanted.get(&Child::ConfigMap)?.as_ref()?;
     Some(RecordedTemplate {
@@ -66,13 +72,22 @@ pub fn wanted_template(spec: &TenantSpec, wanted: &BTreeMap<Child, Option<Value>
         rendered: None,
         config: ContentHash::of_object(Kind::ConfigMap, config).to_hex(),
         own: own_share(spec).to_hex(),
+        secrets: applied_secrets(record),
         rolling: None,
     })
 }
 
-/// What of the template the Tenant itself decides.
+fn applied_secrets(record: &TenantRecordSpec) -> Vec<AppliedSecret> {
+    let applied =
+        |item: &RecordedSecret| Some(AppliedSecret { name: item.name.clone(), version_id: item.version_id.clone()? });
+    record.secrets.items.iter().filter_map(applied).collect()
+}
+
+/// What of the template the Tenant itself decides. The hash outlives versions of the operator: a field that is added to
+/// the API must not change it for those who do not set it.
 fn own_share(spec: &TenantSpec) -> ContentHash {
-    let TenantSpec { image, env, skills, resources, secrets, .. } = spec;
+    let TenantSpec { image, env, skills, resources, .. } = spec;
+    let secrets: Vec<&SecretItemName> = spec.secrets.iter().map(|secret| &secret.name).collect();
     let share = json!({ "image": image, "env": env, "skills": skills, "resources": resources, "secrets": secrets });
     ContentHash::of_value(&share)
 }
@@ -85,10 +100,8 @@ pub fn passage(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &Recorded
     }
     let is_own_edit = applied.own != wanted.own;
     let starts_no_pod = !blueprint.open;
-    if is_own_edit || starts_no_pod || applied.rolling.is_some() || !stands(observed, applied) {
-        return Passage::AtOnce;
-    }
-    if rotation::is_urgent(blueprint.record) {
+    let is_broken = applied.rolling.is_some() || !stands(observed, applied) || has_lost_a_version(observed, applied);
+    if is_own_edit || starts_no_pod || is_broken || rotation::is_urgent(blueprint.record) {
         return Passage::AtOnce;
     }
     match &observed.turn {
@@ -102,8 +115,8 @@ pub fn passage(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &Recorded
     }
 }
 
-fn stopped(failed: &[crate::api::names::TenantName], count: usize) -> String {
-    let names: Vec<&str> = failed.iter().map(crate::api::names::TenantName::as_str).collect();
+fn stopped(failed: &[TenantName], count: usize) -> String {
+    let names: Vec<&str> = failed.iter().map(TenantName::as_str).collect();
     let more = if count > names.len() { " and others" } else { "" };
     format!(
         "the roll-out has stopped: {count} tenants that were ready before it are not after it ({}{more}). Mend them, or take \
@@ -112,9 +125,22 @@ fn stopped(failed: &[crate::api::names::TenantName], count: usize) -> String {
     )
 }
 
+/// Whether a version that the applied template names is gone: its pod could not start again.
+fn has_lost_a_version(observed: &Observed, applied: &RecordedTemplate) -> bool {
+    applied.secrets.iter().any(|secret| {
+        let seen = observed.aws.secrets.get(&secret.name).and_then(Look::seen).and_then(Option::as_ref);
+        seen.is_some_and(|seen| seen.deleted_at.is_none() && !seen.has_version(&secret.version_id))
+    })
+}
+
+/// Whether a ready pod of the template that was applied last runs, with its configuration.
+pub fn is_rolled_onto(observed: &Observed, applied: &RecordedTemplate) -> bool {
+    stands(observed, applied) && is_rolled(observed)
+}
+
 /// Whether the template that was applied last, and its configuration, still stand. Only hashes of them are known, so what
 /// somebody has changed cannot be brought back.
-fn stands(observed: &Observed, applied: &RecordedTemplate) -> bool {
+pub fn stands(observed: &Observed, applied: &RecordedTemplate) -> bool {
     let config = observed.child(Child::ConfigMap).filter(|live| !live.deleting).map(|live| live.content.to_hex());
     let is_applied = |hash: String| hash == applied.hash || Some(hash) == applied.rendered;
     live_template(observed).is_some_and(is_applied) && config.as_ref() == Some(&applied.config)
@@ -138,6 +164,11 @@ pub fn held_state(observed: &Observed, child: Child, wanted: Option<&Value>) -> 
             let Facts::StatefulSet(facts) = &live.facts else { return None };
             if facts.frame == Some(ContentHash::of_object(Kind::StatefulSet, &frame)) {
                 return Some(ChildState::Equal);
+            }
+            // What the server made of the former one is what it makes of the frame as well.
+            let known = observed.renderings.get(&child).filter(|known| known.answer == live.content && !known.opens);
+            if known.is_some() {
+                return Some(ChildState::EqualAsRendered);
             }
             Some(ChildState::Differs(frame, precondition(live)))
         }
@@ -168,30 +199,53 @@ pub fn recorded_template(
     observed: &Observed,
     blueprint: &Blueprint<'_>,
     passage: &Passage,
-    wanted: RecordedTemplate,
+    wanted: &RecordedTemplate,
     ready: bool,
 ) -> RecordedTemplate {
     let former = blueprint.record.template.clone();
     match (passage, former) {
-        (Passage::Unchanged | Passage::Waits(_), Some(former)) => {
-            let is_over = matches!(passage, Passage::Unchanged) && ready;
-            let rolling = former.rolling.clone().filter(|_| !is_over);
-            let rendered =
-                if matches!(passage, Passage::Unchanged) { wanted.rendered } else { former.rendered.clone() };
-            RecordedTemplate { own: wanted.own, rendered, rolling, ..former }
+        (Passage::Waits(_), Some(former)) => former,
+        (Passage::Unchanged, Some(former)) => {
+            let rolling = former.rolling.filter(|_| !ready).map(|rolling| renewed(observed, blueprint, rolling));
+            // After a restart it is not known yet what is only the server's rendering.
+            let still = || former.rendered.filter(|hash| live_template(observed).as_ref() == Some(hash));
+            let rendered = wanted.rendered.clone().or_else(still);
+            RecordedTemplate { rendered, rolling, ..wanted.clone() }
         }
         (_, former) => {
-            let counts = former.and_then(|former| former.rolling).map(|rolling| rolling.counts);
-            let counts = match passage {
-                Passage::Granted if was_ready(observed) => Some(Counts::Fully),
-                Passage::Granted => Some(Counts::Place),
-                _ => counts,
-            };
+            let counts = counts(observed, passage, former.as_ref(), wanted);
             let counts = counts.or_else(|| rotation::is_under_way(blueprint.record).then_some(Counts::Nothing));
             let deadline = Time(deadline(observed, blueprint));
-            RecordedTemplate { rolling: counts.map(|counts| Rolling { counts, deadline }), ..wanted }
+            RecordedTemplate { rolling: counts.map(|counts| Rolling { counts, deadline }), ..wanted.clone() }
         }
     }
+}
+
+/// The time of a pod begins when the one before it can be replaced: nobody may have worked on that for long.
+fn renewed(observed: &Observed, blueprint: &Blueprint<'_>, rolling: Rolling) -> Rolling {
+    let is_over = observed.now >= rolling.deadline.0 && newest_pod(observed) == NewestPod::Former;
+    let deadline = if is_over { Time(deadline(observed, blueprint)) } else { rolling.deadline };
+    Rolling { deadline, ..rolling }
+}
+
+/// How a tenant counts at the gate with a template that it takes now.
+fn counts(
+    observed: &Observed,
+    passage: &Passage,
+    former: Option<&RecordedTemplate>,
+    wanted: &RecordedTemplate,
+) -> Option<Counts> {
+    if *passage == Passage::Granted {
+        return Some(if was_ready(observed) { Counts::Fully } else { Counts::Place });
+    }
+    let former = former?;
+    let rolling = former.rolling.as_ref()?;
+    Some(match rolling.counts {
+        // What the owner changes meanwhile is the owner's: the fleet is not held up by what comes of it.
+        Counts::Fully if former.own != wanted.own => Counts::Place,
+        Counts::Place if observed.now >= rolling.deadline.0 => Counts::Nothing,
+        counts => counts,
+    })
 }
 
 /// Hash of what the API server made of the template, where something in the cluster changes it as it is written.
@@ -217,10 +271,17 @@ fn deadline(observed: &Observed, blueprint: &Blueprint<'_>) -> jiff::Timestamp {
     now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now)
 }
 
-/// Whether a tenant has used up the time that it had for becoming ready with its present template.
-pub fn is_overdue(observed: &Observed, template: Option<&RecordedTemplate>) -> bool {
-    let rolling = template.and_then(|template| template.rolling.as_ref());
-    rolling.is_some_and(|rolling| observed.now >= rolling.deadline.0)
+/// Whether the time is over in which the workspace had to become ready with the applied template. A pod has all of its own
+/// time, and while one of a former template is still there, it is not the pod that is late.
+pub fn is_overdue(observed: &Observed, class: &TenantClassSpec, applied: &RecordedTemplate) -> bool {
+    let Some(rolling) = &applied.rolling else { return false };
+    let patience = SignedDuration::from_secs(i64::from(class.rollout.deadline_seconds));
+    let is_late = match newest_pod(observed) {
+        NewestPod::Present(Some(created)) => observed.now.duration_since(created) >= patience,
+        NewestPod::Former => !stands(observed, applied),
+        NewestPod::Present(None) | NewestPod::None => true,
+    };
+    is_late && observed.now >= rolling.deadline.0
 }
 
 /// How long until that time is over.
@@ -231,11 +292,22 @@ pub fn until_overdue(observed: &Observed, template: Option<&RecordedTemplate>) -
 }
 
 /// How the workload stands where its new template waits: what runs is the former one, verified.
-pub fn waiting(passage: &Passage, workload: PartState) -> PartState {
+pub fn waiting(blueprint: &Blueprint<'_>, passage: &Passage, workload: PartState) -> PartState {
     match (passage, workload) {
-        (Passage::Waits(message), PartState::Done(Reason::Verified, running)) => {
-            PartState::Done(Reason::RolloutPending, format!("{running}; {message}"))
-        }
+        (Passage::Waits(message), PartState::Done(Reason::Verified, running)) => match lacks_required(blueprint) {
+            None => PartState::Done(Reason::RolloutPending, format!("{running}; {message}")),
+            Some(item) => PartState::Working(
+                Reason::RolloutPending,
+                format!("secret {item} is required and has a value that the running pod does not know yet; {message}"),
+            ),
+        },
         (_, workload) => workload,
     }
+}
+
+/// A required secret whose first value the applied template does not name yet.
+fn lacks_required<'a>(blueprint: &'a Blueprint<'_>) -> Option<&'a SecretItemName> {
+    let applied = blueprint.record.template.as_ref()?;
+    let required = blueprint.secrets.iter().filter(|wanted| wanted.required).map(|wanted| &wanted.name);
+    required.into_iter().find(|name| applied.version_of(name).is_none())
 }

@@ -3,6 +3,10 @@
 //! PURE. Section 6 of the design. Until AWSCURRENT moves, everything can go back to what it was; once it has moved, the
 //! running pod uses the new version already. After a leak there is no way back: what does not start stays down.
 
+mod schedule;
+
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -10,24 +14,22 @@ use super::{
     action::{Action, AwsAction, PartState, Parts},
     blueprint::Blueprint,
     child::Part,
+    cloud::is_own_secret,
     ledger::{generated_version, secret_name},
     observed::{Look, Observed, RotateOrder},
     reason::Reason,
-    rollout::is_overdue,
-    workload::is_rolled,
+    rollout::{is_overdue, is_rolled_onto, stands},
+    workload::has_ended,
 };
 use crate::{
     api::{
         class::{SecretsMode, TenantClassSpec, TokenSource},
         labels::{GATEWAY_TOKEN, NEXT_STAGE},
-        names::{Nonce, SecretItemName, VersionId, sha256_hex},
-        record::{RecordedRotation, RecordedSecret, RotationCause, SecretOrigin, TenantRecordSpec},
+        names::{Nonce, SecretItemName, VersionId},
+        record::{RecordedRotation, RecordedSecret, RecordedTemplate, RotationCause, SecretOrigin, TenantRecordSpec},
     },
     aws::types::Secret,
 };
-
-/// A scheduled rotation that failed is not tried again before this.
-const AFTER_FAILURE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Whether a rotation is under way after a leak: it waits for nobody.
 pub fn is_urgent(record: &TenantRecordSpec) -> bool {
@@ -43,9 +45,33 @@ fn rotations(record: &TenantRecordSpec) -> impl Iterator<Item = &RecordedRotatio
     record.secrets.items.iter().filter_map(|item| item.rotation.as_ref())
 }
 
-/// Whether the workspace must stay down: its token has leaked, and it did not start with another one in time.
-pub fn is_stopped(observed: &Observed, record: &TenantRecordSpec) -> bool {
-    is_urgent(record) && is_overdue(observed, record.template.as_ref()) && !is_rolled(observed)
+/// Whether the next version of a secret that has leaked is not named yet: until then no pod starts.
+pub fn is_waited_for(record: &TenantRecordSpec) -> bool {
+    urgent(record).any(|item| item.version_id.is_none() || item.version_id != next_version(record, item))
+}
+
+fn urgent(record: &TenantRecordSpec) -> impl Iterator<Item = &RecordedSecret> {
+    let is_urgent = |rotation: &RecordedRotation| rotation.cause == RotationCause::Compromise;
+    record.secrets.items.iter().filter(move |item| item.rotation.as_ref().is_some_and(is_urgent))
+}
+
+/// Whether the workspace must stay down: a secret of it has leaked, and in the time that it had no pod became ready with
+/// another value. Where the applied template names that value, the time is its pod's.
+pub fn is_stopped(observed: &Observed, class: &TenantClassSpec, record: &TenantRecordSpec) -> bool {
+    let applied = record.template.as_ref();
+    urgent(record).any(|item| {
+        let next = next_version(record, item);
+        if let Some(applied) = applied.filter(|applied| applied.version_of(&item.name) == next.as_ref()) {
+            return !is_rolled_onto(observed, applied) && is_overdue(observed, class, applied);
+        }
+        item.rotation.as_ref().is_some_and(|rotation| observed.now >= given_up_at(class, rotation))
+    })
+}
+
+/// When a rotation that has not reached the pod is given up after a leak.
+fn given_up_at(class: &TenantClassSpec, rotation: &RecordedRotation) -> Timestamp {
+    let patience = SignedDuration::from_secs(i64::from(class.rollout.deadline_seconds));
+    rotation.since.0.checked_add(patience).unwrap_or(rotation.since.0)
 }
 
 /// The version that a rotation makes.
@@ -65,13 +91,13 @@ fn has_next_label(secret: &Secret, version: &VersionId) -> bool {
 /// What the record says of a generated secret after this look at it.
 pub fn follow(
     observed: &Observed,
-    record: &TenantRecordSpec,
+    blueprint: &Blueprint<'_>,
     item: &RecordedSecret,
     secret: &Secret,
 ) -> RecordedSecret {
     match &item.rotation {
-        None => at_rest(observed, record, item, secret),
-        Some(rotation) => under_way(observed, record, item, rotation, secret),
+        None => at_rest(observed, blueprint.record, item, secret),
+        Some(rotation) => under_way(observed, blueprint, item, rotation, secret),
     }
 }
 
@@ -85,53 +111,79 @@ fn at_rest(observed: &Observed, record: &TenantRecordSpec, item: &RecordedSecret
     if observed.aws.spent.contains(&first) && current.is_none() {
         item.nonce = fresh(observed, &item.name);
     }
-    item.version_id = current.or(pinned).or_else(|| secret.has_version(&first).then_some(first));
+    let first = secret.has_version(&first).then_some(first);
+    item.version_id = current.or(pinned).or(first).or(item.version_id);
+    item.rotated_at = item.rotated_at.or_else(|| Some(observed.time()));
     item
 }
 
 fn under_way(
     observed: &Observed,
-    record: &TenantRecordSpec,
+    blueprint: &Blueprint<'_>,
     item: &RecordedSecret,
     rotation: &RecordedRotation,
     secret: &Secret,
 ) -> RecordedSecret {
-    let next = version_of(record, item, &rotation.nonce);
-    let current = secret.current_version();
+    let next = version_of(blueprint.record, item, &rotation.nonce);
+    let has_leaked = rotation.cause == RotationCause::Compromise;
     let mut item = item.clone();
-    if current.as_ref() == Some(&next) {
-        item.version_id = Some(next.clone());
-        if !has_next_label(secret, &next) {
-            finish(&mut item, rotation, observed.time());
+    match secret.current_version() {
+        Some(current) if current == next => {
+            item.version_id = Some(next.clone());
+            if !has_next_label(secret, &next) {
+                finish(&mut item, rotation, observed.time());
+            }
+            return item;
         }
-    } else if current.as_ref().is_some_and(|current| *current != rotation.from) {
-        // A person has put a value meanwhile: that one is used, and this rotation has lost its ground.
-        item.version_id = current;
-        item.rotation = None;
-    } else if rotation.abandoned {
+        Some(current) if is_put_by_hand(&item, rotation, &current) => {
+            if !has_leaked {
+                // A person has put a value meanwhile: that one is used, and this rotation has lost its ground.
+                return RecordedSecret { version_id: Some(current), rotation: None, failed_at: None, ..item };
+            }
+            // Or it was there before, out of sight: what has leaked is whatever readers got.
+            item.rotation = Some(RecordedRotation { from: current, ..rotation.clone() });
+        }
+        Some(_) | None => {}
+    }
+    if rotation.abandoned {
         item.version_id = Some(rotation.from.clone());
         item.rotation = item.rotation.filter(|_| has_next_label(secret, &next));
     } else if observed.aws.spent.contains(&next) {
-        item.rotation = Some(RecordedRotation { nonce: fresh(observed, &item.name), ..rotation.clone() });
-        item.version_id = Some(rotation.from.clone());
+        item.rotation = item.rotation.map(|going| RecordedRotation { nonce: fresh(observed, &item.name), ..going });
+        item.version_id = if has_leaked { item.version_id } else { Some(rotation.from.clone()) };
     } else if secret.has_version(&next) {
-        let was_pinned = item.version_id.as_ref() == Some(&next);
-        if was_pinned && is_lost(observed, record, rotation) {
-            item.version_id = Some(rotation.from.clone());
-            item.rotation = Some(RecordedRotation { abandoned: true, ..rotation.clone() });
-            item.failed_at = Some(observed.time());
-        } else {
-            item.version_id = Some(next);
-        }
+        follow_pod(observed, blueprint, &mut item, rotation, next);
     }
     item
 }
 
-/// A rotation whose pod does not become ready in time is given up, unless the old value has leaked.
-fn is_lost(observed: &Observed, record: &TenantRecordSpec, rotation: &RecordedRotation) -> bool {
-    rotation.cause != RotationCause::Compromise
-        && is_overdue(observed, record.template.as_ref())
-        && !is_rolled(observed)
+/// Whether readers get a version that neither this rotation nor the one before has anything to do with.
+fn is_put_by_hand(item: &RecordedSecret, rotation: &RecordedRotation, current: &VersionId) -> bool {
+    *current != rotation.from && item.replaced.as_ref() != Some(current)
+}
+
+/// The next version is there: it is used, unless its pod does not become ready and the former one has not leaked.
+fn follow_pod(
+    observed: &Observed,
+    blueprint: &Blueprint<'_>,
+    item: &mut RecordedSecret,
+    rotation: &RecordedRotation,
+    next: VersionId,
+) {
+    let names_it = |applied: &&RecordedTemplate| applied.version_of(&item.name) == Some(&next);
+    let applied = blueprint.record.template.as_ref().filter(names_it);
+    let is_lost = applied.is_some_and(|applied| {
+        // One that is not written yet has not been tried.
+        let is_tried = stands(observed, applied) && !is_rolled_onto(observed, applied);
+        is_tried && is_overdue(observed, blueprint.class, applied)
+    });
+    if is_lost && rotation.cause != RotationCause::Compromise {
+        item.version_id = Some(rotation.from.clone());
+        item.rotation = Some(RecordedRotation { abandoned: true, ..rotation.clone() });
+        item.failed_at = Some(observed.time());
+    } else {
+        item.version_id = Some(next);
+    }
 }
 
 fn finish(item: &mut RecordedSecret, rotation: &RecordedRotation, now: Time) {
@@ -147,44 +199,80 @@ pub fn fresh(observed: &Observed, item: &SecretItemName) -> Nonce {
     observed.draw.derive(&format!("rotate-{item}"))
 }
 
-/// Begins the rotations that are due. `parts` says how the tenant stands.
-pub fn begin(observed: &Observed, class: &TenantClassSpec, record: &mut TenantRecordSpec, parts: &mut Parts) {
+/// Begins the rotations that are due, and says whether there are any. `parts` says how the tenant stands.
+pub fn begin(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut TenantRecordSpec, parts: &mut Parts) -> bool {
     let before = record.secrets.clone();
-    take_up(observed, class, record, parts);
-    if record.secrets != before {
+    take_up(observed, blueprint, record, parts);
+    let begins = record.secrets != before;
+    if begins {
         let message = "a rotation is being recorded".to_owned();
         parts.insert(Part::Secrets, PartState::Working(Reason::Rotating, message));
     }
+    begins
 }
 
-fn take_up(observed: &Observed, class: &TenantClassSpec, record: &mut TenantRecordSpec, parts: &Parts) {
-    let is_paused = observed.tenant.as_ref().is_none_or(|tenant| tenant.paused) || observed.settings.dry_run;
-    if record.secrets.mode == SecretsMode::None || is_paused {
+fn take_up(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut TenantRecordSpec, parts: &Parts) {
+    if record.secrets.mode == SecretsMode::None || is_paused(observed) {
         return;
     }
-    let order = pending_order(observed, record).filter(|order| refusal(class, record, order).is_none());
-    if let Some(order) = order.cloned()
-        && is_looked_at(observed, record)
+    if let Some(order) = open_order(observed, blueprint)
+        && generated(blueprint).all(|item| is_fresh(observed, item))
         && (order.compromised || parts.get(&Part::Secrets).is_some_and(PartState::is_done))
     {
         let cause = if order.compromised { RotationCause::Compromise } else { RotationCause::Order };
-        begin_all(observed, record, cause);
-        record.secrets.order = Some(order.hash);
+        begin_all(observed, blueprint, record, cause);
+        record.secrets.order = Some(order.hash.clone());
     } else if parts.values().all(PartState::is_done) {
-        begin_due(observed, class, record);
+        begin_due(observed, blueprint.class, record);
     }
 }
 
-/// Without a look nobody knows which version to rotate from.
-fn is_looked_at(observed: &Observed, record: &TenantRecordSpec) -> bool {
-    record.secrets.items.iter().filter(|item| item.origin == SecretOrigin::Generated).all(|item| {
-        let look = observed.aws.secrets.get(&item.name).and_then(Look::seen);
-        look.and_then(Option::as_ref).is_some_and(|secret| secret.current_version().is_some())
-    })
+fn is_paused(observed: &Observed) -> bool {
+    observed.tenant.as_ref().is_none_or(|tenant| tenant.paused) || observed.settings.dry_run
 }
 
-fn begin_all(observed: &Observed, record: &mut TenantRecordSpec, cause: RotationCause) {
-    for item in record.secrets.items.iter_mut().filter(|item| item.origin == SecretOrigin::Generated) {
+/// The order to rotate that can be carried out.
+fn open_order<'a>(observed: &'a Observed, blueprint: &Blueprint<'_>) -> Option<&'a RotateOrder> {
+    let order = pending_order(observed, blueprint.record)?;
+    refusal(blueprint.class, blueprint.record, order).is_none().then_some(order)
+}
+
+/// The recorded secrets that the operator generates for this tenant now.
+fn generated<'a>(blueprint: &'a Blueprint<'_>) -> impl Iterator<Item = &'a RecordedSecret> {
+    blueprint.record.secrets.items.iter().filter(|item| is_generated(blueprint, item))
+}
+
+fn is_generated(blueprint: &Blueprint<'_>, item: &RecordedSecret) -> bool {
+    item.origin == SecretOrigin::Generated && blueprint.secrets.iter().any(|wanted| wanted.name == item.name)
+}
+
+/// How old a look may be from which a rotation starts: a value that somebody has put since would be taken for another.
+const FRESH: SignedDuration = SignedDuration::from_secs(10);
+
+fn is_fresh(observed: &Observed, item: &RecordedSecret) -> bool {
+    match observed.aws.secrets.get(&item.name) {
+        Some(Look::At(at, Some(secret))) => {
+            secret.current_version().is_some() && observed.now.duration_since(*at).abs() <= FRESH
+        }
+        Some(Look::At(_, None) | Look::Never) | None => false,
+    }
+}
+
+/// Looks that an order waits for.
+pub fn looks(observed: &Observed, blueprint: &Blueprint<'_>) -> Vec<Action> {
+    if open_order(observed, blueprint).is_none() || is_paused(observed) {
+        return Vec::new();
+    }
+    let stale = generated(blueprint).filter(|item| !is_fresh(observed, item));
+    let look = |item: &RecordedSecret| {
+        let name = secret_name(blueprint.record, item.name.as_str());
+        Action::Aws(AwsAction::LookUpSecret { item: item.name.clone(), name })
+    };
+    stale.map(look).collect()
+}
+
+fn begin_all(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut TenantRecordSpec, cause: RotationCause) {
+    for item in record.secrets.items.iter_mut().filter(|item| is_generated(blueprint, item)) {
         let is_new = item.rotation.as_ref().is_none_or(|rotation| rotation.abandoned);
         // After a leak not even a version that is on its way is trusted.
         if is_new || cause == RotationCause::Compromise {
@@ -196,44 +284,29 @@ fn begin_all(observed: &Observed, record: &mut TenantRecordSpec, cause: Rotation
 fn begin_one(observed: &Observed, item: &mut RecordedSecret, cause: RotationCause) {
     let look = observed.aws.secrets.get(&item.name).and_then(Look::seen).and_then(Option::as_ref);
     let Some(from) = look.and_then(Secret::current_version) else { return };
-    item.rotation = Some(RecordedRotation { nonce: fresh(observed, &item.name), from, cause, abandoned: false });
+    let nonce = fresh(observed, &item.name);
+    item.rotation = Some(RecordedRotation { nonce, from, cause, since: observed.time(), abandoned: false });
 }
 
 fn begin_due(observed: &Observed, class: &TenantClassSpec, record: &mut TenantRecordSpec) {
     let incarnation = record.incarnation.clone();
     for item in record.secrets.items.iter_mut().filter(|item| item.rotation.is_none()) {
-        let Some(due) = due_at(class, incarnation.as_str(), item) else { continue };
-        if observed.now >= due {
+        let due = schedule::due_at(class, &incarnation, item).filter(|_| !is_copied(class, item));
+        if due.is_some_and(|due| observed.now >= due) && schedule::is_its_hour(observed.now, &incarnation) {
             begin_one(observed, item, RotationCause::Schedule);
         }
     }
 }
 
-/// When a generated secret is to be rotated by the class's schedule.
-fn due_at(class: &TenantClassSpec, incarnation: &str, item: &RecordedSecret) -> Option<Timestamp> {
-    let generated = class.secrets.generated.iter().find(|one| one.name == item.name)?;
-    let days = generated.rotate_every_days?;
-    if is_copied(class, item) {
-        return None;
-    }
-    let last = item.rotated_at.as_ref()?.0;
-    let seconds = i64::from(days) * 24 * 3600;
-    // From nine to eleven tenths of the period, another part of it for each tenant, secret and time.
-    let chance = sha256_hex(&[incarnation, item.name.as_str(), &last.as_second().to_string()]);
-    let chance = i64::from_str_radix(chance.get(..4)?, 16).ok()?;
-    let jittered = seconds / 10 * 9 + seconds / 5 * chance / 0xffff;
-    let due = last.checked_add(SignedDuration::from_secs(jittered)).ok()?;
-    let after_failure = item.failed_at.as_ref().and_then(|failed| failed.0.checked_add(AFTER_FAILURE).ok());
-    Some(due.max(after_failure.unwrap_or(due)))
-}
-
-/// How long until the next rotation by schedule is due; `None` where none is.
-pub fn until_due(observed: &Observed, class: &TenantClassSpec) -> Option<std::time::Duration> {
+/// How long until a rotation may be due or given up; `None` where none is to be expected.
+pub fn until_due(observed: &Observed, class: &TenantClassSpec) -> Option<Duration> {
     let record = observed.record_spec()?;
-    let items = record.secrets.items.iter().filter(|item| item.rotation.is_none());
-    let due = items.filter_map(|item| due_at(class, record.incarnation.as_str(), item)).min()?;
-    let left = due.duration_since(observed.now);
-    (left > SignedDuration::ZERO).then(|| left.unsigned_abs())
+    let due = record.secrets.items.iter().filter_map(|item| match &item.rotation {
+        None => schedule::due_at(class, &record.incarnation, item).filter(|_| !is_copied(class, item)),
+        Some(rotation) => Some(given_up_at(class, rotation)),
+    });
+    let left = due.min()?.duration_since(observed.now);
+    Some(if left > SignedDuration::ZERO { left.unsigned_abs().min(schedule::NAP) } else { schedule::NAP })
 }
 
 /// The order to rotate that was not taken up yet.
@@ -248,6 +321,11 @@ fn is_copied(class: &TenantClassSpec, item: &RecordedSecret) -> bool {
 
 /// Why an order cannot be carried out.
 fn refusal(class: &TenantClassSpec, record: &TenantRecordSpec, order: &RotateOrder) -> Option<PartState> {
+    if record.secrets.mode == SecretsMode::None {
+        let message = "openclaw.io/rotate-secrets is not carried out: the class keeps no secrets (secrets.mode None). The \
+                       workspace's token is the file gateway-token on its volume: remove it and delete the pod";
+        return Some(PartState::Done(Reason::RotationBlocked, message.to_owned()));
+    }
     record.secrets.items.iter().find(|item| is_copied(class, item))?;
     let message = format!(
         "openclaw.io/rotate-secrets is not carried out: the sign-in hands out a copy of {GATEWAY_TOKEN} from the user \
@@ -264,7 +342,7 @@ fn refusal(class: &TenantClassSpec, record: &TenantRecordSpec, order: &RotateOrd
 
 /// What is told of rotations, where nothing worse is to be told of the secrets.
 pub fn told(observed: &Observed, blueprint: &Blueprint<'_>, secrets: PartState) -> PartState {
-    if !secrets.is_done() || blueprint.record.secrets.mode == SecretsMode::None {
+    if !secrets.is_done() {
         return secrets;
     }
     let record = blueprint.record;
@@ -289,22 +367,27 @@ pub fn moving() -> PartState {
     PartState::Working(Reason::Rotating, "the running pod uses the new value: AWSCURRENT is moved onto it".to_owned())
 }
 
-/// Moves AWSCURRENT onto versions that the running pod uses already, or that no pod has to use. `stands` says that the
-/// applied template is the present one, and that the workload stands with it or has ended.
-pub fn moves(observed: &Observed, record: &TenantRecordSpec, stands: bool) -> Vec<Action> {
-    let ready = |item: &RecordedSecret| {
-        let rotation = item.rotation.as_ref().filter(|rotation| !rotation.abandoned)?;
-        let next = next_version(record, item).filter(|next| item.version_id.as_ref() == Some(next))?;
-        let secret = observed.aws.secrets.get(&item.name)?.seen()?.as_ref()?;
-        let from = secret.current_version();
-        let expected = from.as_ref().is_none_or(|from| *from == rotation.from);
-        (expected && secret.has_version(&next)).then(|| AwsAction::MoveCurrent {
-            item: item.name.clone(),
-            arn: secret.arn.clone(),
-            from,
-            to: next,
-        })
-    };
-    let all = record.secrets.items.iter().filter(|_| stands).filter_map(ready);
-    all.map(Action::Aws).collect()
+/// Moves AWSCURRENT onto versions that the running pod uses already, or that no pod has to use. `settled` says that
+/// StatefulSet and configuration are as they shall be for now.
+pub fn moves(observed: &Observed, blueprint: &Blueprint<'_>, settled: bool) -> Vec<Action> {
+    let Some(applied) = blueprint.record.template.as_ref().filter(|_| settled) else { return Vec::new() };
+    let stands = if blueprint.open { is_rolled_onto(observed, applied) } else { has_ended(observed) };
+    let items = blueprint.record.secrets.items.iter().filter(|_| stands);
+    items.filter_map(|item| move_of(observed, blueprint, applied, item)).map(Action::Aws).collect()
+}
+
+fn move_of(
+    observed: &Observed,
+    blueprint: &Blueprint<'_>,
+    applied: &RecordedTemplate,
+    item: &RecordedSecret,
+) -> Option<AwsAction> {
+    let rotation = item.rotation.as_ref().filter(|rotation| !rotation.abandoned)?;
+    let to = next_version(blueprint.record, item).filter(|next| applied.version_of(&item.name) == Some(next))?;
+    let secret = observed.aws.secrets.get(&item.name)?.seen()?.as_ref()?;
+    let is_own = is_own_secret(observed, blueprint.tenant, blueprint.record, secret) && secret.deleted_at.is_none();
+    let from = secret.current_version();
+    let is_expected = from.as_ref().is_none_or(|from| *from != to && !is_put_by_hand(item, rotation, from));
+    let (item, arn) = (item.name.clone(), secret.arn.clone());
+    (is_own && is_expected && secret.has_version(&to)).then_some(AwsAction::MoveCurrent { item, arn, from, to })
 }

@@ -61,7 +61,9 @@ pub fn tenant(object: &Value) -> Option<TenantView> {
 
 fn rotate_order(metadata: &Value) -> Option<RotateOrder> {
     let value = metadata["annotations"].get(labels::ROTATE_SECRETS)?.as_str().filter(|value| !value.is_empty())?;
-    Some(RotateOrder { hash: sha256_hex(&[value]), compromised: value.starts_with(labels::COMPROMISED) })
+    // With or without what follows, and however it is written: a leak is not the time to mind letters.
+    let compromised = value.to_ascii_lowercase().starts_with(labels::COMPROMISED);
+    Some(RotateOrder { hash: sha256_hex(&[value]), compromised })
 }
 
 /// The status of a Tenant, as it is; one that cannot be read is as good as none and is written anew.

@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::{
     action::{Action, PartState},
     blueprint::Blueprint,
     child::Child,
-    comparison::ChildState,
     digest::{Facts, StatefulSetFacts},
     ledger::bound_volume,
     observed::{Observed, PodView},
@@ -36,14 +37,9 @@ pub struct Standing {
     pub confined: bool,
 }
 
-/// How the gateway of a living tenant stands, once its objects are as they shall be. A pod is replaced only once
+/// How the gateway of a living tenant stands, once its StatefulSet and configuration are `settled`. A pod is replaced only once
 /// everything that comes before it stands (S5).
-pub fn workload(
-    observed: &Observed,
-    blueprint: &Blueprint<'_>,
-    set: Option<&ChildState>,
-    standing: Standing,
-) -> Workload {
+pub fn workload(observed: &Observed, blueprint: &Blueprint<'_>, settled: bool, standing: Standing) -> Workload {
     let working = |actions, reason, message: String| Workload { actions, state: PartState::Working(reason, message) };
     if let Some(pod) = holds_a_going_claim(observed, blueprint) {
         let message = format!(
@@ -53,8 +49,9 @@ pub fn workload(
         );
         return working(replacement(pod, standing.guarded), Reason::RollingPod, message);
     }
-    if !set.is_some_and(ChildState::is_settled) {
-        return working(Vec::new(), Reason::Progressing, "the StatefulSet is not as it shall be yet".into());
+    if !settled {
+        let message = "the StatefulSet and its configuration are not as they shall be yet";
+        return working(Vec::new(), Reason::Progressing, message.into());
     }
     let facts = set_facts(observed);
     if !facts.observed {
@@ -169,6 +166,30 @@ pub fn has_ended(observed: &Observed) -> bool {
         facts.observed && facts.replicas == 0 && facts.current_pods == 0
     };
     set_is_at_zero && observed.pods.is_empty()
+}
+
+/// How far the pod of the live template is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewestPod {
+    /// It was made, and when.
+    Present(Option<Timestamp>),
+    /// One of a former template is still there.
+    Former,
+    /// There is none, or nobody can tell yet.
+    None,
+}
+
+/// How far the pod of the live template is.
+pub fn newest_pod(observed: &Observed) -> NewestPod {
+    let facts = set_facts(observed);
+    let present = observed.pods.iter().find(|pod| !pod.deleting && pod.revision == facts.update_revision);
+    match present {
+        // The controller has not said yet which revision the live template is.
+        _ if !facts.observed => NewestPod::None,
+        Some(pod) => NewestPod::Present(pod.created),
+        None if observed.pods.iter().any(|pod| pod.revision != facts.update_revision) => NewestPod::Former,
+        None => NewestPod::None,
+    }
 }
 
 /// Whether a ready pod of the live template runs.

@@ -40,14 +40,21 @@ pub fn secrets(observed: &Observed, blueprint: &Blueprint<'_>, identity_stands: 
     fold(wanted.chain(unlisted), done)
 }
 
-/// How much a state holds back. A value that a person owes holds back nothing but Ready, so it hides nothing else.
+/// How much a state holds back. What a workspace can run with hides nothing that it cannot run with (S5).
 const fn weight(state: &PartState) -> u8 {
     match state {
         PartState::Done(..) => 0,
         PartState::Blocked(Reason::AwaitingValue, _) => 1,
-        PartState::Working(..) => 2,
-        PartState::Blocked(..) => 3,
+        PartState::Working(Reason::Rotating, _) => 2,
+        PartState::Blocked(Reason::SecretMovedBack, _) => 3,
+        PartState::Working(..) => 4,
+        PartState::Blocked(..) => 5,
     }
+}
+
+/// Whether a workspace can run with secrets in this state: each of them has a value that it may read, or a person owes one.
+pub const fn is_usable(state: &PartState) -> bool {
+    weight(state) <= 3
 }
 
 /// Several halves as one: all actions, the first of the worst states.

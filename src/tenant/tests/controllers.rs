@@ -190,7 +190,10 @@ fn make_pod(world: &mut World, set: &Value, revision: &str, path: String) -> boo
     } else {
         json!([])
     };
+    let config = world.children[&Kind::ConfigMap].get(path.trim_end_matches("-0")).cloned().unwrap_or_default();
     let pod = world.born(json!({
+        // What the init container copies at the start, and the pod never looks at again.
+        "copied": config["data"],
         "metadata": {
             "name": "alice-0",
             "namespace": namespace,

@@ -335,6 +335,8 @@ fn quiet(world: &mut World) {
         world.make_tenant(&spec_json());
     }
     world.annotate_tenant(labels::PAUSED, "false");
+    // After a leak a workspace may stay down until somebody orders again.
+    world.annotate_tenant(labels::ROTATE_SECRETS, "compromised: quiet");
     world.edit_tenant(|spec| {
         spec["suspend"] = json!(false);
         spec["quota"] = json!({ "pods": 10 });

@@ -172,6 +172,96 @@ fn a_change_that_is_taken_back_while_it_waits_leaves_the_gate() {
     assert_eq!((world.observe().turn, pod_uid(&world)), (Turn::NotAsked, before));
 }
 
+/// L6: who is paused, refused or being deleted on the way holds no place, and is no failure.
+#[test]
+fn a_tenant_that_nobody_works_on_holds_no_place() {
+    let on_its_way = || {
+        let mut world = settled();
+        world.broken.push("pods");
+        world.set_class(&changed_class("debug", 1));
+        for _ in 0..12 {
+            world.round();
+        }
+        assert_eq!(world.cache.gate_figures(world.now).in_flight, 1);
+        world
+    };
+    let steps: [fn(&mut World); 3] = [
+        |world| world.annotate_tenant(crate::api::labels::PAUSED, "true"),
+        |world| world.edit_tenant(|spec| spec["image"] = json!({ "repository": "foreign/image", "tag": "1" })),
+        World::delete_tenant,
+    ];
+    for step in steps {
+        let mut world = on_its_way();
+        step(&mut world);
+        world.round();
+        assert_eq!(world.cache.gate_figures(world.now), GateFigures::default());
+    }
+    let mut world = on_its_way();
+    world.annotate_tenant(crate::api::labels::PAUSED, "true");
+    world.round();
+    world.annotate_tenant(crate::api::labels::PAUSED, "false");
+    world.round();
+    assert_eq!(world.cache.gate_figures(world.now).in_flight, 1, "worked on again, it counts again");
+}
+
+/// Who was deleted on the way and comes back days later begins anew.
+#[test]
+fn a_returning_tenant_is_no_failure() {
+    let mut world = settled();
+    world.broken.push("pods");
+    world.set_class(&changed_class("debug", 1));
+    for _ in 0..12 {
+        world.round();
+    }
+    world.broken.clear();
+    world.delete_tenant();
+    world.settle();
+    world.now += SignedDuration::from_hours(100);
+    world.make_tenant(&super::fixtures::spec_json());
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(world.cache.gate_figures(world.now), GateFigures::default());
+}
+
+/// A required secret's first value that waits at the gate is not in the workspace yet, and Ready does not say so.
+#[test]
+fn a_required_value_that_waits_is_not_ready() {
+    let mut world = settled();
+    world.edit_tenant(|spec| spec["secrets"] = json!([{ "name": "slack-bot-token", "required": true }]));
+    world.settle();
+    somebody_rolls(&world, true, false);
+    world.set_class(&changed_class("info", 1));
+    let secret = world.cloud.secrets.get_mut("openclaw/alice/slack-bot-token").expect("the secret");
+    secret.versions.insert("s".repeat(32), vec!["AWSCURRENT".into()]);
+    world.restart();
+    world.set_class(&changed_class("info", 1));
+    somebody_rolls(&world, true, false);
+    for _ in 0..6 {
+        world.round();
+        world.now += SignedDuration::from_secs(2);
+    }
+    assert_eq!(world.ready().0, false);
+    somebody_rolls(&world, false, false);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+}
+
+/// What a Tenant decides itself is recorded as a hash, which a later version of the operator must find unchanged.
+#[test]
+fn the_hash_of_a_tenant_s_own_share_is_the_same_for_ever() {
+    let mut world = World::new();
+    world.make_tenant(&json!({
+        "owner": { "subject": "6f1c", "email": "alice@example.com" },
+        "env": [{ "name": "LOG_LEVEL", "value": "debug" }],
+        "skills": ["weather"],
+        "secrets": [{ "name": "slack-bot-token" }],
+        "resources": { "limits": { "memory": "3Gi" } },
+    }));
+    world.settle();
+    let own = world.record_spec().template.expect("a template").own;
+    assert_eq!(own, "a916c4921aa77ab4697ff5bfada2d0d5");
+}
+
 /// A restart of the operator forgets nobody who is restarting.
 #[test]
 fn places_survive_a_restart() {

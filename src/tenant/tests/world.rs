@@ -280,9 +280,7 @@ impl World {
     pub(super) fn round_with(&mut self, fault: &mut dyn FnMut(&Action) -> Fault) -> Plan {
         let observed = self.observe();
         let decided = plan(&observed);
-        if !decided.is_at_gate() {
-            self.cache.leave_gate(&alice());
-        }
+        self.cache.stand_at_gate(&alice(), &decided);
         promises::story(self, &observed, &decided);
         for action in &decided.actions {
             promises::before(self, action);
