@@ -91,7 +91,8 @@ func (p *Proxy) handle(service string, w http.ResponseWriter, r *http.Request) {
 
 // answer carries a call out, through the faults that wait for it. No reply means: close the connection without one.
 func (p *Proxy) answer(ctx context.Context, call *Call) (reply *Reply, fault string) {
-	before := p.faults.apply(ctx, call, "before")
+	// A call that hangs is carried out in the end, though its caller has long given up.
+	before := p.faults.apply(context.WithoutCancel(ctx), call, "before")
 	if before.ends() {
 		return before.reply(call), before.rule
 	}
@@ -99,14 +100,12 @@ func (p *Proxy) answer(ctx context.Context, call *Call) (reply *Reply, fault str
 	if err != nil {
 		reply = call.fail(http.StatusBadGateway, "ServiceUnavailableException", "the emulator did not answer: "+err.Error())
 	}
+	hidden := p.faults.hide(p, call, reply)
 	after := p.faults.apply(ctx, call, "after")
-	if after.stale {
-		reply = p.withoutNewest(call, reply)
-	}
 	if after.ends() {
 		return after.reply(call), after.rule
 	}
-	return reply, strings.Trim(before.rule+" "+after.rule, " ")
+	return reply, strings.Join(strings.Fields(before.rule+" "+hidden+" "+after.rule), " ")
 }
 
 func (p *Proxy) carryOut(ctx context.Context, call *Call) (*Reply, error) {
