@@ -88,8 +88,19 @@ def write_calls(runs, path, checks):
                     found.extend(calls.rights(record, account, tags))
                 tags.take_up(record, account.key(record))
     calls.write(found, path)
-    print(f"{len(found)} rights asked for by the operator, in {len(calls.summed_up(found))} kinds: {path}\n")
+    print(f"{len(found)} rights asked for by the operator, in {len(calls.summed_up(found))} kinds: {path.name}\n")
     checks.check(found, "no calls")
+
+
+def check_evidence(runs, checks):
+    """A search where nothing was kept would find nothing."""
+    kinds = {"operators' logs": "operator-*.log", "operators' metrics": "operator-*.metrics", "audit logs": "audit.log",
+             "lists of all objects": "objects.json", "databases": "etcd/member/wal/*.wal"}
+    for what, pattern in kinds.items():
+        files = [path for run in runs for path in run.glob(pattern) if path.stat().st_size]
+        print(f"{len(files)} {what}")
+        each = pattern.startswith("operator") or all(any(run.glob(pattern)) for run in runs)
+        checks.check(files and each, f"{what} were not kept ({pattern})")
 
 
 def check_values(directory, runs, checks):
@@ -129,6 +140,7 @@ def main(directory, calls_path):
         runs = complete_runs(directory, checks)
         check_requests(runs, checks)
         write_calls(runs, calls_path, checks)
+        check_evidence(runs, checks)
         check_values(directory, runs, checks)
     finally:
         for values in directory.glob(f"run-*/{VALUES}"):

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -57,5 +58,12 @@ func (i *Instance) kubectl(ctx context.Context, args ...string) ([]byte, error) 
 	return out, err
 }
 
-// Complete says that nothing more is written into the instance's directory.
-func (i *Instance) Complete() error { return os.WriteFile(i.path(completeFile), nil, 0o600) }
+// Complete says that nothing more is written into the instance's directory. What etcd has set aside for later, 64 MB of
+// zeros, need not be kept.
+func (i *Instance) Complete() error {
+	unused, err := filepath.Glob(i.path("etcd", "member", "wal", "*.tmp"))
+	for _, path := range unused {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return errors.Join(err, os.WriteFile(i.path(completeFile), nil, 0o600))
+}
