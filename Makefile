@@ -26,13 +26,13 @@ demo-down: ## Ends what make demo started
 build: ## Builds the operator
 	$(call timed,build,cargo build --locked)
 
-# The last lines are cargo's own, and tell how long each set of tests took.
+# The last line counts what was examined after the tests: see tests/evidence.
 .PHONY: test
 test: ## Every test; the integration tests start a local platform of their own
 	$(call timed,local platform,deploy/local/platform.sh build)
 	$(call timed,compile the tests,cargo test --locked --no-run)
 	$(call timed,the workspace's scripts,deploy/test-scripts.sh)
-	@cargo test --locked
+	@tests/evidence/run.sh cargo test --locked
 
 .PHONY: test-kind
 test-kind: ## The integration tests against a kind cluster (needs docker or podman, and kind)

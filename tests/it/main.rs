@@ -13,6 +13,7 @@ mod create;
 mod delete;
 mod drift;
 mod lost_answers;
+mod matrix;
 mod records;
 mod rendering;
 mod rest;

@@ -45,8 +45,13 @@ func build(args []string) error {
 type runOptions struct {
 	place
 	kwok, keep, untilEOF bool
+	evidence             bool // leave behind what a test run is examined by
 	attach               instance.Attach
 }
+
+// evidenceVariable names the directory in which `run` leaves its instance's directory, with everything in it that a test
+// run is examined by: see tests/evidence.
+const evidenceVariable = "OPENCLAW_EVIDENCE_DIR"
 
 func (o *runOptions) flags(flags *flag.FlagSet) {
 	o.place.flags(flags)
@@ -70,6 +75,10 @@ func runForeground(args []string) error {
 	}
 	if options.name == "" && options.dir == "" {
 		options.dir = filepath.Join(base(), fmt.Sprintf("run-%d", os.Getpid()))
+		if evidence := os.Getenv(evidenceVariable); evidence != "" {
+			options.dir = filepath.Join(evidence, fmt.Sprintf("run-%d", os.Getpid()))
+			options.keep, options.evidence = true, true
+		}
 	}
 	if err := options.resolve(); err != nil {
 		return err
@@ -119,7 +128,8 @@ func run(ctx context.Context, options runOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	wanted := instance.Options{Dir: options.dir, Ports: filepath.Join(base(), "ports"), Program: program, Kwok: options.kwok}
+	wanted := instance.Options{Dir: options.dir, Ports: filepath.Join(base(), "ports"), Program: program, Kwok: options.kwok,
+		Evidence: options.evidence}
 	if options.attach.Kubeconfig != "" {
 		wanted.Attach, wanted.Kwok = &options.attach, false
 	}
@@ -144,7 +154,13 @@ func run(ctx context.Context, options runOptions) (err error) {
 		}
 	}
 	log.Say("stopping")
+	if options.evidence {
+		err = errors.Join(err, running.KeepObjects())
+	}
 	running.Stop()
+	if options.evidence {
+		err = errors.Join(err, running.Complete())
+	}
 	return errors.Join(err, finish(options, running))
 }
 

@@ -23,6 +23,27 @@ pub enum Fault {
     Throttled,
     /// A failure on AWS's side.
     ServerError,
+    /// It was done, and the answer is a failure on AWS's side.
+    ErrorAfter,
+    /// No answer within any patience; it is done in the end.
+    Slow,
+    /// A listing does not show the newest item that the fault's text occurs in.
+    Stale,
+}
+
+/// Calls that shall go wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Disturbance<'a> {
+    /// Of which service; `*` is any.
+    pub service: &'a str,
+    /// Which operation.
+    pub operation: &'a str,
+    /// What they name.
+    pub text: &'a str,
+    /// How they go wrong.
+    pub fault: Fault,
+    /// How many of them; 0 stands for all.
+    pub times: u32,
 }
 
 impl Fault {
@@ -35,6 +56,10 @@ impl Fault {
             Self::AccessDenied => json!({ "when": "before", "action": refusal(403, "AccessDeniedException") }),
             Self::Throttled => json!({ "when": "before", "action": refusal(429, "ThrottlingException") }),
             Self::ServerError => json!({ "when": "before", "action": refusal(500, "InternalFailure") }),
+            Self::ErrorAfter => json!({ "when": "after", "action": refusal(500, "InternalFailure") }),
+            // The operator waits for 5 s.
+            Self::Slow => json!({ "when": "before", "action": { "delayMs": 6_000 } }),
+            Self::Stale => json!({ "when": "after", "action": "stale" }),
         }
     }
 }
@@ -42,14 +67,28 @@ impl Fault {
 impl Instance {
     /// Lets the next `times` calls of an operation that name `text` go wrong; 0 stands for all of them.
     pub async fn fault(&self, operation: &str, text: &str, fault: Fault, times: u32) -> String {
+        self.disturb(Disturbance { service: "*", operation, text, fault, times }).await
+    }
+
+    /// The same for one service: EKS and Secrets Manager both have an operation `TagResource`.
+    pub async fn disturb(&self, calls: Disturbance<'_>) -> String {
+        let Disturbance { service, operation, text, fault, times } = calls;
         let mut rule = fault.rule();
         let id = format!("{operation}-{text}-{fault:?}").replace('/', "-");
         rule["id"] = json!(id);
+        rule["service"] = json!(service);
         rule["operation"] = json!(operation);
         rule["match"] = json!(text);
         rule["times"] = json!(times);
         self.control("POST", "/faults", Some(rule)).await;
         id
+    }
+
+    /// Calls that a fault has touched and that have had their answer, or none, since.
+    pub async fn disturbed(&self, id: &str) -> Vec<Value> {
+        let all = self.control("GET", "/calls?since=0", None).await;
+        let touched = |call: &&Value| call["fault"].as_str().is_some_and(|ids| ids.split(' ').any(|one| one == id));
+        all.as_array().into_iter().flatten().filter(touched).cloned().collect()
     }
 
     /// Ends a fault.
@@ -154,6 +193,17 @@ impl Instance {
             .endpoint_url(self.fact("/aws/endpoints/secretsManager"))
             .build();
         aws_sdk_secretsmanager::Client::from_conf(config)
+    }
+
+    /// IAM, as an administrator sees it.
+    pub fn iam(&self) -> aws_sdk_iam::Client {
+        let config = aws_sdk_iam::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.fact("/aws/region").to_owned()))
+            .credentials_provider(administrator())
+            .endpoint_url(self.fact("/aws/endpoints/iam"))
+            .build();
+        aws_sdk_iam::Client::from_conf(config)
     }
 }
 

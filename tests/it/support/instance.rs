@@ -13,11 +13,16 @@ use std::{
 use kube::{Client, Config, config::KubeConfigOptions, config::Kubeconfig};
 use serde_json::Value;
 
+use super::evidence;
+
 /// The operator's own namespace and ServiceAccount.
 const ACCOUNT: &str = "openclaw-system/openclaw-tenant-operator";
 
 /// Set by who means it: the tests make and remove namespaces, classes and definitions.
 const CONSENT: (&str, &str) = ("OPENCLAW_TEST_CLUSTER", "yes-change-this-cluster");
+
+/// Flags of an operator that looks at AWS often, so that what is changed there by hand is seen within a test's patience.
+pub const LOOKS_OFTEN: [&str; 2] = ["--aws-recheck", "5s"];
 
 /// An API server with emulated AWS, on which the tests may do as they like.
 pub struct Instance {
@@ -42,8 +47,7 @@ impl Instance {
                 return (Self::foreign(kubeconfig), None);
             }
             let instance = Self::start();
-            // Looks at AWS often, so that what is changed there by hand is seen within a test's patience.
-            let operator = instance.start_operator_with(&["--aws-recheck", "5s"]);
+            let operator = instance.start_operator_with(&LOOKS_OFTEN);
             (instance, Some(operator))
         });
         instance
@@ -183,6 +187,7 @@ impl Instance {
             .stderr(output)
             .spawn()
             .expect("the operator starts");
+        evidence::watch(&log);
         OperatorProcess { process, log }
     }
 
@@ -262,6 +267,7 @@ pub struct OperatorProcess {
 impl OperatorProcess {
     /// Kills it where it stands, as a lost node would.
     pub fn kill(mut self) {
+        evidence::keep(&self.log);
         // The guard kills the operator when its own input ends.
         drop(self.process.stdin.take());
         let _ = self.process.wait();
@@ -269,6 +275,7 @@ impl OperatorProcess {
 
     /// Asks it to end in good order, and waits until it has.
     pub fn stop(mut self) -> bool {
+        evidence::keep(&self.log);
         let pid = self.process.id().to_string();
         // Waiting closes the input, at which the guard kills; so it is held until the end.
         let _input = self.process.stdin.take();
@@ -288,10 +295,7 @@ impl OperatorProcess {
 
     /// The address of /healthz, /readyz and /metrics, once the operator has said it.
     fn health(&self) -> Option<String> {
-        let log = self.log();
-        let said = log.lines().find(|line| line.contains("health and metrics are served"))?;
-        let address = said.split_whitespace().find_map(|word| word.strip_prefix("address="))?;
-        Some(format!("http://{address}"))
+        evidence::address(&self.log).map(|address| format!("http://{address}"))
     }
 
     /// Asks it for /healthz, /readyz or /metrics; `None` where it does not answer.
@@ -309,6 +313,7 @@ impl OperatorProcess {
 
 impl Drop for OperatorProcess {
     fn drop(&mut self) {
+        evidence::keep(&self.log);
         drop(self.process.stdin.take());
         let _ = self.process.wait();
     }

@@ -1,11 +1,12 @@
 //! What the tests stand on.
 
 mod aws;
+mod evidence;
 mod instance;
 mod tenant;
 
-pub use aws::Fault;
-pub use instance::Instance;
+pub use aws::{Disturbance, Fault};
+pub use instance::{Instance, LOOKS_OFTEN};
 pub use tenant::{Bed, condition, content, example_class, merge, refusal};
 
 use std::{future::Future, time::Duration};

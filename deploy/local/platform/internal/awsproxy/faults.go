@@ -16,7 +16,7 @@ type Rule struct {
 	ID        string `json:"id"`
 	Service   string `json:"service,omitempty"`   // empty or "*": any
 	Operation string `json:"operation,omitempty"` // empty or "*": any
-	Match     string `json:"match,omitempty"`     // must occur in path, query, target or body
+	Match     string `json:"match,omitempty"`     // must occur in path, query, target or body; of "stale", in what is hidden
 	When      string `json:"when"`                // "before" (AWS never saw it) or "after" (AWS carried it out)
 	Action    Action `json:"action"`
 	Times     int    `json:"times"` // 0: for ever
@@ -87,7 +87,7 @@ func (r *Rule) check() error {
 func (r *Rule) hits(call *Call, when string) bool {
 	anyOr := func(rule, value string) bool { return rule == "" || rule == "*" || rule == value }
 	return r.When == when && (r.Times == 0 || r.Hits < r.Times) && anyOr(r.Service, call.Service) &&
-		anyOr(r.Operation, call.Operation) && strings.Contains(call.haystack(), r.Match)
+		anyOr(r.Operation, call.Operation) && (r.Action.Stale || strings.Contains(call.haystack(), r.Match))
 }
 
 type faults struct {
@@ -136,7 +136,6 @@ func (f *faults) remove(id string) int {
 // outcome is what the rules do to one call at one moment.
 type outcome struct {
 	action *Action // the one that ends the call, if any
-	stale  bool
 	rule   string
 }
 
@@ -168,14 +167,12 @@ func (f *faults) take(call *Call, when string) (result outcome, delay time.Durat
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, rule := range f.rules {
-		if !rule.hits(call, when) {
+		if rule.Action.Stale || !rule.hits(call, when) {
 			continue
 		}
 		rule.Hits++
 		result.rule = strings.Trim(result.rule+" "+rule.ID, " ")
 		switch {
-		case rule.Action.Stale:
-			result.stale = true
 		case rule.Action.DelayMs > 0 && rule.Action.Status == 0:
 			delay += time.Duration(rule.Action.DelayMs) * time.Millisecond
 		default:

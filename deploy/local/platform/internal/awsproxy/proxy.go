@@ -35,6 +35,7 @@ type Proxy struct {
 	secrets      *secrets
 	faults       faults
 	calls        callLog
+	recorder     *Recorder // nil: nobody examines this run
 }
 
 // A mend answers a call, usually by forwarding it and correcting what comes back.
@@ -56,6 +57,9 @@ func New(account Account, ministack, moto string) *Proxy {
 	p.registerSecrets()
 	return p
 }
+
+// Record lets everything that is asked from now on be examined afterwards.
+func (p *Proxy) Record(recorder *Recorder) { p.recorder = recorder }
 
 // Serve answers the calls for one service on a listener until the listener closes.
 func (p *Proxy) Serve(service string, listener net.Listener) error {
@@ -80,7 +84,16 @@ func (p *Proxy) handle(service string, w http.ResponseWriter, r *http.Request) {
 	if known := p.associations.find(call.associationID); known != nil {
 		call.Identity = known.Namespace + "/" + known.ServiceAccount
 	}
-	reply, fault := p.answer(r.Context(), call)
+	// A request that could not be recorded is refused: a run with gaps would prove nothing.
+	if err := p.recorder.value(call); err != nil {
+		http.Error(w, "not recorded: "+err.Error(), http.StatusInsufficientStorage)
+		return
+	}
+	reply, fault, done := p.answer(r.Context(), call)
+	if err := p.recorder.request(call, reply, fault, done); err != nil {
+		http.Error(w, "not recorded: "+err.Error(), http.StatusInsufficientStorage)
+		return
+	}
 	p.calls.add(call, reply, fault)
 	if reply == nil {
 		drop(w)
@@ -89,24 +102,25 @@ func (p *Proxy) handle(service string, w http.ResponseWriter, r *http.Request) {
 	reply.write(w)
 }
 
-// answer carries a call out, through the faults that wait for it. No reply means: close the connection without one.
-func (p *Proxy) answer(ctx context.Context, call *Call) (reply *Reply, fault string) {
-	before := p.faults.apply(ctx, call, "before")
+// answer carries a call out, through the faults that wait for it. No reply means: close the connection without one. done
+// says whether it succeeded, whatever the caller is told.
+func (p *Proxy) answer(ctx context.Context, call *Call) (reply *Reply, fault string, done bool) {
+	// A call that hangs is carried out in the end, though its caller has long given up.
+	before := p.faults.apply(context.WithoutCancel(ctx), call, "before")
 	if before.ends() {
-		return before.reply(call), before.rule
+		return before.reply(call), before.rule, false
 	}
 	reply, err := p.carryOut(ctx, call)
 	if err != nil {
 		reply = call.fail(http.StatusBadGateway, "ServiceUnavailableException", "the emulator did not answer: "+err.Error())
 	}
+	done = reply.ok()
+	hidden := p.faults.hide(p, call, reply)
 	after := p.faults.apply(ctx, call, "after")
-	if after.stale {
-		reply = p.withoutNewest(call, reply)
-	}
 	if after.ends() {
-		return after.reply(call), after.rule
+		return after.reply(call), after.rule, done
 	}
-	return reply, strings.Trim(before.rule+" "+after.rule, " ")
+	return reply, strings.Join(strings.Fields(before.rule+" "+hidden+" "+after.rule), " "), done
 }
 
 func (p *Proxy) carryOut(ctx context.Context, call *Call) (*Reply, error) {

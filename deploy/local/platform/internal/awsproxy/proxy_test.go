@@ -3,6 +3,7 @@ package awsproxy
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // emulator answers the few calls that these tests make, as ministack would.
@@ -199,5 +201,62 @@ func TestDelayEndsWithTheCaller(t *testing.T) {
 	cancel()
 	if f.apply(ctx, &Call{Service: EKS}, "before").ends() {
 		t.Error("a delay alone ends no call")
+	}
+}
+
+func TestASlowCallIsCarriedOutThoughItsCallerHasGone(t *testing.T) {
+	p, url := startProxy(t)
+	if _, err := p.faults.add(Rule{Match: "slow", When: "before", Times: 1, Action: Action{DelayMs: 300}}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	body := strings.NewReader(`{"namespace":"slow","serviceAccount":"sa"}`)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/clusters/c/pod-identity-associations", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := http.DefaultClient.Do(request); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("the caller did not give up: %v", err)
+	}
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if calls, _ := p.calls.since(0); len(calls) == 1 {
+			if calls[0].Status != http.StatusOK || p.associations.find("a-0") == nil {
+				t.Errorf("log: %+v", calls)
+			}
+			return
+		}
+	}
+	t.Error("the call was never carried out")
+}
+
+func TestAStaleListingHidesTheNewestOfThoseThatAreMeant(t *testing.T) {
+	p, url := startProxy(t)
+	for _, namespace := range []string{"mine", "other"} {
+		if _, _, err := create(t, url, namespace, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := p.faults.add(Rule{ID: "lag", Operation: "ListPodIdentityAssociations", Match: "mine", When: "after", Times: 1,
+		Action: Action{Stale: true}}); err != nil {
+		t.Fatal(err)
+	}
+	list := func() string {
+		response, err := http.Get(url + "/clusters/c/pod-identity-associations")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		content, _ := io.ReadAll(response.Body)
+		return string(content)
+	}
+	if shown := list(); strings.Contains(shown, "mine") || !strings.Contains(shown, "other") {
+		t.Errorf("stale: %s", shown)
+	}
+	if shown := list(); !strings.Contains(shown, "mine") {
+		t.Errorf("afterwards: %s", shown)
+	}
+	if calls, _ := p.calls.since(2); calls[0].Fault != "lag" || calls[1].Fault != "" {
+		t.Errorf("log: %+v", calls)
 	}
 }

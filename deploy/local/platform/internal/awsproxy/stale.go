@@ -1,10 +1,29 @@
 package awsproxy
 
-// withoutNewest is the "stale" fault: a listing that does not show its newest item yet, as an eventually consistent
-// service may answer for a while.
-func (p *Proxy) withoutNewest(call *Call, reply *Reply) *Reply {
+import (
+	"encoding/json"
+	"strings"
+)
+
+// hide carries the "stale" rules out: a listing does not show its newest item yet, of those that a rule's match occurs in,
+// as an eventually consistent service may answer for a while. It returns the rules that hid something.
+func (f *faults) hide(p *Proxy, call *Call, reply *Reply) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var by []string
+	for _, rule := range f.rules {
+		if rule.Action.Stale && rule.hits(call, "after") && p.withoutNewest(reply, rule.Match) {
+			rule.Hits++
+			by = append(by, rule.ID)
+		}
+	}
+	return strings.Join(by, " ")
+}
+
+// withoutNewest takes the newest item that text occurs in out of a listing, and says whether there was one.
+func (p *Proxy) withoutNewest(reply *Reply, text string) bool {
 	if reply == nil || !reply.ok() {
-		return reply
+		return false
 	}
 	fields := reply.fields()
 	for _, list := range []struct {
@@ -15,20 +34,29 @@ func (p *Proxy) withoutNewest(call *Call, reply *Reply) *Reply {
 		{"SecretList", creationDate},
 	} {
 		items, ok := fields[list.field].([]any)
-		if !ok || len(items) == 0 {
+		if !ok {
 			continue
 		}
-		newest, at := 0, -1.0
+		newest, at := -1, -1.0
 		for i, raw := range items {
 			item, _ := raw.(map[string]any)
-			if age := list.age(item); age >= at {
+			if age := list.age(item); age >= at && mentions(item, text) {
 				newest, at = i, age
 			}
 		}
+		if newest < 0 {
+			return false
+		}
 		fields[list.field] = append(items[:newest:newest], items[newest+1:]...)
+		reply.setJSON(reply.Header.Get("Content-Type"), fields)
+		return true
 	}
-	reply.setJSON(reply.Header.Get("Content-Type"), fields)
-	return reply
+	return false
+}
+
+func mentions(item map[string]any, text string) bool {
+	content, _ := json.Marshal(item)
+	return strings.Contains(string(content), text)
 }
 
 func (p *Proxy) associationAge(item map[string]any) float64 {

@@ -81,6 +81,9 @@ func (i *Instance) serveAWS() error {
 	}
 	account := awsproxy.Account{ID: accountID}
 	i.info.AWS = AWS{Region: region, AccountID: accountID, ClusterName: clusterName, ClusterARN: arn, TenantRoleARN: account.RoleARN(tenantRole)}
+	if err := i.record(); err != nil {
+		return err
+	}
 	endpoints := &i.info.AWS.Endpoints
 	for service, url := range map[string]*string{
 		awsproxy.EKS: &endpoints.EKS, awsproxy.SecretsManager: &endpoints.SecretsManager,

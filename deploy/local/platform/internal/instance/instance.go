@@ -24,11 +24,12 @@ import (
 
 // Options say what kind of instance.
 type Options struct {
-	Dir     string // absolute, empty
-	Ports   string // directory of port locks, shared by all instances
-	Program string // this program, for the janitor
-	Kwok    bool
-	Attach  *Attach // serve a cluster that exists, instead of starting one
+	Dir      string // absolute, empty
+	Ports    string // directory of port locks, shared by all instances
+	Program  string // this program, for the janitor
+	Kwok     bool
+	Attach   *Attach // serve a cluster that exists, instead of starting one
+	Evidence bool    // record what a test run is examined by
 }
 
 // Instance is a starting or running platform.
