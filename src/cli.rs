@@ -1,5 +1,7 @@
 //! What can be asked of the program on the command line.
 
+mod iam;
+
 use std::{
     fmt, fs,
     io::Write as _,
@@ -41,6 +43,8 @@ enum Command {
     Run(Box<RunArgs>),
     /// Print the CustomResourceDefinitions as YAML, write them into a directory, or check one.
     Crds(CrdsArgs),
+    /// Print the IAM policies and CloudFormation templates of deploy/aws, for an account of yours or as they are checked in
+    Iam(Box<iam::IamArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -156,8 +160,8 @@ enum CliError {
     File { path: PathBuf, source: std::io::Error },
     #[error("a definition cannot be written as YAML: {0}")]
     Yaml(String),
-    #[error("{} is not what this program generates: run `openclaw-tenant-operator crds --output {}`", path.display(), directory.display())]
-    Outdated { path: PathBuf, directory: PathBuf },
+    #[error("{} is not what this program generates: run `openclaw-tenant-operator {command} --output {}`", path.display(), directory.display())]
+    Outdated { path: PathBuf, directory: PathBuf, command: &'static str },
 }
 
 impl Cli {
@@ -166,6 +170,7 @@ impl Cli {
         let result = match self.command {
             Command::Run(args) => args.execute(),
             Command::Crds(args) => args.execute(),
+            Command::Iam(args) => args.execute(),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,
@@ -248,7 +253,7 @@ impl CrdsArgs {
                 fs::create_dir_all(&directory).map_err(|source| CliError::File { path: directory.clone(), source })?;
                 files.iter().try_for_each(|(name, yaml)| write(&directory.join(name), yaml))
             }
-            (None, Some(directory)) => files.iter().try_for_each(|(name, yaml)| check(&directory, name, yaml)),
+            (None, Some(directory)) => files.iter().try_for_each(|(name, yaml)| check(&directory, name, yaml, "crds")),
             (None, None) => {
                 let all: String = files.into_iter().map(|(_, yaml)| yaml).collect();
                 let error = |source| CliError::File { path: "standard output".into(), source };
@@ -262,10 +267,10 @@ fn write(path: &Path, text: &str) -> Result<(), CliError> {
     fs::write(path, text).map_err(|source| CliError::File { path: path.to_owned(), source })
 }
 
-fn check(directory: &Path, name: &str, text: &str) -> Result<(), CliError> {
+fn check(directory: &Path, name: &str, text: &str, command: &'static str) -> Result<(), CliError> {
     let path = directory.join(name);
     let found = fs::read_to_string(&path).map_err(|source| CliError::File { path: path.clone(), source })?;
-    if found == text { Ok(()) } else { Err(CliError::Outdated { path, directory: directory.to_owned() }) }
+    if found == text { Ok(()) } else { Err(CliError::Outdated { path, directory: directory.to_owned(), command }) }
 }
 
 #[cfg(test)]

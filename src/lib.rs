@@ -5,6 +5,7 @@ pub mod aws;
 pub mod clock;
 pub mod fence;
 pub mod gateway;
+pub mod iam;
 pub mod kubernetes;
 pub mod lease;
 pub mod run;

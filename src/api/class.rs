@@ -5,16 +5,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod defaults;
+mod identity;
 mod network;
 mod routing;
 mod workload;
 
+pub use identity::{Identity, IdentityMode, Model};
 pub use network::{EgressMode, Enforcement, IngressSource, Network};
 pub use routing::{GatewaySlot, Routing, RoutingMode};
 pub use workload::{Image, PullPolicy, Workload};
 
 use super::{
-    names::{KmsKeyArn, NamespacePrefix, RoleArn, SecretItemName},
+    names::{KmsKeyArn, NamespacePrefix, SecretItemName},
     quantity::Quantity,
     tenant::{CpuMemory, DeletionPolicy},
 };
@@ -236,33 +238,6 @@ pub enum Disruption {
     Drainable,
     /// `minAvailable: 1`: a drain waits until somebody moves the workspace.
     Strict,
-}
-
-/// Who workspaces are to AWS.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.mode == 'None' || has(self.roleArn)")
-    .message("name the shared role in identity.roleArn, or set identity.mode to None"))]
-pub struct Identity {
-    /// How a workspace gets its AWS credentials. Immutable.
-    #[serde(default)]
-    #[x_kube(validation = Rule::new("self == oldSelf")
-        .message("the identity mode never changes, what tenants may read hangs on it: make another class"))]
-    pub mode: IdentityMode,
-
-    /// The shared role, for mode SharedRole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role_arn: Option<RoleArn>,
-}
-
-/// How a workspace gets its AWS credentials.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum IdentityMode {
-    /// One role for all tenants of the class; session tags and resource tags keep them apart.
-    SharedRole,
-    /// None: clusters outside AWS.
-    #[default]
-    None,
 }
 
 /// The secrets of every tenant of a class.

@@ -88,6 +88,18 @@ fn pure_files_reach_nothing_outside() {
     }
 }
 
+/// The room of IAM's documents is pure as a whole.
+#[test]
+fn documents_are_built_from_values_alone() {
+    let all = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/iam"));
+    assert!(all.len() > 5, "only {} files were found", all.len());
+    for path in all {
+        let text = fs::read_to_string(&path).expect("a source file");
+        let impure = IMPURE.iter().find(|word| code(&text).contains(**word));
+        assert_eq!(impure, None, "{}", path.display());
+    }
+}
+
 #[test]
 fn every_file_that_decides_is_marked_pure() {
     for name in DECISIONS {
