@@ -14,8 +14,11 @@ export const ACCOUNT = "111122223333";
 
 // Secrets Manager knows the tags of a secret under two names that mean the same, secretsmanager:ResourceTag/… and
 // aws:ResourceTag/… (Service Authorization Reference). The evaluator's data holds the first as a literal "tag-key", so
-// questions and documents are put to it under the second.
-const renamed = (text) => text.replaceAll("secretsmanager:ResourceTag/", "aws:ResourceTag/");
+// questions and documents are put to it under the second. Of an encryption context it drops every key; another text
+// key of KMS stands for the one that is asked for. Both are renamed in documents and questions alike.
+const renamed = (text) => text
+  .replaceAll("secretsmanager:ResourceTag/", "aws:ResourceTag/")
+  .replaceAll("kms:EncryptionContext:SecretARN", "kms:RequestAlias");
 
 /** A document as the operator generated it, for the old incarnation of a name or for the new one. */
 export function document(name, incarnation = "new") {
