@@ -154,6 +154,14 @@ checked_string! {
 }
 
 checked_string! {
+    /// The name of an IAM role, without its path. Unique in an account, whatever the path.
+    RoleName, what: "role name",
+    rule: "use 1 to 64 letters, digits and the characters + = , . @ - _",
+    pattern: "^[A-Za-z0-9+=,.@_-]+$", length: 1..=64,
+    check: |t| t.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c))
+}
+
+checked_string! {
     /// The ARN of a managed IAM policy.
     PolicyArn, what: "managed policy ARN",
     rule: "use the full ARN, such as arn:aws:iam::123456789012:policy/openclaw-boundary",
@@ -235,6 +243,20 @@ impl Incarnation {
     /// The ServiceAccount's name of this incarnation: `workspace-<incarnation>`.
     pub fn service_account(&self) -> ServiceAccountName {
         ServiceAccountName(format!("workspace-{self}"))
+    }
+}
+
+impl RoleName {
+    /// The role of one tenant: `openclaw-<tenant>-<incarnation>`, at most 60 characters.
+    pub fn of(tenant: &TenantName, incarnation: &Incarnation) -> Self {
+        Self(format!("openclaw-{tenant}-{incarnation}"))
+    }
+}
+
+impl RoleArn {
+    /// The role's name: what follows any path.
+    pub fn name(&self) -> &str {
+        self.as_str().rsplit('/').next().unwrap_or_default()
     }
 }
 

@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn documents_stay_far_below_what_iam_takes() {
         let many: Vec<String> =
-            (0..32).map(|index| format!("anthropic.claude-sonnet-4-5-2025{index:04}-v1:0")).collect();
+            (0..16).map(|index| format!("anthropic.claude-sonnet-4-5-2025{index:04}-v1:0")).collect();
         let many: Vec<_> = many.iter().map(|id| json!({ "id": id, "inferenceProfile": "global" })).collect();
         let models = ModelArns::of(&example(), &serde_json::from_value::<Vec<_>>(json!(many)).expect("models"));
         let reach = Reach { models, ..Reach::default() };

@@ -18,7 +18,7 @@ use crate::{
         record::{Placement, TenantRecordSpec},
         tenant::TenantSpec,
     },
-    aws::types::{Association, Secret},
+    aws::types::{Association, Role, Secret},
 };
 
 /// Everything that a decision about one tenant needs.
@@ -195,6 +195,8 @@ pub struct PodView {
 pub struct AwsView {
     /// Its association.
     pub association: Look<FoundAssociation>,
+    /// Its own role, where the class wants one for each tenant.
+    pub role: Look<Option<Role>>,
     /// Its secrets.
     pub secrets: BTreeMap<SecretItemName, Look<Option<Secret>>>,
     /// Since when EKS refuses the role: one that was just made is refused for a while.

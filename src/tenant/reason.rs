@@ -79,6 +79,10 @@ reasons! {
     NamespaceTerminating,
     /// The association belongs to somebody else.
     AssociationTaken,
+    /// The tenant's role belongs to somebody else.
+    RoleTaken,
+    /// The tenant's role is not bounded as the class says.
+    RoleUnbounded,
     /// More than one association for one ServiceAccount.
     AssociationDoubled,
     /// The secret belongs to somebody else.

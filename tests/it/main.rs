@@ -16,6 +16,7 @@ mod lost_answers;
 mod records;
 mod rendering;
 mod rest;
+mod role_per_tenant;
 mod suspend;
 mod update;
 mod whole_platform;

@@ -34,9 +34,10 @@ pub struct Identity {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions_boundary_arn: Option<PolicyArn>,
 
-    /// The models that workspaces may invoke on Amazon Bedrock; none where it is empty.
+    /// The models that workspaces may invoke on Amazon Bedrock; none where it is empty. At most 16: the inline policies of
+    /// a role have room for no more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 16))]
     pub models: Vec<Model>,
 
     /// Whether workspaces may list the models and inference profiles of the account, which OpenClaw's discovery needs.

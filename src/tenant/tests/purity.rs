@@ -23,11 +23,12 @@ const IMPURE: [&str; 13] = [
 ];
 
 /// Files that hold decisions and must say so. Types and tables without a decision need not.
-const DECISIONS: [&str; 21] = [
+const DECISIONS: [&str; 22] = [
     "action",
     "blueprint",
     "cloud",
     "cloud/association",
+    "cloud/role",
     "cloud/secrets",
     "comparison",
     "desired/mod",

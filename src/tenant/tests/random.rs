@@ -7,12 +7,15 @@ use serde_json::{Value, json};
 
 use super::{
     controllers,
-    fixtures::{class_json, spec_json},
+    fixtures::spec_json,
     world::{Fault, World},
 };
 use crate::{
     api::labels::{self, tags},
-    tenant::child::{Child, Kind},
+    tenant::{
+        child::{Child, Kind},
+        cloud::POLICY,
+    },
 };
 
 #[derive(Clone, Debug)]
@@ -37,6 +40,7 @@ enum Event {
     DeleteAssociation,
     ChangeRole,
     ChangeTag,
+    ChangeOwnRole,
     CloudDown(bool),
     Restart,
     Wait(u16),
@@ -72,6 +76,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::DeleteAssociation),
         1 => Just(Event::ChangeRole),
         1 => Just(Event::ChangeTag),
+        1 => Just(Event::ChangeOwnRole),
         1 => any::<bool>().prop_map(Event::CloudDown),
         1 => Just(Event::Restart),
         1 => (1..1000u16).prop_map(Event::Wait),
@@ -110,10 +115,12 @@ fn happen(world: &mut World, event: &Event) {
             if *lost {
                 world.class = None;
             } else if world.class.is_none() {
-                world.set_class(&class_json());
+                world.set_class(&world.usual_class.clone());
             }
         }
-        Event::DeleteAssociation | Event::ChangeRole | Event::ChangeTag => drift_in_aws(world, event),
+        Event::DeleteAssociation | Event::ChangeRole | Event::ChangeTag | Event::ChangeOwnRole => {
+            drift_in_aws(world, event)
+        }
         Event::DeleteChild(_) | Event::ChangeChild(_) | Event::StripLabels(_) | Event::DeletePod => {
             drift_in_kubernetes(world, event);
         }
@@ -177,6 +184,13 @@ fn drift_in_aws(world: &mut World, event: &Event) {
             let all = world.cloud.associations.iter_mut();
             all.for_each(|one| one.role_arn = Some(other.parse().expect("arn")));
         }
+        Event::ChangeOwnRole => {
+            for role in world.cloud.roles.values_mut() {
+                role.trust = "{}".into();
+                role.inline.insert("somebodys".into(), "{}".into());
+                role.inline.remove(POLICY);
+            }
+        }
         _ => {
             let all = world.cloud.secrets.values_mut();
             all.for_each(|one| drop(one.tags.insert(tags::NAMESPACE.into(), "elsewhere".into())));
@@ -235,14 +249,14 @@ fn lose_the_record(world: &mut World, event: &Event) {
     (world.tenant, world.record, world.class) = (None, None, None);
     world.round();
     world.install();
-    world.set_class(&class_json());
+    world.set_class(&world.usual_class.clone());
 }
 
 /// Whatever people did is put right again; nothing fails any more.
 fn quiet(world: &mut World) {
     world.cloud.down = false;
     if world.class.is_none() {
-        world.set_class(&class_json());
+        world.set_class(&world.usual_class.clone());
     }
     let is_strangers =
         |world: &World| world.tenant.as_ref().is_some_and(|tenant| tenant["spec"]["owner"]["subject"] == "mallory");
@@ -278,8 +292,9 @@ proptest! {
     fn whatever_happens_no_promise_is_broken_and_quiet_ends_in_ready(
         events in proptest::collection::vec(event(), 1..60),
         started in any::<bool>(),
+        own_role in any::<bool>(),
     ) {
-        let mut world = World::with_alice();
+        let mut world = if own_role { World::with_alice_and_roles() } else { World::with_alice() };
         if started {
             world.settle();
         }
@@ -302,5 +317,6 @@ proptest! {
         prop_assert_eq!(incarnation.unwrap_or_else(|| now.incarnation.clone()), now.incarnation);
         prop_assert_eq!(world.volumes.len(), 1, "never a second volume beside the first");
         prop_assert_eq!(world.cloud.associations.len(), 1);
+        prop_assert_eq!(world.cloud.roles.len(), usize::from(own_role));
     }
 }

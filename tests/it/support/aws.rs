@@ -114,6 +114,17 @@ impl Instance {
         aws_sdk_eks::Client::from_conf(config)
     }
 
+    /// IAM, as an administrator sees it.
+    pub fn iam(&self) -> aws_sdk_iam::Client {
+        let config = aws_sdk_iam::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.fact("/aws/region").to_owned()))
+            .credentials_provider(administrator())
+            .endpoint_url(self.fact("/aws/endpoints/iam"))
+            .build();
+        aws_sdk_iam::Client::from_conf(config)
+    }
+
     /// Secrets Manager, as an administrator sees it.
     pub fn secrets(&self) -> aws_sdk_secretsmanager::Client {
         let config = aws_sdk_secretsmanager::Config::builder()
