@@ -8,11 +8,13 @@ mod defaults;
 mod identity;
 mod network;
 mod routing;
+mod status;
 mod workload;
 
 pub use identity::{Identity, IdentityMode, Model};
 pub use network::{EgressMode, Enforcement, IngressSource, Network};
 pub use routing::{GatewaySlot, Routing, RoutingMode};
+pub use status::{ProposedIdentity, TenantClassStatus};
 pub use workload::{Image, PullPolicy, Workload};
 
 use super::{
@@ -33,11 +35,13 @@ use super::{
     shortname = "tnc",
     category = "openclaw",
     derive = "PartialEq",
+    status = "TenantClassStatus",
     doc = "Defaults, limits and the platform's side of a group of tenants.",
     printcolumn = r#"{"name":"Prefix","type":"string","jsonPath":".spec.namespacePrefix"}"#,
     printcolumn = r#"{"name":"Storage","type":"string","jsonPath":".spec.storage.className"}"#,
     printcolumn = r#"{"name":"Routing","type":"string","jsonPath":".spec.routing.mode"}"#,
     printcolumn = r#"{"name":"Egress","type":"string","jsonPath":".spec.network.egressMode"}"#,
+    printcolumn = r#"{"name":"Role","type":"string","jsonPath":".status.conditions[?(@.type=='RoleReady')].status"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     validation = Rule::new("size(self.metadata.name) <= 63").message("a class's name has at most 63 characters"),
 )]

@@ -3,6 +3,7 @@
 //! PURE. Documents are built whole from values and compared as values; nothing here speaks to AWS.
 
 mod document;
+pub mod judge;
 mod models;
 mod operator;
 mod place;

@@ -9,6 +9,7 @@
 mod support;
 
 mod bad_input;
+mod class_role;
 mod create;
 mod delete;
 mod drift;
