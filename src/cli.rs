@@ -131,6 +131,12 @@ struct RateArgs {
     /// Secrets Manager: tag and untag, per second
     #[arg(long = "secrets-tag-rate", value_name = "RATE", default_value_t = Rates::default().secrets_tag)]
     secrets_tag: NonZeroU32,
+    /// IAM: get and list, per second
+    #[arg(long = "iam-read-rate", value_name = "RATE", default_value_t = Rates::default().iam_read)]
+    iam_read: NonZeroU32,
+    /// IAM: create, tag, put and delete, per second
+    #[arg(long = "iam-write-rate", value_name = "RATE", default_value_t = Rates::default().iam_write)]
+    iam_write: NonZeroU32,
 }
 
 #[derive(Debug, Args)]
@@ -220,7 +226,8 @@ impl RunArgs {
             secrets_list: self.rates.secrets_list,
             secrets_write: self.rates.secrets_write,
             secrets_tag: self.rates.secrets_tag,
-            ..Rates::default()
+            iam_read: self.rates.iam_read,
+            iam_write: self.rates.iam_write,
         };
         Options {
             cluster_name: self.cluster_name,

@@ -47,7 +47,7 @@ impl Default for Rates {
             secrets_list: per_second(10),
             secrets_write: per_second(20),
             secrets_tag: per_second(20),
-            iam_read: per_second(5),
+            iam_read: per_second(10),
             iam_write: per_second(3),
         }
     }

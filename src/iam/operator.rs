@@ -138,7 +138,8 @@ fn tenant_roles(place: &Place, boundary: &str) -> Vec<Statement> {
     let write = ["iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:DeleteRole"];
     vec![
         pass(place, "PassTenantRoles", vec![roles.clone()]),
-        all("LookAtTenantRoles", &["iam:GetRole", "iam:ListRolePolicies", "iam:GetRolePolicy"]),
+        Statement::allow("LookForTenantRoles", &["iam:GetRole"], [roles.clone(), place.names_of_tenant_roles()]),
+        all("ReadTenantRoles", &["iam:ListRolePolicies", "iam:GetRolePolicy"]),
         bounded(becomes_ours(place, all("MakeTenantRoles", &["iam:CreateRole"]))),
         becomes_ours(place, all("TagNewTenantRoles", &["iam:TagRole"])),
         bounded(resource_is_ours(place, all("ChangeOwnTenantRoles", &write))),
@@ -169,8 +170,55 @@ fn never(mode: &OperatorMode) -> Vec<Statement> {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
     use super::*;
     use crate::iam::{document::Effect, place::example};
+
+    /// Allowed without a call of that name: what EKS and Secrets Manager do in the operator's name, and what rotation and
+    /// the return of a deleted secret need.
+    const WITHOUT_A_CALL: [&str; 5] = [
+        "iam:PassRole",
+        "kms:GenerateDataKey",
+        "kms:Decrypt",
+        "secretsmanager:UpdateSecretVersionStage",
+        "secretsmanager:RestoreSecret",
+    ];
+
+    /// The calls that the sources of `src/aws` name, by the file's service.
+    fn calls() -> BTreeSet<String> {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws");
+        let mut found = BTreeSet::new();
+        for entry in fs::read_dir(directory).expect("src/aws") {
+            let path = entry.expect("an entry").path();
+            let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+            if path.is_dir() || file.ends_with("tests.rs") || file == "fake.rs" {
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("a source file");
+            let named = text.split("Call::new(\"").skip(1).filter_map(|rest| rest.split('"').next());
+            found.extend(named.map(|operation| format!("{}:{operation}", service_of(&file))));
+        }
+        found
+    }
+
+    fn service_of(file: &str) -> &'static str {
+        match file {
+            _ if file.starts_with("secrets") => "secretsmanager",
+            _ if file.starts_with("roles") => "iam",
+            _ => "eks",
+        }
+    }
+
+    #[test]
+    fn every_call_is_allowed_and_nothing_is_allowed_that_is_not_called() {
+        let of = |document: Document| document.statement.into_iter().filter(|one| one.effect == Effect::Allow);
+        let allowed: BTreeSet<String> = both().into_iter().flat_map(of).flat_map(|one| one.action).collect();
+        let mut needed = calls();
+        assert!(needed.len() > 20, "{needed:?}");
+        needed.extend(WITHOUT_A_CALL.map(str::to_owned));
+        assert_eq!(allowed, needed);
+    }
 
     fn both() -> [Document; 2] {
         let boundary = "arn:aws:iam::111122223333:policy/openclaw-prod-boundary".to_owned();

@@ -71,6 +71,11 @@ impl Place {
         self.tenant_role("*")
     }
 
+    /// The same names without the path: IAM judges a look at a role that does not exist by its name alone.
+    pub(super) fn names_of_tenant_roles(&self) -> String {
+        format!("arn:{}:iam::{}:role/openclaw-*", self.partition, self.account)
+    }
+
     /// The role of this name that is made for a tenant.
     pub fn tenant_role(&self, name: &str) -> String {
         format!("arn:{}:iam::{}:role{}{name}", self.partition, self.account, self.role_path())

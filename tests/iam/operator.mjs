@@ -96,6 +96,8 @@ const rolePerTenant = [
   ["iam:PassRole", true, OWN_ROLE, toEks],
   ["iam:PassRole", false, OWN_ROLE, { ...toEks, "iam:PassedToService": "ec2.amazonaws.com" }, "to another service"],
   ["iam:GetRole", true, OWN_ROLE],
+  ["iam:GetRole", true, OWN_ROLE.replace("openclaw/prod/", ""), {}, "before it exists"],
+  ["iam:GetRole", false, OTHER_ROLE],
   ["iam:ListRolePolicies", true, OWN_ROLE],
   ["iam:GetRolePolicy", true, OWN_ROLE],
   ["iam:CreateRole", true, OWN_ROLE, { ...made, ...bounded }],

@@ -119,7 +119,7 @@ fn happen(world: &mut World, event: &Event) {
             }
         }
         Event::DeleteAssociation | Event::ChangeRole | Event::ChangeTag | Event::ChangeOwnRole => {
-            drift_in_aws(world, event)
+            drift_in_aws(world, event);
         }
         Event::DeleteChild(_) | Event::ChangeChild(_) | Event::StripLabels(_) | Event::DeletePod => {
             drift_in_kubernetes(world, event);
