@@ -106,9 +106,9 @@ impl IamArgs {
             }
             (None, Some(directory)) => files.iter().try_for_each(|(name, text)| check(&directory, name, text, "iam")),
             (None, None) => {
-                let all: String = files.iter().map(|(name, text)| format!("# {name}\n{text}\n")).collect();
+                let all: Vec<String> = files.iter().map(|(name, text)| format!("# {name}\n{text}\n")).collect();
                 let error = |source| CliError::File { path: "standard output".into(), source };
-                std::io::stdout().write_all(all.as_bytes()).map_err(error)
+                std::io::stdout().write_all(all.concat().as_bytes()).map_err(error)
             }
         }
     }

@@ -99,14 +99,6 @@ fn template_place() -> Place {
 }
 
 fn shared_role_template() -> Value {
-    let place = template_place();
-    let list = |name: &str| vec![format!("${{{name}}}")];
-    let models = ModelArns {
-        on_demand: list("FoundationModelArns"),
-        profiles: list("InferenceProfileArns"),
-        destinations: list("DestinationModelArns"),
-    };
-    let reach = Reach { tenant: None, kms_keys: list("KmsKeyArn"), models, discovery: true };
     let mut parameters = common_parameters();
     parameters.extend([
         parameter("NamespacePrefix", "namespacePrefix of the TenantClass", Some("openclaw-")),
@@ -115,14 +107,6 @@ fn shared_role_template() -> Value {
         list_parameter("DestinationModelArns", "ARNs of the models that those profiles lead to, in every region", true),
         choice("ModelDiscovery", "Whether workspaces may list models and inference profiles"),
     ]);
-    let role = json!({
-        "Type": "AWS::IAM::Role",
-        "Properties": {
-            "Description": "Workspaces of one TenantClass; session tags and resource tags keep tenants apart",
-            "AssumeRolePolicyDocument": in_template(&json!(shared_trust(&place, "${NamespacePrefix}"))),
-            "Policies": [inline("openclaw-workspace", &permissions(&place, &reach), &WITH_MODELS)],
-        },
-    });
     json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "The role that all workspaces of one TenantClass share",
@@ -133,12 +117,31 @@ fn shared_role_template() -> Value {
             "HasProfiles": any_given("InferenceProfileArns"),
             "HasDiscovery": { "Fn::Equals": [{ "Ref": "ModelDiscovery" }, "true"] },
         },
-        "Resources": { "WorkspaceRole": role },
+        "Resources": { "WorkspaceRole": workspace_role() },
         "Outputs": {
             "RoleArn": {
                 "Description": "identity.roleArn of the TenantClass",
                 "Value": { "Fn::GetAtt": ["WorkspaceRole", "Arn"] },
             },
+        },
+    })
+}
+
+fn workspace_role() -> Value {
+    let place = template_place();
+    let list = |name: &str| vec![format!("${{{name}}}")];
+    let models = ModelArns {
+        on_demand: list("FoundationModelArns"),
+        profiles: list("InferenceProfileArns"),
+        destinations: list("DestinationModelArns"),
+    };
+    let reach = Reach { tenant: None, kms_keys: list("KmsKeyArn"), models, discovery: true };
+    json!({
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "Description": "Workspaces of one TenantClass; session tags and resource tags keep tenants apart",
+            "AssumeRolePolicyDocument": in_template(&json!(shared_trust(&place, "${NamespacePrefix}"))),
+            "Policies": [inline("openclaw-workspace", &permissions(&place, &reach), &WITH_MODELS)],
         },
     })
 }
@@ -152,17 +155,10 @@ fn operator_template(mode: &OperatorMode) -> Value {
         parameter("OperatorNamespace", "The namespace that the operator runs in", Some("openclaw-system")),
     ]);
     let key = vec!["${KmsKeyArn}".to_owned()];
-    let permissions = operator_permissions(&place, key.clone(), mode);
-    let role = json!({
-        "Type": "AWS::IAM::Role",
-        "Properties": {
-            "Description": "openclaw-tenant-operator",
-            "AssumeRolePolicyDocument": in_template(&json!(operator_trust(&place, "${OperatorNamespace}"))),
-            "Policies": [inline("openclaw-tenant-operator", &permissions, &WITH_KEY)],
-        },
-    });
-    let mut resources =
-        Map::from_iter([("OperatorRole".to_owned(), role), ("OperatorAssociation".to_owned(), operator_association())]);
+    let mut resources = Map::from_iter([
+        ("OperatorRole".to_owned(), operator_role(&place, key.clone(), mode)),
+        ("OperatorAssociation".to_owned(), operator_association()),
+    ]);
     let mut outputs = Map::new();
     match mode {
         OperatorMode::SharedRole(_) => {
@@ -183,6 +179,17 @@ fn operator_template(mode: &OperatorMode) -> Value {
         "Conditions": { "HasKmsKey": given("KmsKeyArn") },
         "Resources": resources,
         "Outputs": outputs,
+    })
+}
+
+fn operator_role(place: &Place, keys: Vec<String>, mode: &OperatorMode) -> Value {
+    json!({
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "Description": "openclaw-tenant-operator",
+            "AssumeRolePolicyDocument": in_template(&json!(operator_trust(place, "${OperatorNamespace}"))),
+            "Policies": [inline("openclaw-tenant-operator", &operator_permissions(place, keys, mode), &WITH_KEY)],
+        },
     })
 }
 
