@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Instance, example_class};
+use crate::support::{Bed, Fault, Instance, example_class};
 
 const POLICY: &str = "openclaw-workspace";
 
@@ -84,4 +84,31 @@ async fn a_foreign_role_of_that_name_is_refused() {
     assert!(message.contains(&name), "{message}");
     let found = role(&bed, &name).await.expect("it stays");
     assert!(found.tags.unwrap_or_default().is_empty() && found.path == "/", "untouched");
+}
+
+/// Lost answers and refusals on the way there and back: one role in the end, with its policy, and none after the end of access.
+#[tokio::test]
+async fn lost_answers_about_roles_end_in_the_right_state() {
+    let bed = bed("lost-role").await;
+    for (operation, fault) in [
+        ("CreateRole", Fault::AnswerLost),
+        ("PutRolePolicy", Fault::AnswerLost),
+        ("PutRolePolicy", Fault::Throttled),
+        ("DeleteRolePolicy", Fault::AnswerLost),
+        ("DeleteRole", Fault::DroppedBefore),
+        ("DeleteRole", Fault::AnswerLost),
+    ] {
+        bed.instance.fault(operation, &bed.tenant, fault, 1).await;
+    }
+    let tenant = bed.ready_tenant(json!({})).await;
+    let name = name_of(&tenant);
+    assert!(policy(&bed, &name).await.contains("GetSecretValue"), "the role has its policy");
+    let calls = bed.instance.calls(&name).await;
+    let made = calls.iter().filter(|call| call["operation"] == "CreateRole").count();
+    assert_eq!(made, 1, "what was made is found by looking, not by making again: {calls:?}");
+    bed.ready_tenant(json!({ "suspend": true })).await;
+    assert!(role(&bed, &name).await.is_none());
+    let calls = bed.instance.calls(&name).await;
+    let deleted = calls.iter().filter(|call| call["operation"] == "DeleteRole").count();
+    assert!(deleted >= 2, "the first was dropped: {calls:?}");
 }
