@@ -32,6 +32,7 @@ test: ## Every test; the integration tests start a local platform of their own
 	$(call timed,local platform,deploy/local/platform.sh build)
 	$(call timed,compile the tests,cargo test --locked --no-run)
 	$(call timed,the workspace's scripts,deploy/test-scripts.sh)
+	$(call timed,IAM policies,tests/iam/run.sh)
 	@tests/evidence/run.sh cargo test --locked
 
 .PHONY: test-kind
@@ -45,11 +46,15 @@ test-kind: ## The integration tests against a kind cluster (needs docker or podm
 lint: ## Format, clippy with warnings denied, generated files up to date
 	$(call timed,format,cargo fmt --check)
 	$(call timed,clippy,cargo clippy --locked --all-targets -- --deny warnings)
-	$(call timed,generated files,cargo run --quiet --locked -- crds --check crds)
+	$(call timed,generated files,cargo run --quiet --locked -- crds --check crds && cargo run --quiet --locked -- iam --check deploy/aws)
 
 .PHONY: crds
 crds: ## Generates crds/ from the Rust types
 	$(call timed,crds,cargo run --quiet --locked -- crds --output crds)
+
+.PHONY: iam
+iam: ## Generates deploy/aws/ from the functions that build the operator's documents
+	$(call timed,iam,cargo run --quiet --locked -- iam --output deploy/aws)
 
 .PHONY: docs
 docs: ## The crate's documentation, warnings denied

@@ -1,5 +1,7 @@
 //! What can be asked of the program on the command line.
 
+mod iam;
+
 use std::{
     fmt, fs,
     io::Write as _,
@@ -41,6 +43,8 @@ enum Command {
     Run(Box<RunArgs>),
     /// Print the CustomResourceDefinitions as YAML, write them into a directory, or check one.
     Crds(CrdsArgs),
+    /// Print the IAM policies and CloudFormation templates of deploy/aws, for an account of yours or as they are checked in
+    Iam(Box<iam::IamArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -127,6 +131,12 @@ struct RateArgs {
     /// Secrets Manager: tag and untag, per second
     #[arg(long = "secrets-tag-rate", value_name = "RATE", default_value_t = Rates::default().secrets_tag)]
     secrets_tag: NonZeroU32,
+    /// IAM: get and list, per second
+    #[arg(long = "iam-read-rate", value_name = "RATE", default_value_t = Rates::default().iam_read)]
+    iam_read: NonZeroU32,
+    /// IAM: create, tag, put and delete, per second
+    #[arg(long = "iam-write-rate", value_name = "RATE", default_value_t = Rates::default().iam_write)]
+    iam_write: NonZeroU32,
 }
 
 #[derive(Debug, Args)]
@@ -156,8 +166,8 @@ enum CliError {
     File { path: PathBuf, source: std::io::Error },
     #[error("a definition cannot be written as YAML: {0}")]
     Yaml(String),
-    #[error("{} is not what this program generates: run `openclaw-tenant-operator crds --output {}`", path.display(), directory.display())]
-    Outdated { path: PathBuf, directory: PathBuf },
+    #[error("{} is not what this program generates: run `openclaw-tenant-operator {command} --output {}`", path.display(), directory.display())]
+    Outdated { path: PathBuf, directory: PathBuf, command: &'static str },
 }
 
 impl Cli {
@@ -166,6 +176,7 @@ impl Cli {
         let result = match self.command {
             Command::Run(args) => args.execute(),
             Command::Crds(args) => args.execute(),
+            Command::Iam(args) => args.execute(),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,
@@ -215,7 +226,8 @@ impl RunArgs {
             secrets_list: self.rates.secrets_list,
             secrets_write: self.rates.secrets_write,
             secrets_tag: self.rates.secrets_tag,
-            ..Rates::default()
+            iam_read: self.rates.iam_read,
+            iam_write: self.rates.iam_write,
         };
         Options {
             cluster_name: self.cluster_name,
@@ -248,7 +260,7 @@ impl CrdsArgs {
                 fs::create_dir_all(&directory).map_err(|source| CliError::File { path: directory.clone(), source })?;
                 files.iter().try_for_each(|(name, yaml)| write(&directory.join(name), yaml))
             }
-            (None, Some(directory)) => files.iter().try_for_each(|(name, yaml)| check(&directory, name, yaml)),
+            (None, Some(directory)) => files.iter().try_for_each(|(name, yaml)| check(&directory, name, yaml, "crds")),
             (None, None) => {
                 let all: String = files.into_iter().map(|(_, yaml)| yaml).collect();
                 let error = |source| CliError::File { path: "standard output".into(), source };
@@ -262,10 +274,10 @@ fn write(path: &Path, text: &str) -> Result<(), CliError> {
     fs::write(path, text).map_err(|source| CliError::File { path: path.to_owned(), source })
 }
 
-fn check(directory: &Path, name: &str, text: &str) -> Result<(), CliError> {
+fn check(directory: &Path, name: &str, text: &str, command: &'static str) -> Result<(), CliError> {
     let path = directory.join(name);
     let found = fs::read_to_string(&path).map_err(|source| CliError::File { path: path.clone(), source })?;
-    if found == text { Ok(()) } else { Err(CliError::Outdated { path, directory: directory.to_owned() }) }
+    if found == text { Ok(()) } else { Err(CliError::Outdated { path, directory: directory.to_owned(), command }) }
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 pub mod api;
 pub mod aws;
+pub mod class;
 pub mod clock;
 pub mod fence;
 pub mod gateway;
+pub mod iam;
 pub mod kubernetes;
 pub mod lease;
 pub mod run;

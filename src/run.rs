@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::names::{ClusterArn, NamespaceName, SecretsPrefix, Uid},
     aws::{self, AwsClients, AwsError, AwsSettings, AwsStartError, Discovered, Rates, types::Cluster},
+    class::ClassChecks,
     fence::Fence,
     kubernetes::{Kubernetes, RequestError, Resource, definitions},
     lease::{self, LeaderLease, LeaseError},
@@ -246,7 +247,8 @@ impl Parts {
         aws: Option<AwsClients>,
         stop: &CancellationToken,
     ) -> Result<(), RunError> {
-        let cache = Arc::new(Cache::new(Arc::new(settings)));
+        let settings = Arc::new(settings);
+        let cache = Arc::new(Cache::new(Arc::clone(&settings)));
         let (queue, entrance) = Queue::new();
         let mut watching = JoinSet::new();
         let watches = Watches::new(self.kubernetes.client(), Arc::clone(&cache), entrance.clone());
@@ -265,6 +267,7 @@ impl Parts {
         self.metrics.set_leader(true);
         let written = CancellationToken::new();
         let events = Events::new(self.kubernetes.client(), self.fence.clone(), self.metrics.clone(), &identity);
+        let classes = ClassChecks { kubernetes: self.kubernetes.clone(), aws: aws.clone(), settings };
         let hands =
             Hands { kubernetes: self.kubernetes, aws, cache: Arc::clone(&cache), metrics: self.metrics.clone() };
         let controller = Controller {
@@ -282,7 +285,7 @@ impl Parts {
                 waited = complete.wait_for(|complete| *complete) => waited.is_ok(),
             };
             if is_complete {
-                controller.run(stop.clone()).await;
+                tokio::join!(controller.run(stop.clone()), classes.run(stop.clone()));
             }
             written.cancel();
         };

@@ -5,20 +5,24 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod defaults;
+mod identity;
 mod network;
 mod rollout;
 mod routing;
 mod secrets;
+mod status;
 mod workload;
 
+pub use identity::{Identity, IdentityMode, Model};
 pub use network::{EgressMode, Enforcement, IngressSource, Network};
 pub use rollout::Rollout;
 pub use routing::{GatewaySlot, Routing, RoutingMode};
 pub use secrets::{GeneratedSecret, Login, Secrets, SecretsMode, TokenSource};
+pub use status::{ProposedIdentity, TenantClassStatus};
 pub use workload::{Image, PullPolicy, Workload};
 
 use super::{
-    names::{NamespacePrefix, RoleArn},
+    names::NamespacePrefix,
     quantity::Quantity,
     tenant::{CpuMemory, DeletionPolicy},
 };
@@ -35,11 +39,13 @@ use super::{
     shortname = "tnc",
     category = "openclaw",
     derive = "PartialEq",
+    status = "TenantClassStatus",
     doc = "Defaults, limits and the platform's side of a group of tenants.",
     printcolumn = r#"{"name":"Prefix","type":"string","jsonPath":".spec.namespacePrefix"}"#,
     printcolumn = r#"{"name":"Storage","type":"string","jsonPath":".spec.storage.className"}"#,
     printcolumn = r#"{"name":"Routing","type":"string","jsonPath":".spec.routing.mode"}"#,
     printcolumn = r#"{"name":"Egress","type":"string","jsonPath":".spec.network.egressMode"}"#,
+    printcolumn = r#"{"name":"Role","type":"string","jsonPath":".status.conditions[?(@.type=='RoleReady')].status"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     validation = Rule::new("size(self.metadata.name) <= 63").message("a class's name has at most 63 characters"),
     validation = Rule::new("!has(self.spec.secrets) || !has(self.spec.secrets.generated) || (has(self.spec.login) && has(self.spec.login.tokenSource) && self.spec.login.tokenSource == 'SecretsManager') || self.spec.secrets.generated.all(item, item.name != 'gateway-token' || !has(item.rotateEveryDays))")
@@ -250,33 +256,6 @@ pub enum Disruption {
     Drainable,
     /// `minAvailable: 1`: a drain waits until somebody moves the workspace.
     Strict,
-}
-
-/// Who workspaces are to AWS.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.mode == 'None' || has(self.roleArn)")
-    .message("name the shared role in identity.roleArn, or set identity.mode to None"))]
-pub struct Identity {
-    /// How a workspace gets its AWS credentials. Immutable.
-    #[serde(default)]
-    #[x_kube(validation = Rule::new("self == oldSelf")
-        .message("the identity mode never changes, what tenants may read hangs on it: make another class"))]
-    pub mode: IdentityMode,
-
-    /// The shared role, for mode SharedRole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role_arn: Option<RoleArn>,
-}
-
-/// How a workspace gets its AWS credentials.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum IdentityMode {
-    /// One role for all tenants of the class; session tags and resource tags keep them apart.
-    SharedRole,
-    /// None: clusters outside AWS.
-    #[default]
-    None,
 }
 
 /// The volume of every tenant of a class.

@@ -154,6 +154,41 @@ checked_string! {
 }
 
 checked_string! {
+    /// The name of an IAM role, without its path. Unique in an account, whatever the path.
+    RoleName, what: "role name",
+    rule: "use 1 to 64 letters, digits and the characters + = , . @ - _",
+    pattern: "^[A-Za-z0-9+=,.@_-]+$", length: 1..=64,
+    check: |t| t.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c))
+}
+
+checked_string! {
+    /// The ARN of a managed IAM policy.
+    PolicyArn, what: "managed policy ARN",
+    rule: "use the full ARN, such as arn:aws:iam::123456789012:policy/openclaw-boundary",
+    pattern: "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", length: 20..=2048,
+    check: |t| is_arn(t, "iam") && t.contains(":policy/")
+}
+
+checked_string! {
+    /// The id of a foundation model on Amazon Bedrock.
+    ModelId, what: "model id",
+    rule: "use the id of a foundation model without any region's prefix, such as anthropic.claude-sonnet-4-5-20250929-v1:0",
+    pattern: "^[a-z0-9-]+[.][A-Za-z0-9.:_-]+$", length: 3..=140,
+    check: |t| t.split_once('.').is_some_and(|(provider, model)| !provider.is_empty() && !model.is_empty())
+        && t.chars().all(|c| c.is_ascii_alphanumeric() || ".:_-".contains(c))
+}
+
+checked_string! {
+    /// An inference profile of Amazon Bedrock: what stands before a model's id in a profile of AWS, or an ARN.
+    InferenceProfile, what: "inference profile",
+    rule: "use what stands before the model's id in the profile's, such as eu or global, or the profile's full ARN",
+    pattern: "^([a-z]{2,16}(-[a-z]{2,16})?|arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]{12}:(application-)?inference-profile/[A-Za-z0-9.:_-]+)$",
+    length: 2..=512,
+    check: |t| (is_arn(t, "bedrock") && t.contains("inference-profile/"))
+        || (t.len() <= 33 && t.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+}
+
+checked_string! {
     /// The ARN of an EKS cluster.
     ClusterArn, what: "EKS cluster ARN",
     rule: "use the full ARN, such as arn:aws:eks:eu-west-1:123456789012:cluster/prod",
@@ -208,6 +243,20 @@ impl Incarnation {
     /// The ServiceAccount's name of this incarnation: `workspace-<incarnation>`.
     pub fn service_account(&self) -> ServiceAccountName {
         ServiceAccountName(format!("workspace-{self}"))
+    }
+}
+
+impl RoleName {
+    /// The role of one tenant: `openclaw-<tenant>-<incarnation>`, at most 60 characters.
+    pub fn of(tenant: &TenantName, incarnation: &Incarnation) -> Self {
+        Self(format!("openclaw-{tenant}-{incarnation}"))
+    }
+}
+
+impl RoleArn {
+    /// The role's name: what follows any path.
+    pub fn name(&self) -> &str {
+        self.as_str().rsplit('/').next().unwrap_or_default()
     }
 }
 

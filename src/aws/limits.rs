@@ -32,8 +32,10 @@ pub struct Rates {
     pub secrets_write: NonZeroU32,
     /// Secrets Manager: TagResource and UntagResource, of which AWS allows 50 per second together (same page).
     pub secrets_tag: NonZeroU32,
-    /// IAM: GetRole. IAM publishes no request rates, and the bucket is shared with everything else in the account.
+    /// IAM: get and list. IAM publishes no request rates, and the bucket is shared with everything else in the account.
     pub iam_read: NonZeroU32,
+    /// IAM: create, tag, put and delete. Lower still.
+    pub iam_write: NonZeroU32,
 }
 
 impl Default for Rates {
@@ -45,7 +47,8 @@ impl Default for Rates {
             secrets_list: per_second(10),
             secrets_write: per_second(20),
             secrets_tag: per_second(20),
-            iam_read: per_second(5),
+            iam_read: per_second(10),
+            iam_write: per_second(3),
         }
     }
 }
@@ -72,8 +75,10 @@ pub(super) enum Bucket {
     SecretsWrite,
     /// Secrets Manager tag.
     SecretsTag,
-    /// IAM get.
+    /// IAM get and list.
     IamRead,
+    /// IAM create, tag, put, delete.
+    IamWrite,
 }
 
 /// The line before a bucket is too long.
@@ -89,6 +94,7 @@ pub(super) struct Limits {
     secrets_write: DefaultDirectRateLimiter,
     secrets_tag: DefaultDirectRateLimiter,
     iam_read: DefaultDirectRateLimiter,
+    iam_write: DefaultDirectRateLimiter,
 }
 
 impl Limits {
@@ -102,6 +108,7 @@ impl Limits {
             secrets_write: bucket(rates.secrets_write),
             secrets_tag: bucket(rates.secrets_tag),
             iam_read: bucket(rates.iam_read),
+            iam_write: bucket(rates.iam_write),
         }
     }
 
@@ -123,6 +130,7 @@ impl Limits {
             Bucket::SecretsWrite => &self.secrets_write,
             Bucket::SecretsTag => &self.secrets_tag,
             Bucket::IamRead => &self.iam_read,
+            Bucket::IamWrite => &self.iam_write,
         }
     }
 }
@@ -162,6 +170,7 @@ mod tests {
             Bucket::SecretsWrite,
             Bucket::SecretsTag,
             Bucket::IamRead,
+            Bucket::IamWrite,
         ] {
             assert_eq!(limits.wait_at_most(Duration::from_millis(10), other).await, Ok(()), "{other:?}");
         }

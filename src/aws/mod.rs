@@ -14,6 +14,8 @@ mod secrets;
 pub mod types;
 mod value;
 
+use std::collections::BTreeMap;
+
 use futures::future::BoxFuture;
 
 use crate::api::names::{AssociationId, NamespaceName, RoleArn, SecretArn, ServiceAccountName, VersionId};
@@ -22,7 +24,7 @@ pub use client::{AwsClients, AwsSettings, AwsStartError, Discovered, connect};
 pub use error::{AwsError, AwsErrorKind};
 pub use limits::Rates;
 pub use perform::perform;
-use types::{Association, ListedAssociation, NewAssociation, NewSecret, RoleState, Secret, Tags};
+use types::{Association, ListedAssociation, NewAssociation, NewRole, NewSecret, Role, Secret, Tags};
 
 /// EKS Pod Identity associations of one cluster.
 ///
@@ -97,8 +99,34 @@ pub trait Secrets: Send + Sync {
     fn tag<'a>(&'a self, arn: &'a SecretArn, tags: &'a Tags) -> BoxFuture<'a, Result<(), AwsError>>;
 }
 
-/// IAM roles of the operator's account.
+/// IAM roles of the operator's account. A role that may not be looked at is an error, `AccessDenied`, and not "missing".
 pub trait Roles: Send + Sync {
-    /// Whether the role exists. One that may not be looked at is an error, `AccessDenied`, and not "missing".
-    fn state<'a>(&'a self, role: &'a RoleArn) -> BoxFuture<'a, Result<RoleState, AwsError>>;
+    /// The role of this name with its inline policies; `None` where there is none. One request for each policy.
+    fn look<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Role>, AwsError>>;
+
+    /// Managed policies that are attached to the role, with what each says now, by ARN.
+    fn attached<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<BTreeMap<String, String>, AwsError>>;
+
+    /// Makes a role.
+    fn create<'a>(&'a self, new: &'a NewRole) -> BoxFuture<'a, Result<RoleArn, AwsError>>;
+
+    /// Adds or overwrites tags.
+    fn tag<'a>(&'a self, name: &'a str, tags: &'a Tags) -> BoxFuture<'a, Result<(), AwsError>>;
+
+    /// Replaces the trust policy.
+    fn put_trust<'a>(&'a self, name: &'a str, document: &'a str) -> BoxFuture<'a, Result<(), AwsError>>;
+
+    /// Makes or replaces an inline policy.
+    fn put_policy<'a>(
+        &'a self,
+        name: &'a str,
+        policy: &'a str,
+        document: &'a str,
+    ) -> BoxFuture<'a, Result<(), AwsError>>;
+
+    /// Deletes an inline policy; one that is gone already is success.
+    fn delete_policy<'a>(&'a self, name: &'a str, policy: &'a str) -> BoxFuture<'a, Result<(), AwsError>>;
+
+    /// Deletes a role that has no policies any more; one that is gone already is success.
+    fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), AwsError>>;
 }

@@ -50,6 +50,13 @@ pub async fn perform(
             learn(&mut |view| view.association = Look::Never);
             deleted
         }
+        AwsAction::LookUpRole(_)
+        | AwsAction::CreateRole(_)
+        | AwsAction::TagRole { .. }
+        | AwsAction::PutRoleTrust { .. }
+        | AwsAction::PutRolePolicy { .. }
+        | AwsAction::DeleteRolePolicy { .. }
+        | AwsAction::DeleteRole(_) => perform_on_role(aws, action, &learn).await,
         AwsAction::LookUpSecret { item, name } => {
             let found = aws.secrets.describe(name).await?;
             set_secret(item, found.as_ref(), &learn);
@@ -103,6 +110,42 @@ pub async fn perform(
             Err(error) => Err(forget_secret(item, error, &learn)),
         },
     }
+}
+
+/// What was changed of a role is looked at again before anything is decided from it.
+async fn perform_on_role(
+    aws: &AwsClients,
+    action: &AwsAction,
+    learn: &(impl Fn(&mut dyn FnMut(&mut AwsView)) + Send + Sync),
+) -> Result<(), AwsError> {
+    let roles = &aws.roles;
+    let done = match action {
+        AwsAction::CreateRole(new) => roles.create(new).await.map(drop),
+        AwsAction::TagRole { name, tags } => roles.tag(name.as_str(), tags).await,
+        AwsAction::PutRoleTrust { name, document } => roles.put_trust(name.as_str(), document).await,
+        AwsAction::PutRolePolicy { name, policy, document } => roles.put_policy(name.as_str(), policy, document).await,
+        AwsAction::DeleteRolePolicy { name, policy } => roles.delete_policy(name.as_str(), policy).await,
+        AwsAction::DeleteRole(name) => roles.delete(name.as_str()).await,
+        AwsAction::LookUpRole(name) => {
+            let found = roles.look(name.as_str()).await?;
+            learn(&mut |view| view.role = Look::At(Timestamp::now(), found.clone()));
+            return Ok(());
+        }
+        AwsAction::LookUpAssociation { .. }
+        | AwsAction::CreateAssociation(_)
+        | AwsAction::UpdateRole { .. }
+        | AwsAction::TagAssociation { .. }
+        | AwsAction::DeleteAssociation(_)
+        | AwsAction::LookUpSecret { .. }
+        | AwsAction::CreateSecret { .. }
+        | AwsAction::PutGenerated { .. }
+        | AwsAction::MoveCurrent { .. }
+        | AwsAction::DropNext { .. }
+        | AwsAction::RestoreSecret { .. }
+        | AwsAction::TagSecret { .. } => return Ok(()),
+    };
+    learn(&mut |view| view.role = Look::Never);
+    done
 }
 
 async fn describe_all(aws: &AwsClients, ids: Vec<AssociationId>) -> Result<FoundAssociation, AwsError> {

@@ -82,7 +82,10 @@ fn kind_of(code: &str, words: &str, status: u16, retry_after: Option<Duration>) 
     let words = words.to_lowercase();
     let says = |text: &str| words.contains(text);
     match code {
-        "ResourceInUseException" | "ResourceExistsException" => AwsErrorKind::AlreadyExists,
+        "ResourceInUseException"
+        | "ResourceExistsException"
+        | "EntityAlreadyExists"
+        | "EntityAlreadyExistsException" => AwsErrorKind::AlreadyExists,
         "ResourceNotFoundException" | "NotFoundException" | "NoSuchEntity" | "NoSuchEntityException" => {
             AwsErrorKind::NotFound
         }
@@ -113,6 +116,8 @@ fn kind_of(code: &str, words: &str, status: u16, retry_after: Option<Duration>) 
         | "ConcurrentModification"
         | "ConcurrentModificationException"
         | "ConflictException"
+        | "DeleteConflict"
+        | "EntityTemporarilyUnmodifiable"
         | "InvalidStateException" => AwsErrorKind::Conflict,
         // Secrets Manager passes a refusal by KMS on as its own: "Access to KMS is not allowed", or a user that "is not
         // authorized to perform: kms:GenerateDataKey".

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use crate::api::labels::CURRENT_STAGE;
 use crate::api::names::{
-    AssociationId, ClusterArn, KmsKeyArn, NamespaceName, RoleArn, SecretArn, ServiceAccountName, Uid, VersionId,
+    AssociationId, ClusterArn, KmsKeyArn, NamespaceName, PolicyArn, RoleArn, RoleName, SecretArn, ServiceAccountName,
+    Uid, VersionId,
 };
 
 /// Tags of an AWS resource.
@@ -120,13 +121,34 @@ pub struct NewSecret {
     pub generate: Option<VersionId>,
 }
 
-/// A role as IAM knows it.
+/// A role as IAM knows it, with its documents as they stand there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RoleState {
-    /// It exists under this ARN.
-    Exists,
-    /// The account has no role of this name.
-    Missing,
-    /// The account has a role of this name under another ARN: another path, or the ARN is of another account.
-    OtherArn(String),
+pub struct Role {
+    /// Its ARN.
+    pub arn: RoleArn,
+    /// The managed policy that bounds it.
+    pub boundary: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+    /// Its trust policy.
+    pub trust: String,
+    /// Its inline policies, by name.
+    pub inline: BTreeMap<String, String>,
+}
+
+/// A role to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRole {
+    /// Its name.
+    pub name: RoleName,
+    /// Its path, which begins and ends with a slash.
+    pub path: String,
+    /// What it is for, for people who find it in the console.
+    pub description: String,
+    /// The managed policy that bounds it.
+    pub boundary: PolicyArn,
+    /// Its trust policy.
+    pub trust: String,
+    /// Its tags.
+    pub tags: Tags,
 }

@@ -80,6 +80,11 @@ impl Resource {
         Self { subresource: Some("status"), ..Self::cluster(definitions::TENANT, name.as_str()) }
     }
 
+    /// The status of a TenantClass.
+    pub fn class_status(name: &str) -> Self {
+        Self { subresource: Some("status"), ..Self::cluster(definitions::CLASS, name) }
+    }
+
     /// Its kind.
     pub const fn kind(&self) -> &'static str {
         self.info.kind

@@ -15,12 +15,12 @@ use crate::{
     api::{
         class::Rollout,
         names::{
-            AssociationId, NamespaceName, RoleArn, SecretArn, SecretItemName, ServiceAccountName, TenantName, Uid,
-            VersionId,
+            AssociationId, NamespaceName, RoleArn, RoleName, SecretArn, SecretItemName, ServiceAccountName, TenantName,
+            Uid, VersionId,
         },
         record::TenantRecordSpec,
     },
-    aws::types::{Association, NewAssociation, NewSecret, Tags},
+    aws::types::{Association, NewAssociation, NewRole, NewSecret, Tags},
 };
 
 /// One thing to do. The actions of one plan do not depend on each other and may be done at the same time.
@@ -147,6 +147,42 @@ pub enum AwsAction {
     },
     /// Delete it.
     DeleteAssociation(AssociationId),
+    /// Look at the tenant's own role.
+    LookUpRole(RoleName),
+    /// Make it.
+    CreateRole(NewRole),
+    /// Bring its tags back.
+    TagRole {
+        /// Which.
+        name: RoleName,
+        /// Those that are missing or wrong.
+        tags: Tags,
+    },
+    /// Replace its trust policy.
+    PutRoleTrust {
+        /// Which.
+        name: RoleName,
+        /// The document.
+        document: String,
+    },
+    /// Make or replace an inline policy.
+    PutRolePolicy {
+        /// Of which role.
+        name: RoleName,
+        /// The policy's name.
+        policy: String,
+        /// The document.
+        document: String,
+    },
+    /// Delete an inline policy.
+    DeleteRolePolicy {
+        /// Of which role.
+        name: RoleName,
+        /// The policy's name.
+        policy: String,
+    },
+    /// Delete it.
+    DeleteRole(RoleName),
     /// Look at a secret.
     LookUpSecret {
         /// Which item.
@@ -237,7 +273,10 @@ impl Action {
     pub const fn is_look(&self) -> bool {
         matches!(
             self,
-            Self::AskForTurn(_) | Self::Aws(AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. })
+            Self::AskForTurn(_)
+                | Self::Aws(
+                    AwsAction::LookUpAssociation { .. } | AwsAction::LookUpRole(_) | AwsAction::LookUpSecret { .. }
+                )
         )
     }
 
@@ -279,7 +318,14 @@ impl AwsAction {
             | Self::CreateAssociation(_)
             | Self::UpdateRole { .. }
             | Self::TagAssociation { .. }
-            | Self::DeleteAssociation(_) => None,
+            | Self::DeleteAssociation(_)
+            | Self::LookUpRole(_)
+            | Self::CreateRole(_)
+            | Self::TagRole { .. }
+            | Self::PutRoleTrust { .. }
+            | Self::PutRolePolicy { .. }
+            | Self::DeleteRolePolicy { .. }
+            | Self::DeleteRole(_) => None,
         }
     }
 
@@ -290,7 +336,14 @@ impl AwsAction {
             | Self::CreateAssociation(_)
             | Self::UpdateRole { .. }
             | Self::TagAssociation { .. }
-            | Self::DeleteAssociation(_) => Part::Identity,
+            | Self::DeleteAssociation(_)
+            | Self::LookUpRole(_)
+            | Self::CreateRole(_)
+            | Self::TagRole { .. }
+            | Self::PutRoleTrust { .. }
+            | Self::PutRolePolicy { .. }
+            | Self::DeleteRolePolicy { .. }
+            | Self::DeleteRole(_) => Part::Identity,
             Self::LookUpSecret { .. }
             | Self::CreateSecret { .. }
             | Self::PutGenerated { .. }

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     blueprint::Refusal,
+    cloud::wanted_role,
     digest::Digest,
     ledger::new_secret,
     observed::{ClassView, Observed, TenantView},
@@ -38,7 +39,7 @@ pub(super) struct Origin {
 }
 
 pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: Origin) -> TenantRecordSpec {
-    TenantRecordSpec {
+    let mut record = TenantRecordSpec {
         phase: RecordPhase::Active,
         incarnation: origin.incarnation,
         tenant_uid: origin.tenant_uid,
@@ -48,7 +49,7 @@ pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: O
         service_account: origin.service_account,
         identity: RecordedIdentity {
             mode: class.identity.mode,
-            role_arn: class.identity.role_arn.clone(),
+            role_arn: None,
             association_id: None,
             nonce: observed.draw.derive("association"),
             ended_at: None,
@@ -71,7 +72,9 @@ pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: O
         retirement: retirement(origin.deletion_policy, class),
         retained_since: None,
         purge_after: None,
-    }
+    };
+    record.identity.role_arn = wanted_role(&observed.name, &record, class, &observed.settings);
+    record
 }
 
 /// What the end of a tenant needs, kept while class and Tenant are there to be asked.

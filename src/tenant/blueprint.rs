@@ -354,7 +354,7 @@ fn resolve_secrets(
 impl Blueprint<'_> {
     /// Whether the workspace has an AWS identity.
     pub fn has_identity(&self) -> bool {
-        self.record.identity.mode == IdentityMode::SharedRole
+        self.record.identity.mode != IdentityMode::None
     }
 }
 

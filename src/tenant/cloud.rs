@@ -3,12 +3,14 @@
 //! PURE. Rules S1, S2 and section 6 of the design. Whether to look again is decided here too: a look is an action.
 
 mod association;
+mod role;
 mod secrets;
 
 use std::time::Duration;
 
 use super::{
     action::{Action, AwsAction, PartState},
+    blueprint::Blueprint,
     observed::{Look, Observed},
     reason::Reason,
 };
@@ -21,7 +23,8 @@ use crate::{
     aws::types::Tags,
 };
 
-pub use association::{association, association_ended, is_own_association, what_is_left};
+pub use association::{is_own_association, what_is_left};
+pub use role::{POLICY, wanted_role};
 pub use secrets::{is_own_secret, is_usable, secrets, secrets_ended};
 
 /// What one half of AWS came to.
@@ -48,6 +51,35 @@ impl Half {
 
     fn blocked(reason: Reason, message: impl Into<String>) -> Self {
         Self { actions: Vec::new(), state: PartState::Blocked(reason, message.into()) }
+    }
+}
+
+/// Who a living tenant is to AWS: its role, where it has one of its own, and then its association.
+pub fn identity(observed: &Observed, blueprint: &Blueprint<'_>) -> Half {
+    let role = role::role(observed, blueprint);
+    one_after_the_other(role, || association::association(observed, blueprint))
+}
+
+/// The end of it, in the other order.
+pub fn identity_ended(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec) -> Half {
+    let association = association::association_ended(observed, tenant, record);
+    if !association.state.is_done() {
+        return association;
+    }
+    match role::role_ended(observed, tenant, record) {
+        Some(role) => Half { actions: [association.actions, role.actions].concat(), state: role.state },
+        None => association,
+    }
+}
+
+fn one_after_the_other(first: Option<Half>, then: impl FnOnce() -> Half) -> Half {
+    match first {
+        None => then(),
+        Some(first) if !first.state.is_done() => first,
+        Some(first) => {
+            let then = then();
+            Half { actions: [first.actions, then.actions].concat(), state: then.state }
+        }
     }
 }
 
@@ -86,7 +118,11 @@ pub fn believed_for(observed: &Observed) -> Option<Duration> {
         Some(Look::At(at, _)) => Some(remaining(at)),
         Some(Look::Never) | None => None,
     });
-    secrets.chain(association).min()
+    let role = match &observed.aws.role {
+        Look::At(at, _) => Some(remaining(at)),
+        Look::Never => None,
+    };
+    secrets.chain(association).chain(role).min()
 }
 
 /// Tags by which a resource is this incarnation's, of this cluster.

@@ -47,11 +47,17 @@ fn described(action: &Action) -> Option<String> {
         Action::DeletePod { name, .. } => Some(format!("pod {name} is of an older template")),
         Action::AskForTurn(_) => Some("the pod template differs".into()),
         Action::Aws(action) => match action {
-            AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. } => None,
+            AwsAction::LookUpAssociation { .. } | AwsAction::LookUpRole(_) | AwsAction::LookUpSecret { .. } => None,
             AwsAction::CreateAssociation(_) => Some("the association is missing".into()),
             AwsAction::UpdateRole { .. } | AwsAction::TagAssociation { .. } | AwsAction::DeleteAssociation(_) => {
                 Some("the association differs".into())
             }
+            AwsAction::CreateRole(new) => Some(format!("role {} is missing", new.name)),
+            AwsAction::TagRole { name, .. }
+            | AwsAction::PutRoleTrust { name, .. }
+            | AwsAction::PutRolePolicy { name, .. }
+            | AwsAction::DeleteRolePolicy { name, .. }
+            | AwsAction::DeleteRole(name) => Some(format!("role {name} differs")),
             AwsAction::CreateSecret { item, .. } => Some(format!("secret {item} is missing")),
             AwsAction::PutGenerated { item, .. }
             | AwsAction::TagSecret { item, .. }

@@ -231,7 +231,7 @@ pub(super) fn replace_record(view: &RecordView, next: &TenantRecordSpec) -> Acti
 /// Association and secrets: opened while the tenant is open, ended in the order of section 5 while it is suspended.
 fn aws_halves(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey) -> (Half, Half) {
     if plan.open {
-        let identity = cloud::association(observed, plan);
+        let identity = cloud::identity(observed, plan);
         let secrets = cloud::secrets(observed, plan, identity.state.is_done());
         return (identity, secrets);
     }
@@ -243,7 +243,7 @@ fn aws_halves(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey) -> (Ha
         let state = PartState::Working(Reason::PodsEnding, workload::pods_ending(observed));
         Half { actions: Vec::new(), state }
     } else {
-        cloud::association_ended(observed, plan.tenant, plan.record)
+        cloud::identity_ended(observed, plan.tenant, plan.record)
     };
     (identity, secrets)
 }

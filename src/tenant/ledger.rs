@@ -6,7 +6,7 @@ use super::{
     beginning::retirement,
     blueprint::{Blueprint, WantedSecret},
     child::Child,
-    cloud::{is_own_association, is_own_secret},
+    cloud::{is_own_association, is_own_secret, wanted_role},
     desired,
     digest::Facts,
     observed::{FoundAssociation, Look, Observed, VolumeView},
@@ -28,7 +28,7 @@ pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Bluepri
     let mut record = blueprint.record.clone();
     record.class_name = spec.class_name.clone();
     record.retirement = retirement(spec.deletion_policy, blueprint.class);
-    record.identity.role_arn.clone_from(&blueprint.class.identity.role_arn);
+    record.identity.role_arn = wanted_role(blueprint.tenant, &record, blueprint.class, blueprint.settings);
     if let Some(namespace) = &observed.namespace {
         record.namespace.uid = Some(namespace.uid.clone());
     }

@@ -23,7 +23,7 @@ use crate::{
         record::{Placement, TenantRecordSpec},
         tenant::TenantSpec,
     },
-    aws::types::{Association, Secret},
+    aws::types::{Association, Role, Secret},
 };
 
 /// Everything that a decision about one tenant needs.
@@ -213,6 +213,8 @@ pub struct PodView {
 pub struct AwsView {
     /// Its association.
     pub association: Look<FoundAssociation>,
+    /// Its own role, where the class wants one for each tenant.
+    pub role: Look<Option<Role>>,
     /// Its secrets.
     pub secrets: BTreeMap<SecretItemName, Look<Option<Secret>>>,
     /// Versions that were written once and have lost their labels since: their ids cannot be used again.

@@ -51,6 +51,12 @@ reasons! {
     AwsRefused,
     /// The role does not exist or does not trust Pod Identity yet.
     RoleNotReady,
+    /// The role that tenants share lets them do more than they should.
+    RoleOpen,
+    /// The role that tenants share does not let them do what they should.
+    RoleIncomplete,
+    /// The role that tenants share could not be read.
+    RoleUnread,
     /// The class has no AWS identity.
     IdentityNone,
     /// The class keeps no secrets.
@@ -79,6 +85,10 @@ reasons! {
     NamespaceTerminating,
     /// The association belongs to somebody else.
     AssociationTaken,
+    /// The tenant's role belongs to somebody else.
+    RoleTaken,
+    /// The tenant's role is not bounded as the class says.
+    RoleUnbounded,
     /// More than one association for one ServiceAccount.
     AssociationDoubled,
     /// The secret belongs to somebody else.

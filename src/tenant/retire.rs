@@ -60,7 +60,7 @@ pub fn suspension(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action>
     end_access(observed, record).map(|plan| plan.actions).unwrap_or_default()
 }
 
-/// Route away, secrets closed, pods asked to end; when they are gone, the association. `None` once all of it is done.
+/// Route away, secrets closed, pods asked to end; when they are gone, association and own role. `None` once all of it is done.
 fn end_access(observed: &Observed, record: &TenantRecordSpec) -> Option<Plan> {
     let secrets = cloud::secrets_ended(observed, &observed.name, record);
     let mut actions = end_children(observed, record);
@@ -69,11 +69,11 @@ fn end_access(observed: &Observed, record: &TenantRecordSpec) -> Option<Plan> {
     if !closed {
         return Some(leaving(actions, pods_ending(observed)));
     }
-    let association = cloud::association_ended(observed, &observed.name, record);
-    if association.state.is_done() {
+    let identity = cloud::identity_ended(observed, &observed.name, record);
+    if identity.state.is_done() {
         return None;
     }
-    Some(leaving(association.actions, "the Pod Identity association is being deleted".into()))
+    Some(leaving(identity.actions, "the Pod Identity association is being deleted".into()))
 }
 
 fn end_children(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {

@@ -9,6 +9,7 @@
 mod support;
 
 mod bad_input;
+mod class_role;
 mod create;
 mod delete;
 mod drift;
@@ -17,6 +18,7 @@ mod matrix;
 mod records;
 mod rendering;
 mod rest;
+mod role_per_tenant;
 mod rollout;
 mod rotate;
 mod suspend;

@@ -4,7 +4,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Half, identifying_tags, is_ours, looked_at_again, missing, whose};
+use super::{Half, identifying_tags, is_ours, looked_at_again, missing, role::wanted_role, whose};
 use crate::{
     api::{
         class::IdentityMode,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The association of a living tenant.
-pub fn association(observed: &Observed, blueprint: &Blueprint<'_>) -> Half {
+pub(super) fn association(observed: &Observed, blueprint: &Blueprint<'_>) -> Half {
     let record = blueprint.record;
     if !blueprint.has_identity() {
         return Half::done(Reason::IdentityNone, "the class gives workspaces no AWS identity");
@@ -86,7 +86,7 @@ fn judge_association(observed: &Observed, blueprint: &Blueprint<'_>, association
     }
     // A role in the record that is not the class's is on its way out, and not acted upon.
     if let Some(role) = &record.identity.role_arn
-        && blueprint.class.identity.role_arn.as_ref() == Some(role)
+        && wanted_role(blueprint.tenant, record, blueprint.class, blueprint.settings).as_ref() == Some(role)
         && association.role_arn.as_ref() != Some(role)
     {
         let token = observed.draw.derive("role").to_string();
@@ -159,7 +159,7 @@ fn ended(record: &TenantRecordSpec) -> String {
 }
 
 /// The association of a tenant whose access has ended and whose pods are gone: deleted, and seen to be gone.
-pub fn association_ended(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec) -> Half {
+pub(super) fn association_ended(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec) -> Half {
     if record.identity.mode == IdentityMode::None {
         return Half::done(Reason::IdentityNone, "the class gives workspaces no AWS identity");
     }

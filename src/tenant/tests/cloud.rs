@@ -10,7 +10,7 @@ use crate::{
         labels::{CURRENT_STAGE, NEXT_STAGE},
         names::VersionId,
     },
-    aws::types::{Association, NewAssociation, NewSecret, Secret},
+    aws::types::{Association, NewAssociation, NewRole, NewSecret, Role, Secret},
     tenant::{
         action::{Action, AwsAction},
         cache::Cache,
@@ -23,6 +23,7 @@ use crate::{
 pub(super) struct Cloud {
     pub(super) associations: Vec<Association>,
     pub(super) secrets: BTreeMap<String, Secret>,
+    pub(super) roles: BTreeMap<String, Role>,
     /// Whether AWS answers at all.
     pub(super) down: bool,
     /// Answers by idempotency token, deleted ones too: EKS repeats itself.
@@ -58,7 +59,13 @@ impl Cloud {
             | AwsAction::TagSecret { item, .. } => {
                 view.secrets.remove(item);
             }
-            AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. } => {}
+            AwsAction::CreateRole(_)
+            | AwsAction::TagRole { .. }
+            | AwsAction::PutRoleTrust { .. }
+            | AwsAction::PutRolePolicy { .. }
+            | AwsAction::DeleteRolePolicy { .. }
+            | AwsAction::DeleteRole(_) => view.role = Look::Never,
+            AwsAction::LookUpAssociation { .. } | AwsAction::LookUpRole(_) | AwsAction::LookUpSecret { .. } => {}
         });
     }
 
@@ -101,6 +108,19 @@ impl Cloud {
                 self.associations.retain(|one| one.id != *id);
                 cache.with_aws(&alice(), |view| view.association = Look::Never);
             }
+            AwsAction::LookUpRole(name) => {
+                let found = self.roles.get(name.as_str()).cloned();
+                cache.with_aws(&alice(), |view| view.role = Look::At(now, found));
+            }
+            AwsAction::CreateRole(_)
+            | AwsAction::TagRole { .. }
+            | AwsAction::PutRoleTrust { .. }
+            | AwsAction::PutRolePolicy { .. }
+            | AwsAction::DeleteRolePolicy { .. }
+            | AwsAction::DeleteRole(_) => {
+                self.change_role(action)?;
+                cache.with_aws(&alice(), |view| view.role = Look::Never);
+            }
             AwsAction::LookUpSecret { item, name } => {
                 let found = self.secrets.get(name).cloned();
                 cache.with_aws(&alice(), |view| view.secrets.insert(item.clone(), Look::At(now, found)));
@@ -141,6 +161,49 @@ impl Cloud {
                 cache.with_aws(&alice(), |view| view.secrets.insert(item.clone(), Look::At(now, Some(secret))));
             }
         }
+        Ok(())
+    }
+
+    fn change_role(&mut self, action: &AwsAction) -> Result<(), Refused> {
+        let missing = || Refused::Aws("NoSuchEntity".into());
+        match action {
+            AwsAction::CreateRole(new) => self.create_role(new)?,
+            AwsAction::TagRole { name, tags } => {
+                self.roles.get_mut(name.as_str()).ok_or_else(missing)?.tags.extend(tags.clone());
+            }
+            AwsAction::PutRoleTrust { name, document } => {
+                self.roles.get_mut(name.as_str()).ok_or_else(missing)?.trust.clone_from(document);
+            }
+            AwsAction::PutRolePolicy { name, policy, document } => {
+                let role = self.roles.get_mut(name.as_str()).ok_or_else(missing)?;
+                role.inline.insert(policy.clone(), document.clone());
+            }
+            AwsAction::DeleteRolePolicy { name, policy } => {
+                self.roles.get_mut(name.as_str()).ok_or_else(missing)?.inline.remove(policy);
+            }
+            AwsAction::DeleteRole(name) => {
+                if self.roles.get(name.as_str()).is_some_and(|role| !role.inline.is_empty()) {
+                    return Err(Refused::Aws("DeleteConflict".into()));
+                }
+                self.roles.remove(name.as_str());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn create_role(&mut self, new: &NewRole) -> Result<(), Refused> {
+        if self.roles.contains_key(new.name.as_str()) {
+            return Err(Refused::Aws("EntityAlreadyExists".into()));
+        }
+        let role = Role {
+            arn: format!("arn:aws:iam::123456789012:role{}{}", new.path, new.name).parse().expect("arn"),
+            boundary: Some(new.boundary.to_string()),
+            tags: new.tags.clone(),
+            trust: new.trust.clone(),
+            inline: BTreeMap::new(),
+        };
+        self.roles.insert(new.name.to_string(), role);
         Ok(())
     }
 

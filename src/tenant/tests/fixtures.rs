@@ -18,6 +18,8 @@ use crate::{
 pub(super) const CLUSTER_UID: &str = "0c9d7e11-2222-4333-8444-555566667777";
 pub(super) const ROLE: &str = "arn:aws:iam::123456789012:role/openclaw-tenant";
 
+pub(super) const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/openclaw-boundary";
+
 pub(super) fn alice() -> TenantName {
     "alice".parse().expect("name")
 }
@@ -63,6 +65,13 @@ pub(super) fn class_json() -> Value {
         },
         "allow": { "env": ["LOG_*"], "skills": ["*"], "resources": true },
     })
+}
+
+/// The same class with a role for each tenant.
+pub(super) fn class_with_roles_json() -> Value {
+    let mut class = class_json();
+    class["identity"] = json!({ "mode": "RolePerTenant", "permissionsBoundaryArn": BOUNDARY });
+    class
 }
 
 pub(super) fn class_of(json: Value) -> TenantClassSpec {

@@ -6,6 +6,7 @@ mod controllers;
 mod drift;
 mod fixtures;
 mod objects;
+mod own_roles;
 mod promises;
 mod world;
 

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::{fixtures::alice, world::World};
+use super::{
+    fixtures::{BOUNDARY, alice},
+    world::World,
+};
 use crate::{
     api::{
         class::{IdentityMode, SecretsMode},
@@ -69,10 +72,7 @@ pub(super) fn before(world: &World, action: &Action) {
 }
 
 fn is_look(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::AskForTurn(_) | Action::Aws(AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. })
-    )
+    action.is_look()
 }
 
 fn is_paused(world: &World) -> bool {
@@ -119,7 +119,27 @@ fn aws(world: &World, action: &AwsAction) {
     let known = |id| world.cloud.associations.iter().find(|one: &&Association| one.id == id);
     let secret = |arn: &SecretArn| world.cloud.secrets.values().find(|one| one.arn == *arn);
     match action {
-        AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. } | AwsAction::CreateAssociation(_) => {}
+        AwsAction::LookUpAssociation { .. } | AwsAction::LookUpRole(_) | AwsAction::LookUpSecret { .. } => {}
+        AwsAction::CreateAssociation(new) => {
+            let is_own = record.identity.mode == IdentityMode::RolePerTenant;
+            let role = world.cloud.roles.values().find(|role| role.arn == new.role_arn);
+            assert!(!is_own || role.is_some_and(|role| ours(&role.tags)), "S1: an association before its own role");
+        }
+        AwsAction::CreateRole(new) => {
+            assert_eq!(new.boundary.as_str(), BOUNDARY, "every role is bounded");
+            assert_eq!(new.path, "/openclaw/prod/", "every role lies under the cluster's path");
+            assert!(record.identity.role_arn.is_some_and(|arn| arn.name() == new.name.as_str()), "S6: recorded first");
+        }
+        AwsAction::TagRole { name, .. }
+        | AwsAction::PutRoleTrust { name, .. }
+        | AwsAction::PutRolePolicy { name, .. }
+        | AwsAction::DeleteRolePolicy { name, .. } => {
+            assert!(world.cloud.roles.get(name.as_str()).is_none_or(|role| ours(&role.tags)), "S1: foreign role");
+        }
+        AwsAction::DeleteRole(name) => {
+            assert!(world.cloud.roles.get(name.as_str()).is_none_or(|role| ours(&role.tags)), "S1: foreign role");
+            assert!(associations(world).iter().all(|one| !ours(&one.tags)), "the role goes before its association");
+        }
         AwsAction::UpdateRole { id, .. } => assert!(known(id.clone()).is_none_or(|one| ours(&one.tags)), "S1"),
         AwsAction::TagAssociation { association, .. } => {
             assert!(known(association.id.clone()).is_none_or(|one| ours(&one.tags) && one.owner_arn.is_none()), "S1");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     cloud::move_label,
     controllers,
-    fixtures::{class_json, spec_json},
+    fixtures::{class_json, class_with_roles_json, spec_json},
     rotating::{TOKEN, agrees_on_one},
     world::{Fault, World},
 };
@@ -17,7 +17,10 @@ use crate::{
         labels::{self, CURRENT_STAGE, tags},
         names::VersionId,
     },
-    tenant::child::{Child, Kind},
+    tenant::{
+        child::{Child, Kind},
+        cloud::POLICY,
+    },
 };
 
 #[derive(Clone, Debug)]
@@ -42,6 +45,7 @@ enum Event {
     DeleteAssociation,
     ChangeRole,
     ChangeTag,
+    ChangeOwnRole,
     CloudDown(bool),
     Restart,
     Wait(u16),
@@ -89,6 +93,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::DeleteAssociation),
         1 => Just(Event::ChangeRole),
         1 => Just(Event::ChangeTag),
+        1 => Just(Event::ChangeOwnRole),
         1 => any::<bool>().prop_map(Event::CloudDown),
         1 => Just(Event::Restart),
         1 => (1..1000u16).prop_map(Event::Wait),
@@ -115,8 +120,8 @@ fn one_may_go(world: &World) -> bool {
 }
 
 /// A class whose sign-in reads Secrets Manager, with a narrow gate.
-fn class() -> Value {
-    let mut class = class_json();
+fn class(own_role: bool) -> Value {
+    let mut class = if own_role { class_with_roles_json() } else { class_json() };
     class["login"] = json!({ "tokenSource": "SecretsManager" });
     class["rollout"] = json!({ "maxInFlight": 1, "maxFailures": 1, "deadlineSeconds": 300 });
     class
@@ -129,7 +134,7 @@ fn rollout_and_rotation(world: &mut World, event: &Event) {
             world.annotate_tenant(labels::ROTATE_SECRETS, &order);
         }
         Event::ChangeClass(level) if world.class.is_some() => {
-            let mut class = class();
+            let mut class = world.usual_class.clone();
             class["workload"]["env"] = json!([{ "name": "LOG_LEVEL", "value": level.to_string() }]);
             world.set_class(&class);
         }
@@ -177,10 +182,12 @@ fn happen(world: &mut World, event: &Event) {
             if *lost {
                 world.class = None;
             } else if world.class.is_none() {
-                world.set_class(&class());
+                world.set_class(&world.usual_class.clone());
             }
         }
-        Event::DeleteAssociation | Event::ChangeRole | Event::ChangeTag => drift_in_aws(world, event),
+        Event::DeleteAssociation | Event::ChangeRole | Event::ChangeTag | Event::ChangeOwnRole => {
+            drift_in_aws(world, event);
+        }
         Event::DeleteChild(_) | Event::ChangeChild(_) | Event::StripLabels(_) | Event::DeletePod => {
             drift_in_kubernetes(world, event);
         }
@@ -250,6 +257,13 @@ fn drift_in_aws(world: &mut World, event: &Event) {
             let all = world.cloud.associations.iter_mut();
             all.for_each(|one| one.role_arn = Some(other.parse().expect("arn")));
         }
+        Event::ChangeOwnRole => {
+            for role in world.cloud.roles.values_mut() {
+                role.trust = "{}".into();
+                role.inline.insert("somebodys".into(), "{}".into());
+                role.inline.remove(POLICY);
+            }
+        }
         _ => {
             let all = world.cloud.secrets.values_mut();
             all.for_each(|one| drop(one.tags.insert(tags::NAMESPACE.into(), "elsewhere".into())));
@@ -308,7 +322,7 @@ fn lose_the_record(world: &mut World, event: &Event) {
     (world.tenant, world.record, world.class) = (None, None, None);
     world.round();
     world.install();
-    world.set_class(&class());
+    world.set_class(&world.usual_class.clone());
 }
 
 /// Whatever people did is put right again; nothing fails any more.
@@ -317,7 +331,7 @@ fn quiet(world: &mut World) {
     world.break_pods(|_| false);
     super::rolling::somebody_rolls(world, false, false);
     if world.class.is_none() {
-        world.set_class(&class());
+        world.set_class(&world.usual_class.clone());
     }
     let is_strangers =
         |world: &World| world.tenant.as_ref().is_some_and(|tenant| tenant["spec"]["owner"]["subject"] == "mallory");
@@ -355,9 +369,11 @@ proptest! {
     fn whatever_happens_no_promise_is_broken_and_quiet_ends_in_ready(
         events in proptest::collection::vec(event(), 1..60),
         started in any::<bool>(),
+        own_role in any::<bool>(),
     ) {
         let mut world = World::new();
-        world.set_class(&class());
+        world.usual_class = class(own_role);
+        world.set_class(&class(own_role));
         world.make_tenant(&spec_json());
         if started {
             world.settle();
@@ -382,5 +398,6 @@ proptest! {
         prop_assert_eq!(world.volumes.len(), 1, "never a second volume beside the first");
         prop_assert_eq!(world.cloud.associations.len(), 1);
         agrees_on_one(&world);
+        prop_assert_eq!(world.cloud.roles.len(), usize::from(own_role));
     }
 }

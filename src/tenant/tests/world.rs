@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     cloud::Cloud,
     controllers,
-    fixtures::{alice, class_json, draw, settings, spec_json, start},
+    fixtures::{alice, class_json, class_with_roles_json, draw, settings, spec_json, start},
     promises,
 };
 use crate::{
@@ -60,6 +60,8 @@ pub(super) struct World {
     pub(super) tenant: Option<Value>,
     pub(super) record: Option<Value>,
     pub(super) class: Option<Value>,
+    /// What the class says when nobody has taken it away.
+    pub(super) usual_class: Value,
     pub(super) children: BTreeMap<Kind, Objects>,
     pub(super) pods: Objects,
     pub(super) volumes: Objects,
@@ -88,6 +90,7 @@ impl World {
             tenant: None,
             record: None,
             class: None,
+            usual_class: class_json(),
             children: Kind::ALL.iter().map(|kind| (*kind, Objects::new())).collect(),
             pods: Objects::new(),
             volumes: Objects::new(),
@@ -109,6 +112,15 @@ impl World {
     /// A cluster in which alice's Tenant was just made.
     pub(super) fn with_alice() -> Self {
         let mut world = Self::new();
+        world.make_tenant(&spec_json());
+        world
+    }
+
+    /// The same, with a role for each tenant.
+    pub(super) fn with_alice_and_roles() -> Self {
+        let mut world = Self::new();
+        world.usual_class = class_with_roles_json();
+        world.set_class(&class_with_roles_json());
         world.make_tenant(&spec_json());
         world
     }

@@ -166,20 +166,25 @@ impl Instance {
         aws_sdk_eks::Client::from_conf(config)
     }
 
-    /// Makes a role that Pod Identity may assume, and returns its ARN.
-    pub async fn make_role(&self, name: &str) -> String {
+    /// IAM, as an administrator sees it.
+    pub fn iam(&self) -> aws_sdk_iam::Client {
         let config = aws_sdk_iam::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.fact("/aws/region").to_owned()))
             .credentials_provider(administrator())
             .endpoint_url(self.fact("/aws/endpoints/iam"))
             .build();
+        aws_sdk_iam::Client::from_conf(config)
+    }
+
+    /// Makes a role that Pod Identity may assume, and returns its ARN.
+    pub async fn make_role(&self, name: &str) -> String {
         let trust = json!({ "Version": "2012-10-17", "Statement": [{
             "Effect": "Allow",
             "Principal": { "Service": "pods.eks.amazonaws.com" },
             "Action": ["sts:AssumeRole", "sts:TagSession"],
         }] });
-        let request = aws_sdk_iam::Client::from_conf(config).create_role().role_name(name);
+        let request = self.iam().create_role().role_name(name);
         let made = request.assume_role_policy_document(trust.to_string()).send().await.expect("a role");
         made.role.expect("the role").arn
     }
@@ -193,17 +198,6 @@ impl Instance {
             .endpoint_url(self.fact("/aws/endpoints/secretsManager"))
             .build();
         aws_sdk_secretsmanager::Client::from_conf(config)
-    }
-
-    /// IAM, as an administrator sees it.
-    pub fn iam(&self) -> aws_sdk_iam::Client {
-        let config = aws_sdk_iam::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(self.fact("/aws/region").to_owned()))
-            .credentials_provider(administrator())
-            .endpoint_url(self.fact("/aws/endpoints/iam"))
-            .build();
-        aws_sdk_iam::Client::from_conf(config)
     }
 }
 
