@@ -128,8 +128,12 @@ pub(super) fn kept(
     actions.extend(rotation::looks(observed, &stored));
     // A claim is refused while the quota has no figures yet.
     let claim = storage.claim_may_be_written && is_quota_enforced(observed);
-    let configured = survey.is_settled(Child::ConfigMap);
-    let gates = Gates { confined: standing.confined, recorded, known_template: !passage.changes(), configured };
+    let template = match (passage.changes(), survey.is_settled(Child::ConfigMap)) {
+        (false, _) => TemplateGate::BringsBack,
+        (true, false) => TemplateGate::WaitsForConfiguration,
+        (true, true) => TemplateGate::Changes,
+    };
+    let gates = Gates { confined: standing.confined, recorded, template };
     actions.extend(child_actions(observed, &survey, gates, claim));
     // Nobody takes a place who cannot use it now.
     let at_gate = passage.is_at_gate() && standing.confined;
@@ -264,10 +268,19 @@ struct Gates {
     confined: bool,
     /// The record says what is about to be done.
     recorded: bool,
-    /// The pod template is the one that was applied last: writing it brings back, and starts nothing new.
-    known_template: bool,
-    /// The configuration is as it shall be.
-    configured: bool,
+    /// What writing the pod template does.
+    template: TemplateGate,
+}
+
+/// What writing the pod template does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TemplateGate {
+    /// It is the one that was applied last: writing it brings back, and starts nothing new.
+    BringsBack,
+    /// It is another one, and the configuration that it names is not written yet.
+    WaitsForConfiguration,
+    /// It is another one, and its configuration stands.
+    Changes,
 }
 
 fn child_actions(observed: &Observed, survey: &Survey, gates: Gates, claim: bool) -> Vec<Action> {
@@ -292,15 +305,16 @@ fn child_actions(observed: &Observed, survey: &Survey, gates: Gates, claim: bool
 /// to what it was does not: an outage of AWS leaves no foreign sidecar in place.
 fn may_write_workspace(observed: &Observed, child: Child, state: &ChildState, gates: Gates) -> bool {
     // The configuration before the template that names it: a pod that is made in between is made anew afterwards.
-    let is_changed = matches!(state, ChildState::Differs(..)) && !gates.known_template;
-    if child == Child::StatefulSet && is_changed && !gates.configured {
+    let is_early = matches!(state, ChildState::Differs(..)) && gates.template == TemplateGate::WaitsForConfiguration;
+    if child == Child::StatefulSet && is_early {
         return false;
     }
+    let is_known = gates.template == TemplateGate::BringsBack;
     let is_new = match state {
         ChildState::Absent(_) => true,
         ChildState::Differs(wanted, _) => match child {
-            Child::StatefulSet => !gates.known_template || starts_pods(observed, wanted),
-            Child::ConfigMap => !gates.known_template,
+            Child::StatefulSet => !is_known || starts_pods(observed, wanted),
+            Child::ConfigMap => !is_known,
             _ => false,
         },
         ChildState::Equal

@@ -52,7 +52,7 @@ impl Row {
 }
 
 /// Everything that the operator asks of AWS; `coverage.rs` compares it with the source.
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 13] = [
     Row::eks("DescribeCluster", Scene::OperatorStarts, Named::Cluster),
     Row::eks("ListPodIdentityAssociations", Scene::Made, Named::Namespace).lagging(Scene::MadeUnseen),
     Row::eks("DescribePodIdentityAssociation", Scene::Suspended, Named::Association),
@@ -64,6 +64,8 @@ const ROWS: [Row; 11] = [
     Row::secrets("CreateSecret", Scene::Made),
     Row::secrets("PutSecretValue", Scene::ValueMissing),
     Row::secrets("TagResource", Scene::Suspended),
+    Row::secrets("UpdateSecretVersionStage", Scene::Rotated),
+    Row::secrets("RestoreSecret", Scene::ScheduledForDeletion),
 ];
 
 /// What goes wrong, how often in a row, and how the table calls it.

@@ -240,7 +240,7 @@ fn a_required_value_that_waits_is_not_ready() {
         world.round();
         world.now += SignedDuration::from_secs(2);
     }
-    assert_eq!(world.ready().0, false);
+    assert!(!world.ready().0);
     somebody_rolls(&world, false, false);
     world.settle();
     assert_eq!(world.ready(), (true, "Verified".into()));

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{Named, verdict};
+use crate::rotate;
 use crate::support::{Bed, Fault, Instance, eventually, example_class};
 
 /// A role beside the one that all classes of the tests name.
@@ -26,6 +27,10 @@ pub enum Scene {
     Suspended,
     /// The secret stands with our tags and never got its value.
     ValueMissing,
+    /// A rotation is ordered.
+    Rotated,
+    /// Somebody schedules the secret for deletion.
+    ScheduledForDeletion,
 }
 
 /// A scene before or after the call.
@@ -72,7 +77,10 @@ impl Scene {
 impl Staged {
     /// Everything that stands before the call.
     pub async fn new(instance: &'static Instance, scene: Scene) -> Self {
-        let bed = Bed::on(instance, "cell").await;
+        let bed = match scene {
+            Scene::Rotated => rotate::bed(instance, "cell").await,
+            _ => Bed::on(instance, "cell").await,
+        };
         let mut staged = Self { bed, scene, association: None, value: None };
         match scene {
             Scene::OperatorStarts | Scene::Made => {}
@@ -80,7 +88,11 @@ impl Staged {
                 let namespace = staged.bed.namespace();
                 instance.fault("CreatePodIdentityAssociation", &namespace, Fault::AnswerLost, 1).await;
             }
-            Scene::RoleChanged | Scene::AssociationTagLost | Scene::Suspended => staged.begin_ready().await,
+            Scene::RoleChanged
+            | Scene::AssociationTagLost
+            | Scene::Suspended
+            | Scene::Rotated
+            | Scene::ScheduledForDeletion => staged.begin_ready().await,
             Scene::ValueMissing => staged.begin_without_value().await,
         }
         staged
@@ -129,6 +141,11 @@ impl Staged {
             }
             Scene::AssociationTagLost => self.take_tag_off().await,
             Scene::Suspended => drop(bed.apply_tenant(json!({ "suspend": true })).await.expect("taken")),
+            Scene::Rotated => rotate::order(bed, "now").await,
+            Scene::ScheduledForDeletion => {
+                let delete = bed.instance.secrets().delete_secret().secret_id(verdict::secret_name(bed));
+                delete.recovery_window_in_days(7).send().await.expect("scheduled");
+            }
             Scene::ValueMissing => drop(bed.apply_class(example_class(bed.instance)).await.expect("class")),
         }
     }

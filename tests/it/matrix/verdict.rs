@@ -20,6 +20,12 @@ pub async fn value(bed: &Bed) -> Option<(String, String)> {
     answer.version_id.zip(answer.secret_string)
 }
 
+/// The value before the current one, as an administrator reads it.
+async fn previous_value(bed: &Bed) -> Option<String> {
+    let request = bed.instance.secrets().get_secret_value().secret_id(secret_name(bed)).version_stage("AWSPREVIOUS");
+    request.send().await.ok()?.secret_string
+}
+
 /// The tags that make a resource this tenant's.
 pub async fn identifying_tags(bed: &Bed, tenant: &Value) -> BTreeMap<&'static str, String> {
     let system = bed.get("Namespace", None, "kube-system").await.expect("kube-system");
@@ -79,20 +85,26 @@ pub async fn association(staged: &Staged, tenant: &Value) -> Result<(), String> 
     expect("its tag openclaw-owner-hash", &tags.contains_key("openclaw-owner-hash"), &true)
 }
 
-/// One secret with one version, which holds the value that was first made; readable by whom it should be.
+/// One secret with one version, which holds the value that was first made, or after a rotation two; readable by whom it
+/// should be.
 pub async fn secret(staged: &Staged, tenant: &Value) -> Result<(), String> {
     let bed = &staged.bed;
     let describe = bed.instance.secrets().describe_secret().secret_id(secret_name(bed));
     let found = describe.send().await.map_err(|_| "no secret".to_owned())?;
     let versions = found.version_ids_to_stages().cloned().unwrap_or_default();
-    let labels: Vec<&Vec<String>> = versions.values().collect();
-    expect("labels of all versions", &labels, &vec![&vec!["AWSCURRENT".to_owned()]])?;
+    let mut labels: Vec<&str> = versions.values().flatten().map(String::as_str).collect();
+    labels.sort_unstable();
+    let is_rotated = staged.scene == Scene::Rotated;
+    let wanted = if is_rotated { vec!["AWSCURRENT", "AWSPREVIOUS"] } else { vec!["AWSCURRENT"] };
+    expect("labels of all versions", &labels, &wanted)?;
     let (version, value) = value(bed).await.ok_or("no current value")?;
     expect("status.secrets[0].versionId", &tenant["status"]["secrets"][0]["versionId"], &version.into())?;
     // Values are compared and not shown.
     expect("length of the value", &value.len(), &VALUE_LENGTH)?;
     if let Some(before) = &staged.value {
-        expect("the value is the one from before", &(value == *before), &true)?;
+        let kept = if is_rotated { previous_value(bed).await } else { Some(value.clone()) };
+        expect("the value from before is kept", &(kept.as_ref() == Some(before)), &true)?;
+        expect("the value is another one", &(value != *before), &is_rotated)?;
     }
     let tags: BTreeMap<&str, &str> = found.tags().iter().filter_map(|tag| tag.key().zip(tag.value())).collect();
     for (key, value) in identifying_tags(bed, tenant).await {
