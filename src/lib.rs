@@ -7,6 +7,8 @@ pub mod fence;
 pub mod gateway;
 pub mod kubernetes;
 pub mod lease;
+pub mod orphans;
 pub mod run;
+pub mod sweep;
 pub mod telemetry;
 pub mod tenant;

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use kube::{Client, Config};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -13,6 +14,7 @@ use crate::{
     fence::Fence,
     kubernetes::{Kubernetes, RequestError, Resource, definitions},
     lease::{self, LeaderLease, LeaseError},
+    sweep::{Reach, Sweeper},
     telemetry::{
         events::Events,
         health::{HealthError, HealthServer, Liveness, Readiness},
@@ -24,7 +26,7 @@ use crate::{
         controller::{Controller, Watches, follow_definitions},
         queue::Queue,
         reconcile::Reconciler,
-        settings::Settings,
+        settings::{Settings, Sweeps},
     },
 };
 
@@ -51,8 +53,8 @@ pub struct Options {
     pub health_address: SocketAddr,
     /// How many tenants are worked on at the same time.
     pub concurrency: NonZeroUsize,
-    /// How long a look at AWS is believed.
-    pub aws_recheck: Duration,
+    /// How often AWS is looked at as a whole.
+    pub sweeps: Sweeps,
     /// How fast AWS is asked.
     pub rates: Rates,
     /// Nothing is written.
@@ -180,7 +182,7 @@ async fn surroundings(
         cluster_cidrs: options.cluster_cidrs.clone(),
         dns_addresses: options.dns_addresses.clone(),
         emulator_endpoint: options.emulator_endpoint.clone(),
-        aws_recheck: options.aws_recheck,
+        sweeps: options.sweeps,
         dry_run: options.dry_run,
     };
     Ok(Some((settings, aws)))
@@ -246,7 +248,8 @@ impl Parts {
         aws: Option<AwsClients>,
         stop: &CancellationToken,
     ) -> Result<(), RunError> {
-        let cache = Arc::new(Cache::new(Arc::new(settings)));
+        let settings = Arc::new(settings);
+        let cache = Arc::new(Cache::new(Arc::clone(&settings)));
         let (queue, entrance) = Queue::new();
         let mut watching = JoinSet::new();
         let watches = Watches::new(self.kubernetes.client(), Arc::clone(&cache), entrance.clone());
@@ -265,6 +268,15 @@ impl Parts {
         self.metrics.set_leader(true);
         let written = CancellationToken::new();
         let events = Events::new(self.kubernetes.client(), self.fence.clone(), self.metrics.clone(), &identity);
+        let reach = aws.clone().map(|aws| Reach {
+            aws,
+            cache: Arc::clone(&cache),
+            entrance: entrance.clone(),
+            events: events.clone(),
+            settings,
+            metrics: self.metrics.clone(),
+            clock: Timestamp::now,
+        });
         let hands =
             Hands { kubernetes: self.kubernetes, aws, cache: Arc::clone(&cache), metrics: self.metrics.clone() };
         let controller = Controller {
@@ -282,6 +294,10 @@ impl Parts {
                 waited = complete.wait_for(|complete| *complete) => waited.is_ok(),
             };
             if is_complete {
+                // Ends with this block, whatever ends that.
+                let mut sweeping = JoinSet::new();
+                let heartbeat = controller.heartbeat.clone();
+                heartbeat.during(begin_sweeping(reach, &self.liveness, &mut sweeping, stop)).await;
                 controller.run(stop.clone()).await;
             }
             written.cancel();
@@ -296,6 +312,22 @@ impl Parts {
         held.release().await?;
         if stop.is_cancelled() { Ok(()) } else { Err(RunError::Panicked) }
     }
+}
+
+/// The first sweep before any tenant is decided about, and the others beside the work.
+async fn begin_sweeping(
+    reach: Option<Reach>,
+    liveness: &Liveness,
+    sweeping: &mut JoinSet<()>,
+    stop: &CancellationToken,
+) {
+    let Some(reach) = reach else { return };
+    let mut sweeper = Sweeper::new(reach, liveness.follow("sweep", SILENCE));
+    tokio::select! {
+        () = stop.cancelled() => return,
+        () = sweeper.first() => {}
+    }
+    sweeping.spawn(sweeper.run(stop.clone()));
 }
 
 /// The pod's name where Kubernetes says it, else the host's.

@@ -30,7 +30,7 @@ pub async fn perform(
             // A listing lags: the one that is recorded is asked for by its id.
             ids.extend(known.clone().filter(|_| ids.is_empty()));
             let found = describe_all(aws, ids).await?;
-            learn(&mut |view| view.association = Look::At(Timestamp::now(), found.clone()));
+            learn(&mut |view| view.saw_association(Timestamp::now(), found.clone()));
             Ok(())
         }
         AwsAction::CreateAssociation(new) => took_association(aws.pod_identity.create(new).await, &learn),
@@ -49,7 +49,7 @@ pub async fn perform(
         }
         AwsAction::LookUpSecret { item, name } => {
             let found = aws.secrets.describe(name).await?;
-            set_secret(item, found.as_ref(), &learn);
+            learn(&mut |view| view.saw_secret(item, Timestamp::now(), found.clone()));
             Ok(())
         }
         AwsAction::CreateSecret { item, new } => match aws.secrets.create(new).await {
@@ -63,7 +63,7 @@ pub async fn perform(
                     tags: new.tags.clone(),
                     versions: version.collect(),
                 };
-                set_secret(item, Some(&secret), &learn);
+                learn(&mut |view| view.saw_secret(item, Timestamp::now(), Some(secret.clone())));
                 Ok(())
             }
             Err(error) => Err(forget_secret(item, error, &learn)),
@@ -124,16 +124,6 @@ fn with_tags(association: &Association, tags: &Tags) -> Association {
     let mut association = association.clone();
     association.tags.extend(tags.clone());
     association
-}
-
-fn set_secret(
-    item: &SecretItemName,
-    secret: Option<&Secret>,
-    learn: &(impl Fn(&mut dyn FnMut(&mut AwsView)) + Send + Sync),
-) {
-    learn(&mut |view| {
-        view.secrets.insert(item.clone(), Look::At(Timestamp::now(), secret.cloned()));
-    });
 }
 
 fn forget_secret(

@@ -2,8 +2,10 @@
 //!
 //! Values only: nothing here talks to anybody. Children are kept as digests, the rest as views.
 
+mod census;
 mod observing;
 
+pub use census::marks;
 use observing::namespace_for;
 
 use std::{

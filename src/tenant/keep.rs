@@ -382,7 +382,11 @@ fn look_again(observed: &Observed, parts: &Parts) -> Option<Duration> {
     } else {
         None
     };
+    let settled = |part: Part| parts.get(&part).is_none_or(PartState::is_done);
+    if settled(Part::Identity) && settled(Part::Secrets) {
+        return net;
+    }
     // What is overdue is asked for by the plan itself; looking again at once would only spin.
-    let sweep = cloud::believed_for(observed).map(|rest| rest.max(SOON));
-    [net, sweep].into_iter().flatten().min()
+    let mended = cloud::believed_for(observed).map(|rest| rest.max(SOON));
+    [net, mended].into_iter().flatten().min()
 }

@@ -2,13 +2,17 @@
 //!
 //! PURE. Clock and randomness come in as values; status is not among them: it is never an input to a decision.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
 use super::{
     child::Child,
     digest::{ContentHash, Digest},
+    looks::Subject,
     settings::Settings,
 };
 use crate::{
@@ -191,7 +195,7 @@ pub struct PodView {
 }
 
 /// What is known of a tenant's resources in AWS.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AwsView {
     /// Its association.
     pub association: Look<FoundAssociation>,
@@ -199,6 +203,10 @@ pub struct AwsView {
     pub secrets: BTreeMap<SecretItemName, Look<Option<Secret>>>,
     /// Since when EKS refuses the role: one that was just made is refused for a while.
     pub role_refused_since: Option<Timestamp>,
+    /// What was seen and is contradicted since.
+    pub doubted: BTreeSet<Subject>,
+    /// What is known from a listing alone.
+    pub listed: BTreeSet<Subject>,
 }
 
 /// The last look at something outside the cluster.

@@ -15,4 +15,5 @@ mod purity;
 mod random;
 mod scenarios;
 mod schemas;
+mod sights;
 mod situations;

@@ -19,6 +19,9 @@ const ACCOUNT: &str = "openclaw-system/openclaw-tenant-operator";
 /// Set by who means it: the tests make and remove namespaces, classes and definitions.
 const CONSENT: (&str, &str) = ("OPENCLAW_TEST_CLUSTER", "yes-change-this-cluster");
 
+/// Flags of an operator that looks at all of AWS every few seconds.
+pub const SWEEPING_OFTEN: [&str; 6] = ["--sweep-interval", "5s", "--audit-period", "10s", "--audit-rate", "50"];
+
 /// An API server with emulated AWS, on which the tests may do as they like.
 pub struct Instance {
     /// What the platform says about itself; empty for a foreign cluster.
@@ -43,7 +46,7 @@ impl Instance {
             }
             let instance = Self::start();
             // Looks at AWS often, so that what is changed there by hand is seen within a test's patience.
-            let operator = instance.start_operator_with(&["--aws-recheck", "5s"]);
+            let operator = instance.start_operator_with(&SWEEPING_OFTEN);
             (instance, Some(operator))
         });
         instance
