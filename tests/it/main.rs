@@ -17,5 +17,6 @@ mod records;
 mod rendering;
 mod rest;
 mod suspend;
+mod sweep;
 mod update;
 mod whole_platform;

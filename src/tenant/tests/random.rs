@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     controllers,
     fixtures::{class_json, spec_json},
+    sights::{wait_for_audit, wait_for_sweep},
     world::{Fault, World},
 };
 use crate::{
@@ -295,7 +296,8 @@ proptest! {
         }
         quiet(&mut world);
         world.settle();
-        world.now += SignedDuration::from_secs(601);
+        wait_for_audit(&mut world);
+        wait_for_sweep(&mut world);
         world.settle();
         prop_assert_eq!(world.ready(), (true, "Verified".to_owned()));
         let now = world.record_spec();

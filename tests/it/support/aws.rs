@@ -23,6 +23,8 @@ pub enum Fault {
     Throttled,
     /// A failure on AWS's side.
     ServerError,
+    /// The newest item of a listing is not in it yet.
+    StaleList,
 }
 
 impl Fault {
@@ -34,6 +36,7 @@ impl Fault {
             Self::AnswerLost => json!({ "when": "after", "action": "drop" }),
             Self::AccessDenied => json!({ "when": "before", "action": refusal(403, "AccessDeniedException") }),
             Self::Throttled => json!({ "when": "before", "action": refusal(429, "ThrottlingException") }),
+            Self::StaleList => json!({ "when": "after", "action": "stale" }),
             Self::ServerError => json!({ "when": "before", "action": refusal(500, "InternalFailure") }),
         }
     }

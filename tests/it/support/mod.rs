@@ -5,7 +5,7 @@ mod instance;
 mod tenant;
 
 pub use aws::Fault;
-pub use instance::{Instance, SWEEPING_OFTEN};
+pub use instance::{Instance, OperatorProcess};
 pub use tenant::{Bed, condition, content, example_class, merge, refusal};
 
 use std::{future::Future, time::Duration};
