@@ -12,15 +12,17 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use openclaw_tenant_operator::{
     api::{
         custom_resource_definitions,
         names::{ClusterArn, NamespaceName, SecretsPrefix},
     },
     aws::Rates,
+    orphans::{self, OrphansError},
     run::{self, Options},
     telemetry::logs::{self, LogFormat},
+    tenant::settings::Sweeps,
 };
 
 /// Turns a Tenant object into one person's isolated OpenClaw workspace on Amazon EKS.
@@ -45,6 +47,9 @@ enum Command {
     Crds(CrdsArgs),
     /// Print the IAM policies and CloudFormation templates of deploy/aws, for an account of yours or as they are checked in
     Iam(Box<iam::IamArgs>),
+    /// List what this cluster made in AWS and nobody stands behind any more. Needs the caller's own credentials for AWS
+    /// (list, describe) and Kubernetes (list tenants, tenantrecords, namespaces); changes nothing.
+    Orphans(OrphansArgs),
 }
 
 #[derive(Debug, Args)]
@@ -90,9 +95,8 @@ struct RunArgs {
     #[arg(long, env = "OPENCLAW_CONCURRENCY", default_value = "32")]
     concurrency: NonZeroUsize,
 
-    /// How long what was seen in AWS is believed, such as 10m or 90s
-    #[arg(long, env = "OPENCLAW_AWS_RECHECK", default_value = "10m", value_parser = duration)]
-    aws_recheck: Duration,
+    #[command(flatten)]
+    sweeps: SweepArgs,
 
     #[command(flatten)]
     rates: RateArgs,
@@ -108,6 +112,20 @@ struct RunArgs {
     /// Which log lines are written, as "info" or "info,openclaw_tenant_operator=debug"
     #[arg(long, env = "OPENCLAW_LOG")]
     log_filter: Option<String>,
+}
+
+/// How AWS is looked at as a whole
+#[derive(Debug, Args)]
+struct SweepArgs {
+    /// How often associations and secrets are listed as a whole, such as 10m or 90s
+    #[arg(long, env = "OPENCLAW_SWEEP_INTERVAL", default_value = "10m", value_parser = interval)]
+    sweep_interval: Duration,
+    /// Within which time each association and secret is described at least once
+    #[arg(long, env = "OPENCLAW_AUDIT_PERIOD", default_value = "24h", value_parser = interval)]
+    audit_period: Duration,
+    /// How many of them are described per second at most
+    #[arg(long, env = "OPENCLAW_AUDIT_RATE", default_value = "1", value_name = "RATE")]
+    audit_rate: NonZeroU32,
 }
 
 /// Requests per second to AWS. Defaults lie below AWS's quotas, which are for the whole account and region
@@ -149,6 +167,34 @@ struct CrdsArgs {
     check: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct OrphansArgs {
+    /// Name of the EKS cluster
+    #[arg(long, env = "OPENCLAW_CLUSTER_NAME")]
+    cluster_name: String,
+    /// AWS region, where the environment does not say it
+    #[arg(long)]
+    region: Option<String>,
+    /// What secret names begin with, as the operator was told
+    #[arg(long, env = "OPENCLAW_SECRETS_PREFIX", default_value = "openclaw")]
+    secrets_prefix: SecretsPrefix,
+    /// How they are listed
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+    /// Delete them. Not in this version, which has no purge yet
+    #[arg(long)]
+    delete: bool,
+}
+
+/// How a list is printed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum CliError {
@@ -156,6 +202,10 @@ enum CliError {
     Run(#[from] run::RunError),
     #[error(transparent)]
     Logs(#[from] logs::LogError),
+    #[error(transparent)]
+    Orphans(#[from] OrphansError),
+    #[error("nothing can be written to standard output: {0}")]
+    Print(std::io::Error),
     #[error(
         "on EKS --cluster-cidrs is required: without it \"the internet\" would include this cluster's own addresses. Give the VPC's ranges and the service range, such as 10.0.0.0/16,172.20.0.0/16"
     )]
@@ -177,6 +227,7 @@ impl Cli {
             Command::Run(args) => args.execute(),
             Command::Crds(args) => args.execute(),
             Command::Iam(args) => args.execute(),
+            Command::Orphans(args) => args.execute(),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,
@@ -206,6 +257,15 @@ fn duration(text: &str) -> Result<Duration, String> {
         "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
         _ => Err(complaint()),
     }
+}
+
+/// A duration of at least a second: what is done again and again needs a pause.
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = duration(text)?;
+    if interval < Duration::from_secs(1) {
+        return Err(format!("{text:?} is too short: use at least 1s"));
+    }
+    Ok(interval)
 }
 
 impl RunArgs {
@@ -240,10 +300,34 @@ impl RunArgs {
             emulator_endpoint: self.emulator_endpoint,
             health_address: self.health_address,
             concurrency: self.concurrency,
-            aws_recheck: self.aws_recheck,
+            sweeps: Sweeps {
+                interval: self.sweeps.sweep_interval,
+                audit_period: self.sweeps.audit_period,
+                audit_rate: self.sweeps.audit_rate,
+            },
             rates,
             dry_run: self.dry_run,
         }
+    }
+}
+
+impl OrphansArgs {
+    fn execute(self) -> Result<(), CliError> {
+        if self.delete {
+            return Err(OrphansError::NoPurge.into());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
+        let options = orphans::Options {
+            cluster_name: self.cluster_name,
+            region: self.region,
+            secrets_prefix: self.secrets_prefix,
+        };
+        let report = runtime.block_on(orphans::look(options))?;
+        let text = match self.output {
+            Output::Table => report.table(),
+            Output::Json => format!("{:#}\n", report.json()),
+        };
+        std::io::stdout().write_all(text.as_bytes()).map_err(CliError::Print)
     }
 }
 
@@ -294,6 +378,7 @@ mod tests {
     fn durations_are_read_with_their_unit() {
         assert_eq!(duration("10m"), Ok(Duration::from_mins(10)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert!(interval("1s").is_ok() && interval("0s").is_err() && interval("999ms").is_err());
         assert!(duration("10").is_err() && duration("ten").is_err() && duration("5d").is_err());
     }
 }

@@ -9,6 +9,8 @@ pub mod gateway;
 pub mod iam;
 pub mod kubernetes;
 pub mod lease;
+pub mod orphans;
 pub mod run;
+pub mod sweep;
 pub mod telemetry;
 pub mod tenant;

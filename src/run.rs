@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use kube::{Client, Config};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -14,6 +15,7 @@ use crate::{
     fence::Fence,
     kubernetes::{Kubernetes, RequestError, Resource, definitions},
     lease::{self, LeaderLease, LeaseError},
+    sweep::{Reach, Sweeper},
     telemetry::{
         events::Events,
         health::{HealthError, HealthServer, Liveness, Readiness},
@@ -25,7 +27,7 @@ use crate::{
         controller::{Controller, Watches, follow_definitions},
         queue::Queue,
         reconcile::Reconciler,
-        settings::Settings,
+        settings::{Settings, Sweeps},
     },
 };
 
@@ -52,8 +54,8 @@ pub struct Options {
     pub health_address: SocketAddr,
     /// How many tenants are worked on at the same time.
     pub concurrency: NonZeroUsize,
-    /// How long a look at AWS is believed.
-    pub aws_recheck: Duration,
+    /// How often AWS is looked at as a whole.
+    pub sweeps: Sweeps,
     /// How fast AWS is asked.
     pub rates: Rates,
     /// Nothing is written.
@@ -181,7 +183,7 @@ async fn surroundings(
         cluster_cidrs: options.cluster_cidrs.clone(),
         dns_addresses: options.dns_addresses.clone(),
         emulator_endpoint: options.emulator_endpoint.clone(),
-        aws_recheck: options.aws_recheck,
+        sweeps: options.sweeps,
         dry_run: options.dry_run,
     };
     Ok(Some((settings, aws)))
@@ -267,7 +269,17 @@ impl Parts {
         self.metrics.set_leader(true);
         let written = CancellationToken::new();
         let events = Events::new(self.kubernetes.client(), self.fence.clone(), self.metrics.clone(), &identity);
-        let classes = ClassChecks { kubernetes: self.kubernetes.clone(), aws: aws.clone(), settings };
+        let classes =
+            ClassChecks { kubernetes: self.kubernetes.clone(), aws: aws.clone(), settings: Arc::clone(&settings) };
+        let reach = aws.clone().map(|aws| Reach {
+            aws,
+            cache: Arc::clone(&cache),
+            entrance: entrance.clone(),
+            events: events.clone(),
+            settings,
+            metrics: self.metrics.clone(),
+            clock: Timestamp::now,
+        });
         let hands =
             Hands { kubernetes: self.kubernetes, aws, cache: Arc::clone(&cache), metrics: self.metrics.clone() };
         let controller = Controller {
@@ -285,6 +297,10 @@ impl Parts {
                 waited = complete.wait_for(|complete| *complete) => waited.is_ok(),
             };
             if is_complete {
+                // Ends with this block, whatever ends that.
+                let mut sweeping = JoinSet::new();
+                let heartbeat = controller.heartbeat.clone();
+                heartbeat.during(begin_sweeping(reach, &self.liveness, &mut sweeping, stop)).await;
                 tokio::join!(controller.run(stop.clone()), classes.run(stop.clone()));
             }
             written.cancel();
@@ -299,6 +315,22 @@ impl Parts {
         held.release().await?;
         if stop.is_cancelled() { Ok(()) } else { Err(RunError::Panicked) }
     }
+}
+
+/// The first sweep before any tenant is decided about, and the others beside the work.
+async fn begin_sweeping(
+    reach: Option<Reach>,
+    liveness: &Liveness,
+    sweeping: &mut JoinSet<()>,
+    stop: &CancellationToken,
+) {
+    let Some(reach) = reach else { return };
+    let mut sweeper = Sweeper::new(reach, liveness.follow("sweep", SILENCE));
+    tokio::select! {
+        () = stop.cancelled() => return,
+        () = sweeper.first() => {}
+    }
+    sweeping.spawn(sweeper.run(stop.clone()));
 }
 
 /// The pod's name where Kubernetes says it, else the host's.

@@ -24,7 +24,7 @@ pub use client::{AwsClients, AwsSettings, AwsStartError, Discovered, connect};
 pub use error::{AwsError, AwsErrorKind};
 pub use limits::Rates;
 pub use perform::perform;
-use types::{Association, ListedAssociation, NewAssociation, NewRole, NewSecret, Role, Secret, Tags};
+use types::{Association, ListedAssociation, ListedSecret, NewAssociation, NewRole, NewSecret, Role, Secret, Tags};
 
 /// EKS Pod Identity associations of one cluster.
 ///
@@ -68,7 +68,7 @@ pub trait Secrets: Send + Sync {
 
     /// Every secret of the account and region whose name begins with this, those included that are scheduled for
     /// deletion, in pages of 100. Listings lag up to five minutes behind.
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Secret>, AwsError>>;
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<ListedSecret>, AwsError>>;
 
     /// Makes a secret, with a freshly generated value where one is asked for.
     fn create<'a>(&'a self, new: &'a NewSecret) -> BoxFuture<'a, Result<SecretArn, AwsError>>;

@@ -33,7 +33,7 @@ pub async fn perform(
             // A listing lags: the one that is recorded is asked for by its id.
             ids.extend(known.clone().filter(|_| ids.is_empty()));
             let found = describe_all(aws, ids).await?;
-            learn(&mut |view| view.association = Look::At(Timestamp::now(), found.clone()));
+            learn(&mut |view| view.saw_association(Timestamp::now(), found.clone()));
             Ok(())
         }
         AwsAction::CreateAssociation(new) => took_association(aws.pod_identity.create(new).await, &learn),
@@ -59,7 +59,7 @@ pub async fn perform(
         | AwsAction::DeleteRole(_) => perform_on_role(aws, action, &learn).await,
         AwsAction::LookUpSecret { item, name } => {
             let found = aws.secrets.describe(name).await?;
-            set_secret(item, found.as_ref(), &learn);
+            learn(&mut |view| view.saw_secret(item, Timestamp::now(), found.clone()));
             Ok(())
         }
         AwsAction::CreateSecret { item, new } => match aws.secrets.create(new).await {
@@ -73,7 +73,7 @@ pub async fn perform(
                     tags: new.tags.clone(),
                     versions: version.collect(),
                 };
-                set_secret(item, Some(&secret), &learn);
+                learn(&mut |view| view.saw_secret(item, Timestamp::now(), Some(secret.clone())));
                 Ok(())
             }
             Err(error) => Err(forget_secret(item, error, &learn)),
@@ -183,16 +183,6 @@ fn with_tags(association: &Association, tags: &Tags) -> Association {
     let mut association = association.clone();
     association.tags.extend(tags.clone());
     association
-}
-
-fn set_secret(
-    item: &SecretItemName,
-    secret: Option<&Secret>,
-    learn: &(impl Fn(&mut dyn FnMut(&mut AwsView)) + Send + Sync),
-) {
-    learn(&mut |view| {
-        view.secrets.insert(item.clone(), Look::At(Timestamp::now(), secret.cloned()));
-    });
 }
 
 /// What came of a change is seen by looking.

@@ -8,6 +8,7 @@ use aws_sdk_eks::{
     types::{PodIdentityAssociation, PodIdentityAssociationSummary},
 };
 use futures::{FutureExt as _, future::BoxFuture};
+use jiff::Timestamp;
 
 use super::{
     PodIdentity,
@@ -171,6 +172,7 @@ fn is_for(listed: &ListedAssociation, namespace: &NamespaceName, account: &Servi
 fn listed(call: &Call, summary: PodIdentityAssociationSummary) -> Result<ListedAssociation, AwsError> {
     Ok(ListedAssociation {
         id: id_of(call, summary.association_id.as_deref())?,
+        arn: summary.association_arn.unwrap_or_default(),
         namespace: summary.namespace.unwrap_or_default(),
         service_account: summary.service_account.unwrap_or_default(),
         is_addons: summary.owner_arn.is_some_and(|owner| !owner.is_empty()),
@@ -191,6 +193,8 @@ fn association(call: &Call, answer: Option<PodIdentityAssociation>) -> Result<As
         role_arn: answer.role_arn.and_then(|arn| arn.parse().ok()),
         owner_arn: answer.owner_arn.filter(|owner| !owner.is_empty()),
         tags: answer.tags.unwrap_or_default().into_iter().collect(),
+        // Only told to people: one that cannot be read is as good as none.
+        created_at: answer.created_at.and_then(|date| Timestamp::new(date.secs(), 0).ok()),
     })
 }
 

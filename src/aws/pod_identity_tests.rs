@@ -37,6 +37,7 @@ fn expected() -> Association {
         role_arn: Some(ROLE.parse().expect("arn")),
         owner_arn: Some("arn:addon".to_owned()),
         tags: Tags::from([("tenant".to_owned(), "alice".to_owned())]),
+        created_at: None,
     }
 }
 

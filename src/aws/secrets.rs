@@ -18,7 +18,7 @@ use super::{
     error::{AwsError, AwsErrorKind},
     limits::Bucket,
     sdk_error::Call,
-    types::{NewSecret, Secret, Tags},
+    types::{ListedSecret, NewSecret, Secret, Tags},
     value::GeneratedValue,
 };
 use crate::api::names::{SecretArn, VersionId};
@@ -64,7 +64,7 @@ impl SdkSecrets {
         }
     }
 
-    async fn list(&self, prefix: &str) -> Result<Vec<Secret>, AwsError> {
+    async fn list(&self, prefix: &str) -> Result<Vec<ListedSecret>, AwsError> {
         let call = Call::new("ListSecrets", prefix);
         let by_name = Filter::builder().key(FilterNameStringType::Name).values(prefix).build();
         let list = self.client.list_secrets().include_planned_deletion(true).max_results(PAGE).filters(by_name);
@@ -79,7 +79,7 @@ impl SdkSecrets {
             next = page.next_token.filter(|token| !token.is_empty());
             if next.is_none() {
                 // The filter matches words, not only beginnings of names, and counts letters of any case as equal.
-                found.retain(|secret: &Secret| secret.name.starts_with(prefix));
+                found.retain(|listed: &ListedSecret| listed.secret.name.starts_with(prefix));
                 return Ok(found);
             }
         }
@@ -225,16 +225,19 @@ fn secret(call: &Call, answer: DescribeSecretOutput) -> Result<Secret, AwsError>
     })
 }
 
-fn listed(call: &Call, entry: SecretListEntry) -> Result<Secret, AwsError> {
+fn listed(call: &Call, entry: SecretListEntry) -> Result<ListedSecret, AwsError> {
     let tags = entry.tags.unwrap_or_default().into_iter();
-    Ok(Secret {
+    // Only told to people: one that cannot be read is as good as none.
+    let created_at = entry.created_date.and_then(|date| timestamp(call, date).ok());
+    let secret = Secret {
         arn: arn_of(call, entry.arn.as_deref())?,
         name: entry.name.ok_or_else(|| call.odd_answer("a secret without name"))?,
         kms_key: entry.kms_key_id,
         deleted_at: entry.deleted_date.map(|date| timestamp(call, date)).transpose()?,
         tags: tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
         versions: sorted(entry.secret_versions_to_stages.unwrap_or_default()),
-    })
+    };
+    Ok(ListedSecret { secret, created_at })
 }
 
 /// Labels in one order, so that equal answers are equal values.
@@ -249,7 +252,7 @@ fn sorted(versions: impl IntoIterator<Item = (String, Vec<String>)>) -> BTreeMap
 /// A date that cannot be read must not look like none: the secret would seem not to be scheduled for deletion.
 fn timestamp(call: &Call, date: DateTime) -> Result<Timestamp, AwsError> {
     let nanos = i32::try_from(date.subsec_nanos()).unwrap_or(0);
-    Timestamp::new(date.secs(), nanos).map_err(|_| call.odd_answer("a deletion date out of range"))
+    Timestamp::new(date.secs(), nanos).map_err(|_| call.odd_answer("a date out of range"))
 }
 
 impl Secrets for SdkSecrets {
@@ -257,7 +260,7 @@ impl Secrets for SdkSecrets {
         Box::pin(self.by_name(name))
     }
 
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Secret>, AwsError>> {
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<ListedSecret>, AwsError>> {
         Box::pin(self.list(prefix))
     }
 

@@ -92,10 +92,10 @@ async fn list_reads_every_page_by_prefix_with_those_that_are_scheduled_for_delet
     let second = json!({"SecretList": [entry("openclaw/bob/token", Some(1_767_323_045.0)), entry("Openclaw/x", None)]});
     let aws = FakeAws::start(vec![Answer::json(200, &first.to_string()), Answer::json(200, &second.to_string())]).await;
     let listed = aws.clients(Fence::closed()).secrets.list("openclaw/").await.expect("listed");
-    let seen: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.deleted_at.is_some())).collect();
+    let seen: Vec<_> = listed.iter().map(|one| (one.secret.name.as_str(), one.secret.deleted_at.is_some())).collect();
     assert_eq!(seen, [("openclaw/alice/token", false), ("openclaw/bob/token", true)], "and no other prefix");
-    assert_eq!(listed[0].tags["tenant-namespace"], "openclaw-alice");
-    assert!(listed[0].current_version().is_some());
+    assert_eq!(listed[0].secret.tags["tenant-namespace"], "openclaw-alice");
+    assert!(listed[0].secret.current_version().is_some());
     let asked = aws.seen()[0].json();
     assert_eq!((&asked["IncludePlannedDeletion"], &asked["MaxResults"]), (&json!(true), &json!(100)));
     assert_eq!(asked["Filters"], json!([{"Key": "name", "Values": ["openclaw/"]}]));

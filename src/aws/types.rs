@@ -41,6 +41,8 @@ pub struct Association {
     pub owner_arn: Option<String>,
     /// Its tags.
     pub tags: Tags,
+    /// When it was made, where EKS says so.
+    pub created_at: Option<Timestamp>,
 }
 
 /// An association as a listing shows it: that it exists and for whom. Role, tags and whose it is need a description.
@@ -48,6 +50,8 @@ pub struct Association {
 pub struct ListedAssociation {
     /// Its id.
     pub id: AssociationId,
+    /// Its ARN.
+    pub arn: String,
     /// The namespace it is for.
     pub namespace: String,
     /// The ServiceAccount it is for.
@@ -86,6 +90,15 @@ pub struct Secret {
     pub tags: Tags,
     /// Staging labels of each version that has any.
     pub versions: BTreeMap<String, Vec<String>>,
+}
+
+/// A secret as a listing shows it: all that a description says, some minutes late, and when it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedSecret {
+    /// The secret.
+    pub secret: Secret,
+    /// When it was made, where Secrets Manager says so.
+    pub created_at: Option<Timestamp>,
 }
 
 impl Secret {

@@ -110,7 +110,7 @@ async fn check(class: Arc<DynamicObject>, context: Arc<Context>) -> Result<Actio
             context.checks.write(&class, &next).await?;
         }
     }
-    let interval = jittered(context.checks.settings.aws_recheck);
+    let interval = jittered(context.checks.settings.sweeps.interval);
     context.believe(name, generation, interval);
     Ok(Action::requeue(interval))
 }
@@ -200,7 +200,8 @@ async fn shared_role(
     }
     // Only now it matters which secrets the stricter conditions would shut out.
     let secrets = aws.secrets.list(&format!("{}/", place.secrets_prefix)).await?;
-    let untagged: Vec<String> = secrets.into_iter().filter(lacks_tags).map(|secret| secret.name).collect();
+    let secrets = secrets.into_iter().map(|listed| listed.secret);
+    let untagged: Vec<String> = secrets.filter(lacks_tags).map(|secret| secret.name).collect();
     Ok(Seen::Judged(role.clone(), judge(&found, &Asked { untagged: &untagged, ..asked })))
 }
 

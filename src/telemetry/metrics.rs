@@ -1,5 +1,7 @@
 //! Metrics for Prometheus. No label ever carries a tenant's name: label values are fixed by the program text.
 
+mod sweeps;
+
 use std::{
     fmt,
     sync::Arc,
@@ -12,8 +14,11 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use self::sweeps::SweepMetrics;
 use super::result::{Outcome, RequestResult};
 use crate::api::tenant::Phase;
+
+pub use self::sweeps::Audited;
 
 /// Content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -53,6 +58,7 @@ struct Inner {
     aws: Family<AwsRequest, Counter>,
     events: Family<ByResult, Counter>,
     leader: Gauge,
+    sweeps: SweepMetrics,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -117,6 +123,7 @@ impl Metrics {
             aws: Family::default(),
             events: Family::default(),
             leader: Gauge::default(),
+            sweeps: SweepMetrics::new(),
         };
         inner.register();
         let build = vec![("version", version.to_owned()), ("revision", revision.to_owned())];
@@ -217,6 +224,7 @@ impl Inner {
         registry.register("aws_requests", "Requests to AWS", self.aws.clone());
         registry.register("events", "Kubernetes events that were to be published", self.events.clone());
         registry.register("lease_is_leader", "1 while this process holds the leader lease", self.leader.clone());
+        self.sweeps.register(registry);
     }
 }
 

@@ -2,9 +2,12 @@
 //!
 //! Values only: nothing here talks to anybody. Children are kept as digests, the rest as views.
 
+mod census;
 mod forgetting;
 mod observing;
 mod taking_up;
+
+pub use census::marks;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},

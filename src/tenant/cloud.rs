@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::{
     action::{Action, AwsAction, PartState},
     blueprint::Blueprint,
+    looks::Subject,
     observed::{Look, Observed},
     reason::Reason,
 };
@@ -83,46 +84,77 @@ fn one_after_the_other(first: Option<Half>, then: impl FnOnce() -> Half) -> Half
     }
 }
 
-/// How soon to look again at what a person is asked to put right: nothing tells when that is done.
+/// How soon to look again at what is not as it should be: nothing tells when a person has put it right.
 const MENDED_SOON: Duration = Duration::from_mins(1);
 
-/// Whether a look is old enough to be taken again.
-fn is_due<T>(observed: &Observed, look: &Look<T>, state: &PartState) -> bool {
-    let recheck = observed.settings.aws_recheck;
-    let believed = if state.is_done() { recheck } else { recheck.min(MENDED_SOON) };
+/// How long a look is a ground for changing something. What stands may have been seen long ago, and have become
+/// somebody else's since (S1).
+const ACTED_ON: Duration = Duration::from_mins(10);
+
+fn mended_soon(observed: &Observed) -> Duration {
+    observed.settings.sweeps.interval.min(MENDED_SOON)
+}
+
+fn age<T>(observed: &Observed, look: &Look<T>) -> Option<Duration> {
     match look {
-        Look::Never => true,
-        Look::At(at, _) => observed.now.duration_since(*at).unsigned_abs() >= believed,
+        Look::Never => None,
+        Look::At(at, _) => Some(observed.now.duration_since(*at).unsigned_abs()),
     }
 }
 
-/// What stands is looked at again in its time; what is being changed is looked at by the change.
+/// How much longer a look is believed for what is not as it should be.
+fn remaining<T>(observed: &Observed, look: &Look<T>) -> Option<Duration> {
+    Some(mended_soon(observed).saturating_sub(age(observed, look)?))
+}
+
+fn is_audit_due<T>(observed: &Observed, look: &Look<T>) -> bool {
+    age(observed, look).is_some_and(|age| age >= observed.settings.sweeps.audit_period)
+}
+
+/// How long until a tenant's own role is to be looked at again; `None` where it has none.
+pub fn role_believed_for(observed: &Observed) -> Option<Duration> {
+    let age = age(observed, &observed.aws.role)?;
+    Some(observed.settings.sweeps.audit_period.saturating_sub(age))
+}
+
+/// Whether something is to be looked at: never seen, in doubt, or not as it should be for long enough. What stands is
+/// watched by the sweeps.
+fn is_due<T>(observed: &Observed, look: &Look<T>, subject: &Subject, state: &PartState) -> bool {
+    match remaining(observed, look) {
+        None => true,
+        Some(_) if observed.aws.is_doubted(subject) => true,
+        // No sweep tells of roles: each is looked at in the time of the audit.
+        Some(_) if *subject == Subject::Role && is_audit_due(observed, look) => true,
+        Some(rest) => !state.is_done() && rest.is_zero(),
+    }
+}
+
+/// What is in doubt is looked at again; what is being changed is looked at by the change. What was seen long ago, or in
+/// a listing alone, is enough to rest on: before anything is done it is looked at itself.
 fn looked_at_again<T>(observed: &Observed, look: &Look<T>, mut half: Half, look_up: AwsAction) -> Half {
-    if half.actions.is_empty() && is_due(observed, look, &half.state) {
+    let subject = match &look_up {
+        AwsAction::LookUpSecret { item, .. } => Subject::Secret(item.clone()),
+        AwsAction::LookUpRole(_) => Subject::Role,
+        _ => Subject::Association,
+    };
+    let acts = !half.actions.is_empty();
+    let is_listed = observed.aws.is_only_listed(&subject) && (acts || !half.state.is_done());
+    if is_listed || (acts && age(observed, look).is_some_and(|age| age >= ACTED_ON)) {
+        return Half::working(vec![Action::Aws(look_up)], "what stands in AWS is being looked at");
+    }
+    if !acts && is_due(observed, look, &subject, &half.state) {
         half.actions.push(Action::Aws(look_up));
     }
     half
 }
 
-/// How long the looks at what is recorded in AWS are still believed; `None` where there are none.
+/// How much longer the looks at what is recorded in AWS are believed where something there is not as it should be;
+/// `None` where there are none.
 pub fn believed_for(observed: &Observed) -> Option<Duration> {
     let items = observed.record_spec().map(|record| record.secrets.items.as_slice()).unwrap_or_default();
-    let remaining = |at: &jiff::Timestamp| {
-        observed.settings.aws_recheck.saturating_sub(observed.now.duration_since(*at).unsigned_abs())
-    };
-    let association = match &observed.aws.association {
-        Look::At(at, _) => Some(remaining(at)),
-        Look::Never => None,
-    };
-    let secrets = items.iter().filter_map(|item| match observed.aws.secrets.get(&item.name) {
-        Some(Look::At(at, _)) => Some(remaining(at)),
-        Some(Look::Never) | None => None,
-    });
-    let role = match &observed.aws.role {
-        Look::At(at, _) => Some(remaining(at)),
-        Look::Never => None,
-    };
-    secrets.chain(association).chain(role).min()
+    let secrets = items.iter().filter_map(|item| remaining(observed, observed.aws.secrets.get(&item.name)?));
+    let role = remaining(observed, &observed.aws.role);
+    secrets.chain(remaining(observed, &observed.aws.association)).chain(role).min()
 }
 
 /// Tags by which a resource is this incarnation's, of this cluster.

@@ -365,9 +365,15 @@ fn look_again(
     } else {
         None
     };
-    // What is overdue is asked for by the plan itself; looking again at once would only spin.
-    let sweep = cloud::believed_for(observed).map(|rest| rest.max(SOON));
+    let settled = |part: Part| parts.get(&part).is_none_or(PartState::is_done);
+    let role = cloud::role_believed_for(observed).map(|rest| rest.max(SOON));
     let deadline = rollout::until_overdue(observed, record.template.as_ref()).map(|rest| rest.max(SOON));
     let rotation = rotation::until_due(observed, class).map(|rest| rest.max(SOON));
-    [net, sweep, deadline, rotation].into_iter().flatten().min()
+    let mended = if settled(Part::Identity) && settled(Part::Secrets) {
+        None
+    } else {
+        // What is overdue is asked for by the plan itself; looking again at once would only spin.
+        cloud::believed_for(observed).map(|rest| rest.max(SOON))
+    };
+    [net, mended, role, deadline, rotation].into_iter().flatten().min()
 }

@@ -14,6 +14,7 @@ use super::{
     child::Child,
     digest::{ContentHash, Digest},
     gate::Turn,
+    looks::Subject,
     settings::Settings,
 };
 use crate::{
@@ -209,7 +210,7 @@ pub struct PodView {
 }
 
 /// What is known of a tenant's resources in AWS.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AwsView {
     /// Its association.
     pub association: Look<FoundAssociation>,
@@ -221,6 +222,10 @@ pub struct AwsView {
     pub spent: BTreeSet<VersionId>,
     /// Since when EKS refuses the role: one that was just made is refused for a while.
     pub role_refused_since: Option<Timestamp>,
+    /// What was seen and is contradicted since.
+    pub doubted: BTreeSet<Subject>,
+    /// What is known from a listing alone.
+    pub listed: BTreeSet<Subject>,
 }
 
 /// The last look at something outside the cluster.

@@ -175,6 +175,12 @@ reasons! {
     RecordRebuilt,
     /// An owned object was changed by somebody and brought back.
     DriftRepaired,
+    /// Resources in AWS that nobody stands behind.
+    OrphansFound,
+    /// None of them is left.
+    OrphansGone,
+    /// So many, or seen with so little, that they are not believed.
+    OrphansRefused,
 }
 
 impl fmt::Display for Reason {

@@ -1,6 +1,6 @@
 //! What the operator was told about its surroundings: flags and what it found at start. Values only.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use crate::{
     api::names::{NamespaceName, SecretsPrefix, Uid},
@@ -26,8 +26,19 @@ pub struct Settings {
     pub dns_addresses: Vec<String>,
     /// Where workspaces find Secrets Manager, where that is an emulator.
     pub emulator_endpoint: Option<String>,
-    /// How long a look at an AWS resource is believed before it is looked at again.
-    pub aws_recheck: Duration,
+    /// How often AWS is looked at as a whole.
+    pub sweeps: Sweeps,
     /// Nothing is written, for any tenant; drift is reported.
     pub dry_run: bool,
+}
+
+/// How often AWS is looked at as a whole, and how fast single things in it are described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sweeps {
+    /// Between two sweeps.
+    pub interval: Duration,
+    /// Every association and secret is described at least once in this time.
+    pub audit_period: Duration,
+    /// Descriptions of the audit per second.
+    pub audit_rate: NonZeroU32,
 }

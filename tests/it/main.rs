@@ -22,5 +22,6 @@ mod role_per_tenant;
 mod rollout;
 mod rotate;
 mod suspend;
+mod sweep;
 mod update;
 mod whole_platform;

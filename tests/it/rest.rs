@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Bed, Instance};
 
-/// No mutating call for a tenant at rest, neither to Kubernetes nor to AWS, over several looks at AWS.
+/// No mutating call for a tenant at rest, neither to Kubernetes nor to AWS, over several sweeps and audits.
 #[tokio::test]
 async fn a_tenant_at_rest_causes_no_write() {
     let bed = Bed::new("rest").await;
@@ -29,7 +29,7 @@ async fn a_tenant_at_rest_causes_no_write() {
         || async { bed.instance.calls(&bed.tenant).await.iter().filter(|call| call["mutating"] == true).count() };
     let (before, in_aws) = (writes(), changes().await);
     let seen = looks().await;
-    // Three further looks at AWS have come and gone: the tenant was decided about each time.
+    // The audit has described the secret three more times, and the sweeps have listed it more often than that.
     bed.until_so("three looks at AWS", || async { (looks().await >= seen + 3).then_some(()) }).await;
     let after = writes();
     assert_eq!(after.len(), before.len(), "{:#?}", &after[before.len()..]);
@@ -54,7 +54,7 @@ async fn a_restart_writes_nothing() {
     };
     let before = instance.audited(is_write).len();
     let second = instance.start_operator();
-    // Each tenant was decided about, with a look at AWS, and left as it was.
+    // Each tenant was decided about, by what the first sweep listed, and left as it was.
     let unchanged = || async {
         let (_, metrics) = second.get("/metrics").await?;
         let line = metrics

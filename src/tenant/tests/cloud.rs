@@ -79,7 +79,7 @@ impl Cloud {
 
     fn carry_out(&mut self, action: &AwsAction, cache: &Cache, now: Timestamp) -> Result<(), Refused> {
         let associations = |found: FoundAssociation| {
-            cache.with_aws(&alice(), |view| view.association = Look::At(now, found.clone()));
+            cache.with_aws(&alice(), |view| view.saw_association(now, found.clone()));
         };
         match action {
             AwsAction::LookUpAssociation { namespace, service_account, .. } => {
@@ -123,7 +123,7 @@ impl Cloud {
             }
             AwsAction::LookUpSecret { item, name } => {
                 let found = self.secrets.get(name).cloned();
-                cache.with_aws(&alice(), |view| view.secrets.insert(item.clone(), Look::At(now, found)));
+                cache.with_aws(&alice(), |view| view.saw_secret(item, now, found));
             }
             AwsAction::CreateSecret { item, new } => {
                 let secret = self.create_secret(new)?;
@@ -228,6 +228,7 @@ impl Cloud {
             role_arn: Some(new.role_arn.clone()),
             owner_arn: None,
             tags: new.tags.clone(),
+            created_at: None,
         };
         self.associations.push(association.clone());
         self.answered.insert(new.token.clone(), association.clone());

@@ -1,6 +1,6 @@
 //! A class, a Tenant, surroundings: whole, and with every field that tests vary.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::{
         tenant::TenantSpec,
     },
     aws::types::Cluster,
-    tenant::settings::Settings,
+    tenant::settings::{Settings, Sweeps},
 };
 
 pub(super) const CLUSTER_UID: &str = "0c9d7e11-2222-4333-8444-555566667777";
@@ -46,7 +46,11 @@ pub(super) fn settings() -> Arc<Settings> {
         cluster_cidrs: vec!["10.0.0.0/16".into(), "fd12:3456::/48".into()],
         dns_addresses: vec!["169.254.20.10".into()],
         emulator_endpoint: None,
-        aws_recheck: Duration::from_mins(10),
+        sweeps: Sweeps {
+            interval: Duration::from_mins(10),
+            audit_period: Duration::from_hours(24),
+            audit_rate: NonZeroU32::MIN,
+        },
         dry_run: false,
     })
 }

@@ -19,4 +19,5 @@ mod rolling;
 mod rotating;
 mod scenarios;
 mod schemas;
+mod sights;
 mod situations;

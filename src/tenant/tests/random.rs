@@ -10,6 +10,7 @@ use super::{
     controllers,
     fixtures::{class_json, class_with_roles_json, spec_json},
     rotating::{TOKEN, agrees_on_one},
+    sights::{wait_for_audit, wait_for_sweep},
     world::{Fault, World},
 };
 use crate::{
@@ -390,7 +391,8 @@ proptest! {
         }
         quiet(&mut world);
         world.settle();
-        world.now += SignedDuration::from_secs(601);
+        wait_for_audit(&mut world);
+        wait_for_sweep(&mut world);
         world.settle();
         prop_assert_eq!(world.ready(), (true, "Verified".to_owned()));
         let now = world.record_spec();

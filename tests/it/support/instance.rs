@@ -21,8 +21,9 @@ const ACCOUNT: &str = "openclaw-system/openclaw-tenant-operator";
 /// Set by who means it: the tests make and remove namespaces, classes and definitions.
 const CONSENT: (&str, &str) = ("OPENCLAW_TEST_CLUSTER", "yes-change-this-cluster");
 
-/// Flags of an operator that looks at AWS often, so that what is changed there by hand is seen within a test's patience.
-pub const LOOKS_OFTEN: [&str; 2] = ["--aws-recheck", "5s"];
+/// Flags of an operator that looks at all of AWS every few seconds, so that what is changed there by hand is seen within a
+/// test's patience.
+pub const LOOKS_OFTEN: [&str; 6] = ["--sweep-interval", "5s", "--audit-period", "10s", "--audit-rate", "50"];
 
 /// An API server with emulated AWS, on which the tests may do as they like.
 pub struct Instance {
@@ -189,6 +190,20 @@ impl Instance {
             .expect("the operator starts");
         evidence::watch(&log);
         OperatorProcess { process, log }
+    }
+
+    /// Runs another of the program's commands as an administrator: whether it succeeded, and what it said.
+    pub fn run_operator(&self, arguments: &[&str]) -> (bool, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_openclaw-tenant-operator"))
+            .args(arguments)
+            .env("OPENCLAW_CLUSTER_NAME", self.fact("/aws/clusterName"))
+            .env("KUBECONFIG", &self.kubeconfig)
+            .envs(self.aws_environment())
+            .env("AWS_ACCESS_KEY_ID", "administrator")
+            .output()
+            .expect("the program starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
     }
 
     fn mint(&self, out: &Path) {

@@ -6,7 +6,7 @@ mod instance;
 mod tenant;
 
 pub use aws::{Disturbance, Fault};
-pub use instance::{Instance, LOOKS_OFTEN};
+pub use instance::{Instance, LOOKS_OFTEN, OperatorProcess};
 pub use tenant::{Bed, condition, content, example_class, merge, refusal};
 
 use std::{future::Future, time::Duration};

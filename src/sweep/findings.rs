@@ -1,0 +1,193 @@
+//! What two listings of the whole cluster say against what is known.
+//!
+//! PURE. A listing lags (associations several seconds, secrets up to five minutes), so nothing here is proof: whatever is
+//! contradicted is looked at itself by the tenant that it concerns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::orphans::{Memory, Orphans, orphans};
+use crate::{
+    api::{
+        class::{IdentityMode, SecretsMode},
+        names::{AssociationId, TenantName},
+        record::TenantRecordSpec,
+    },
+    aws::types::{ListedAssociation, ListedSecret, Secret},
+    tenant::{
+        census::Census,
+        ledger::secret_name,
+        looks::Subject,
+        observed::{AwsView, FoundAssociation, Look},
+    },
+};
+
+/// Both listings.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Before the first of them was asked for: what was seen later is known better.
+    pub began: Timestamp,
+    /// Every association of the cluster.
+    pub associations: Vec<ListedAssociation>,
+    /// Every secret under the operator's prefix.
+    pub secrets: Vec<ListedSecret>,
+}
+
+/// How a listing contradicts what is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Finding {
+    /// It is not listed.
+    Vanished,
+    /// It is listed, and was not there.
+    Appeared,
+    /// Another one is listed in its place.
+    Replaced,
+    /// It is listed more than once.
+    Doubled,
+    /// Its tags, its versions or its deletion differ.
+    Changed,
+}
+
+/// Something that a tenant is to look at itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Suspicion {
+    /// Whose it is.
+    pub tenant: TenantName,
+    /// What.
+    pub subject: Subject,
+    /// Why.
+    pub finding: Finding,
+}
+
+/// Everything that one sweep found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Findings {
+    /// What tenants are to look at.
+    pub suspicions: Vec<Suspicion>,
+    /// Tenants whose record is to be rebuilt.
+    pub unrecorded: BTreeSet<TenantName>,
+    /// Associations whose tags are not known, or not known any more.
+    pub unknown: Vec<AssociationId>,
+    /// What nobody stands behind.
+    pub orphans: Orphans,
+}
+
+/// Judges one sweep. What is remembered goes in and comes out.
+pub fn judge(listing: &Listing, census: &Census, memory: Memory, now: Timestamp) -> (Findings, Memory) {
+    let places = Places::of(census);
+    let strangers: Vec<&ListedAssociation> =
+        listing.associations.iter().filter(|one| !one.is_addons && !places.is_somebodys(one)).collect();
+    let memory = memory.following(&strangers);
+    let loose = listing.secrets.iter().filter(|one| !places.secrets.contains_key(&one.secret.name));
+    let (orphans, unrecorded, memory) = orphans(loose, &strangers, census, memory, now);
+    let unknown = memory.unknown(&strangers);
+    (Findings { suspicions: suspicions(listing, census), unrecorded, unknown, orphans }, memory)
+}
+
+/// Where records say that something of theirs is.
+struct Places<'a> {
+    accounts: BTreeSet<(&'a str, &'a str)>,
+    secrets: BTreeMap<String, &'a TenantName>,
+}
+
+impl<'a> Places<'a> {
+    fn of(census: &'a Census) -> Self {
+        let (mut accounts, mut secrets) = (BTreeSet::new(), BTreeMap::new());
+        for (tenant, record) in readable(census) {
+            accounts.insert((record.namespace.name.as_str(), record.service_account.as_str()));
+            for item in &record.secrets.items {
+                secrets.insert(secret_name(record, item.name.as_str()), tenant);
+            }
+        }
+        Self { accounts, secrets }
+    }
+
+    fn is_somebodys(&self, listed: &ListedAssociation) -> bool {
+        self.accounts.contains(&(listed.namespace.as_str(), listed.service_account.as_str()))
+    }
+}
+
+fn readable(census: &Census) -> impl Iterator<Item = (&TenantName, &TenantRecordSpec)> {
+    census.records.iter().filter_map(|(tenant, view)| Some((tenant, view.spec.as_ref().ok()?)))
+}
+
+/// What the listings contradict, of tenants that are there to look at it.
+pub fn suspicions(listing: &Listing, census: &Census) -> Vec<Suspicion> {
+    let mut by_account: BTreeMap<(&str, &str), BTreeSet<&AssociationId>> = BTreeMap::new();
+    for one in &listing.associations {
+        by_account.entry((one.namespace.as_str(), one.service_account.as_str())).or_default().insert(&one.id);
+    }
+    let secrets: BTreeMap<&str, &Secret> =
+        listing.secrets.iter().map(|one| (one.secret.name.as_str(), &one.secret)).collect();
+    let mut found = Vec::new();
+    for (tenant, record) in readable(census).filter(|(tenant, _)| census.tenants.contains(*tenant)) {
+        let Some(view) = census.aws.get(tenant) else { continue };
+        let place = (record.namespace.name.as_str(), record.service_account.as_str());
+        let ids = by_account.get(&place).cloned().unwrap_or_default();
+        let association = of_association(listing, record, view, &ids).map(|finding| (Subject::Association, finding));
+        let contradicted = association.into_iter().chain(of_secrets(listing, record, view, &secrets));
+        found.extend(contradicted.map(|(subject, finding)| Suspicion { tenant: tenant.clone(), subject, finding }));
+    }
+    found
+}
+
+/// What is seen before a listing begins may be contradicted by it; what is seen later is known better.
+fn is_older<T>(look: &Look<T>, listing: &Listing) -> bool {
+    matches!(look, Look::At(at, _) if *at < listing.began)
+}
+
+fn of_association(
+    listing: &Listing,
+    record: &TenantRecordSpec,
+    view: &AwsView,
+    listed: &BTreeSet<&AssociationId>,
+) -> Option<Finding> {
+    if record.identity.mode == IdentityMode::None || !is_older(&view.association, listing) {
+        return None;
+    }
+    let known: BTreeSet<&AssociationId> = match view.association.seen()? {
+        FoundAssociation::None => BTreeSet::new(),
+        FoundAssociation::One(association) => BTreeSet::from([&association.id]),
+        FoundAssociation::Several(ids) => ids.iter().collect(),
+    };
+    if known == *listed {
+        None
+    } else if listed.is_empty() {
+        Some(Finding::Vanished)
+    } else if known.is_empty() {
+        Some(Finding::Appeared)
+    } else if listed.len() > 1 {
+        Some(Finding::Doubled)
+    } else {
+        Some(Finding::Replaced)
+    }
+}
+
+fn of_secrets<'a>(
+    listing: &'a Listing,
+    record: &'a TenantRecordSpec,
+    view: &'a AwsView,
+    listed: &'a BTreeMap<&str, &Secret>,
+) -> impl Iterator<Item = (Subject, Finding)> + 'a {
+    let items = record.secrets.items.iter().filter(|_| record.secrets.mode != SecretsMode::None);
+    items.filter_map(move |item| {
+        let look = view.secrets.get(&item.name).filter(|look| is_older(look, listing))?;
+        let listed = listed.get(secret_name(record, item.name.as_str()).as_str());
+        let finding = match (look.seen()?, listed) {
+            (None, None) => return None,
+            (None, Some(_)) => Finding::Appeared,
+            (Some(_), None) => Finding::Vanished,
+            (Some(known), Some(listed)) if known.arn != listed.arn => Finding::Replaced,
+            (Some(known), Some(listed)) if is_same(known, listed) => return None,
+            (Some(_), Some(_)) => Finding::Changed,
+        };
+        Some((Subject::Secret(item.name.clone()), finding))
+    })
+}
+
+/// Whether two looks at one secret say the same. A listing and a description date its deletion differently (service
+/// model: when it was asked for, and when it is due), so only that it is asked for is compared.
+pub fn is_same(one: &Secret, other: &Secret) -> bool {
+    one.tags == other.tags && one.versions == other.versions && one.deleted_at.is_some() == other.deleted_at.is_some()
+}

@@ -1,0 +1,73 @@
+//! All tenants at once, as far as a sweep over AWS needs them.
+//!
+//! PURE. Whom a resource in AWS belongs to is asked here, with the cautious answer wherever something is not known.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::observed::{AwsView, Definitions, RecordView};
+use crate::{
+    api::{
+        labels::tags,
+        names::{Incarnation, TenantName, Uid},
+    },
+    aws::types::Tags,
+};
+
+/// All tenants at once.
+#[derive(Clone, Debug)]
+pub struct Census {
+    /// Whether our kinds are served.
+    pub definitions: Definitions,
+    /// UID of `kube-system`, by which AWS resources tell clusters apart.
+    pub cluster_uid: Uid,
+    /// Names that have a Tenant.
+    pub tenants: BTreeSet<TenantName>,
+    /// Records.
+    pub records: BTreeMap<TenantName, Arc<RecordView>>,
+    /// Tenants and incarnations that namespaces bear.
+    pub marks: BTreeSet<(TenantName, Incarnation)>,
+    /// What is known of each tenant in AWS.
+    pub aws: BTreeMap<TenantName, AwsView>,
+}
+
+/// Who stands behind a resource in AWS that is this cluster's by its tags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// A record of that incarnation, or a Tenant whose record is not made yet or cannot be read.
+    Held,
+    /// No record, but a namespace that bears the incarnation: the record of this tenant is to be rebuilt.
+    Unrecorded(TenantName),
+    /// Nobody.
+    Nobody,
+}
+
+impl Census {
+    /// Whether a resource is this cluster's, by its tags.
+    pub fn is_ours(&self, actual: &Tags) -> bool {
+        let is = |key: &str, value: &str| actual.get(key).is_some_and(|found| found == value);
+        is(tags::CLUSTER_UID, self.cluster_uid.as_str()) && is(tags::MANAGED_BY, tags::MANAGED_BY_US)
+    }
+
+    /// Who stands behind a resource with these tags.
+    pub fn claim(&self, actual: &Tags) -> Claim {
+        let tag = |key: &str| actual.get(key).map(String::as_str);
+        // What names no tenant can have no record.
+        let Some(tenant) = tag(tags::TENANT).and_then(|name| name.parse::<TenantName>().ok()) else {
+            return Claim::Nobody;
+        };
+        let incarnation = tag(tags::INCARNATION).and_then(|text| text.parse::<Incarnation>().ok());
+        let holder = self.records.get(&tenant).map(|view| view.spec.as_ref());
+        match holder {
+            Some(Err(_)) => return Claim::Held,
+            Some(Ok(record)) if Some(&record.incarnation) == incarnation.as_ref() => return Claim::Held,
+            Some(Ok(_)) | None => {}
+        }
+        if incarnation.is_some_and(|incarnation| self.marks.contains(&(tenant.clone(), incarnation))) {
+            return Claim::Unrecorded(tenant);
+        }
+        if holder.is_none() && self.tenants.contains(&tenant) { Claim::Held } else { Claim::Nobody }
+    }
+}
