@@ -122,7 +122,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
         Some((settings, aws)) => {
             started.met();
             let parts = Parts { options, config, fence, kubernetes, metrics, liveness, readiness };
-            parts.operate(settings, aws, &stop).await
+            Box::pin(parts.operate(settings, aws, &stop)).await
         }
     };
     serve_until.cancel();
