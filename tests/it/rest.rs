@@ -9,6 +9,9 @@ use crate::support::{Bed, Instance};
 async fn a_tenant_at_rest_causes_no_write() {
     let bed = Bed::new("rest").await;
     bed.ready_tenant(json!({ "env": [{ "name": "LOG_LEVEL", "value": "info" }] })).await;
+    // The class bears the tenant's name in these tests, and is told of its role in its own time.
+    let told = || async { bed.get("TenantClass", None, &bed.class).await.filter(|class| class["status"].is_object()) };
+    bed.until_so("the class's status", told).await;
     let namespace = bed.namespace();
     let writes = || {
         bed.instance.audited(|event| {
