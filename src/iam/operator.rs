@@ -175,15 +175,8 @@ mod tests {
     use super::*;
     use crate::iam::{document::Effect, place::example};
 
-    /// Allowed without a call of that name: what EKS and Secrets Manager do in the operator's name, and what rotation and
-    /// the return of a deleted secret need.
-    const WITHOUT_A_CALL: [&str; 5] = [
-        "iam:PassRole",
-        "kms:GenerateDataKey",
-        "kms:Decrypt",
-        "secretsmanager:UpdateSecretVersionStage",
-        "secretsmanager:RestoreSecret",
-    ];
+    /// Allowed without a call of that name: what EKS and Secrets Manager do in the operator's name.
+    const WITHOUT_A_CALL: [&str; 3] = ["iam:PassRole", "kms:GenerateDataKey", "kms:Decrypt"];
 
     /// The calls that the sources of `src/aws` name, by the file's service.
     fn calls() -> BTreeSet<String> {
