@@ -42,7 +42,8 @@ fn count(calls: &[Value], is_it: impl Fn(&str) -> bool) -> usize {
     calls.iter().filter(|call| call["operation"].as_str().is_some_and(&is_it)).count()
 }
 
-/// L2 and F: at rest two listings for the whole cluster, however many tenants there are, and not one call besides.
+/// L2 and F: at rest two listings for the whole cluster, however many tenants there are, and not one call besides but what
+/// the check of each class reads of its role.
 #[tokio::test]
 async fn at_rest_there_is_nothing_but_two_listings() {
     let instance = own_instance();
@@ -54,7 +55,8 @@ async fn at_rest_there_is_nothing_but_two_listings() {
     sweeps(&operator, 1.0).await;
     let before = asked(instance).await.len();
     sweeps(&operator, 3.0).await;
-    let calls = asked(instance).await.split_off(before);
+    let mut calls = asked(instance).await.split_off(before);
+    calls.retain(|call| call["service"] != "iam");
     let listings = count(&calls, |operation| operation.starts_with("List"));
     assert!(listings >= 6, "{calls:#?}");
     assert_eq!(calls.len(), listings, "nothing but listings: {calls:#?}");
