@@ -127,20 +127,6 @@ async fn an_association_that_took_the_place_of_another_is_found() {
     bed.ready().await;
 }
 
-/// A secret that a person deleted is found by the sweep, told, and comes right when it is brought back.
-#[tokio::test]
-async fn a_secret_scheduled_for_deletion_by_hand_is_found_and_its_return_too() {
-    let bed = Bed::new("scheduled").await;
-    bed.ready_tenant(json!({})).await;
-    let name = format!("openclaw/{}/gateway-token", bed.tenant);
-    let secrets = bed.instance.secrets();
-    secrets.delete_secret().secret_id(&name).recovery_window_in_days(7).send().await.expect("scheduled");
-    let message = bed.stalled("SecretScheduledForDeletion").await;
-    assert!(message.contains(&name), "{message}");
-    secrets.restore_secret().secret_id(&name).send().await.expect("restored");
-    bed.ready().await;
-}
-
 fn tags_of(system: &Value) -> Vec<(&'static str, String)> {
     vec![
         ("managed-by", "openclaw-tenant-operator".to_owned()),
