@@ -14,7 +14,7 @@ from pathlib import Path
 
 OPERATOR = "operator"  # the access key of the operator under test
 REQUESTS, VALUES, COMPLETE, PLATFORM = "aws-requests.jsonl", "generated-values", "complete", "platform.json"
-PATIENCE = 180  # seconds for platforms to write down their objects, after the tests have ended
+PATIENCE = 900  # seconds for platforms to write down their objects after the tests: a score of them end at once
 
 
 class Checks:
