@@ -16,7 +16,7 @@ import (
 const (
 	objectsFile  = "objects.json"
 	completeFile = "complete"
-	dumpPatience = 2 * time.Minute
+	dumpPatience = 10 * time.Minute
 )
 
 // record lets the proxy write down what it is asked.
