@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod aws;
+pub mod chance;
 pub mod class;
 pub mod clock;
 pub mod fence;

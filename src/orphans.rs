@@ -158,14 +158,7 @@ async fn census(client: &Client) -> Result<Census, OrphansError> {
 /// Every object of a cluster-scoped kind.
 async fn all(client: &Client, info: KindInfo) -> Result<Vec<Value>, OrphansError> {
     let plural = info.plural;
-    let resource = ApiResource {
-        group: info.group.to_owned(),
-        version: info.version.to_owned(),
-        api_version: info.api_version(),
-        kind: info.kind.to_owned(),
-        plural: plural.to_owned(),
-    };
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from(info));
     let mut params = ListParams::default().limit(PAGE);
     let mut found = Vec::new();
     loop {

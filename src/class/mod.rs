@@ -28,8 +28,9 @@ use crate::{
         names::RoleArn,
     },
     aws::{AwsClients, AwsError, AwsErrorKind, types::Secret},
+    chance::chance,
     iam::{
-        ModelArns, Place, Reach,
+        Place, Reach,
         judge::{Asked, Found, judge},
     },
     kubernetes::{Kubernetes, RequestError, Resource, definitions},
@@ -72,14 +73,7 @@ impl ClassChecks {
             stop.cancelled().await;
             return;
         }
-        let info = definitions::CLASS;
-        let resource = ApiResource {
-            group: info.group.into(),
-            version: info.version.into(),
-            api_version: format!("{}/{}", info.group, info.version),
-            kind: info.kind.into(),
-            plural: info.plural.into(),
-        };
+        let resource = ApiResource::from(definitions::CLASS);
         let classes: Api<DynamicObject> = Api::all_with(self.kubernetes.client(), &resource);
         let context = Arc::new(Context { checks: self, looked: Mutex::default() });
         Controller::new_with(classes, watcher::Config::default(), resource)
@@ -110,17 +104,14 @@ async fn check(class: Arc<DynamicObject>, context: Arc<Context>) -> Result<Actio
             context.checks.write(&class, &next).await?;
         }
     }
-    let interval = jittered(context.checks.settings.sweeps.interval);
+    let interval = jittered(context.checks.settings.sweeps.interval, chance());
     context.believe(name, generation, interval);
     Ok(Action::requeue(interval))
 }
 
-/// A little later than asked for, each time another, so that many classes do not ask at once.
-fn jittered(interval: Duration) -> Duration {
-    let mut byte = [0];
-    // Without randomness it is only less spread.
-    let _ = getrandom::fill(&mut byte);
-    interval + interval / 2560 * u32::from(byte[0])
+/// Up to ten per cent later than asked for, so that many classes do not ask at once.
+fn jittered(interval: Duration, chance: f64) -> Duration {
+    interval.mul_f64(1.0 + 0.1 * chance.clamp(0.0, 1.0))
 }
 
 impl Context {
@@ -187,12 +178,7 @@ async fn shared_role(
     let mut policies = live.inline;
     policies.extend(aws.roles.attached(role.name()).await?);
     let found = Found { trust: live.trust, policies };
-    let reach = Reach {
-        tenant: None,
-        kms_keys: class.secrets.kms_key_arn.iter().map(ToString::to_string).collect(),
-        models: ModelArns::of(place, &class.identity.models),
-        discovery: class.identity.model_discovery,
-    };
+    let reach = Reach::of(place, class, None);
     let asked = Asked { place, prefix: &class.namespace_prefix, reach: &reach, untagged: &[] };
     let judgement = judge(&found, &asked);
     if judgement.permissions.is_none() {

@@ -8,7 +8,7 @@ use super::{
     ModelArns, Place,
     document::{Document, Statement},
 };
-use crate::api::{labels::tags, names::TenantName};
+use crate::api::{class::TenantClassSpec, labels::tags, names::TenantName};
 
 /// How far a role reaches, beside its secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,18 @@ pub struct Reach {
     pub models: ModelArns,
     /// Whether it may list the models and inference profiles of the account.
     pub discovery: bool,
+}
+
+impl Reach {
+    /// As far as a class lets the role of its tenants reach: of this one, or of them all.
+    pub fn of(place: &Place, class: &TenantClassSpec, tenant: Option<TenantName>) -> Self {
+        Self {
+            tenant,
+            kms_keys: class.secrets.kms_key_arn.iter().map(ToString::to_string).collect(),
+            models: ModelArns::of(place, &class.identity.models),
+            discovery: class.identity.model_discovery,
+        }
+    }
 }
 
 /// The tag of a secret and the tag of a session that must be equal.

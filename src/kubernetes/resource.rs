@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use kube::api::ApiResource;
+
 use crate::{
     api::{
         labels::GROUP,
@@ -57,6 +59,18 @@ pub mod definitions {
     /// Namespace.
     pub const NAMESPACE: KindInfo =
         KindInfo { group: "", version: "v1", kind: "Namespace", plural: "namespaces", namespaced: false };
+}
+
+impl From<KindInfo> for ApiResource {
+    fn from(info: KindInfo) -> Self {
+        Self {
+            group: info.group.to_owned(),
+            version: info.version.to_owned(),
+            api_version: info.api_version(),
+            kind: info.kind.to_owned(),
+            plural: info.plural.to_owned(),
+        }
+    }
 }
 
 impl Resource {

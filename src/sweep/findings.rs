@@ -34,6 +34,34 @@ pub struct Listing {
     pub secrets: Vec<ListedSecret>,
 }
 
+/// Where an association is: a namespace and a ServiceAccount in it.
+pub type Account<'a> = (&'a str, &'a str);
+
+/// Where a record says that its tenant's association is.
+pub fn account(record: &TenantRecordSpec) -> Account<'_> {
+    (record.namespace.name.as_str(), record.service_account.as_str())
+}
+
+fn listed_account(listed: &ListedAssociation) -> Account<'_> {
+    (listed.namespace.as_str(), listed.service_account.as_str())
+}
+
+impl Listing {
+    /// The associations, by where they are.
+    pub fn by_account(&self) -> BTreeMap<Account<'_>, Vec<&ListedAssociation>> {
+        let mut all: BTreeMap<Account<'_>, Vec<&ListedAssociation>> = BTreeMap::new();
+        for one in &self.associations {
+            all.entry(listed_account(one)).or_default().push(one);
+        }
+        all
+    }
+
+    /// The secrets, by name.
+    pub fn by_name(&self) -> BTreeMap<&str, &Secret> {
+        self.secrets.iter().map(|one| (one.secret.name.as_str(), &one.secret)).collect()
+    }
+}
+
 /// How a listing contradicts what is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Finding {
@@ -87,15 +115,15 @@ pub fn judge(listing: &Listing, census: &Census, memory: Memory, now: Timestamp)
 
 /// Where records say that something of theirs is.
 struct Places<'a> {
-    accounts: BTreeSet<(&'a str, &'a str)>,
+    accounts: BTreeSet<Account<'a>>,
     secrets: BTreeMap<String, &'a TenantName>,
 }
 
 impl<'a> Places<'a> {
     fn of(census: &'a Census) -> Self {
         let (mut accounts, mut secrets) = (BTreeSet::new(), BTreeMap::new());
-        for (tenant, record) in readable(census) {
-            accounts.insert((record.namespace.name.as_str(), record.service_account.as_str()));
+        for (tenant, record) in census.readable() {
+            accounts.insert(account(record));
             for item in &record.secrets.items {
                 secrets.insert(secret_name(record, item.name.as_str()), tenant);
             }
@@ -104,27 +132,17 @@ impl<'a> Places<'a> {
     }
 
     fn is_somebodys(&self, listed: &ListedAssociation) -> bool {
-        self.accounts.contains(&(listed.namespace.as_str(), listed.service_account.as_str()))
+        self.accounts.contains(&listed_account(listed))
     }
-}
-
-fn readable(census: &Census) -> impl Iterator<Item = (&TenantName, &TenantRecordSpec)> {
-    census.records.iter().filter_map(|(tenant, view)| Some((tenant, view.spec.as_ref().ok()?)))
 }
 
 /// What the listings contradict, of tenants that are there to look at it.
 pub fn suspicions(listing: &Listing, census: &Census) -> Vec<Suspicion> {
-    let mut by_account: BTreeMap<(&str, &str), BTreeSet<&AssociationId>> = BTreeMap::new();
-    for one in &listing.associations {
-        by_account.entry((one.namespace.as_str(), one.service_account.as_str())).or_default().insert(&one.id);
-    }
-    let secrets: BTreeMap<&str, &Secret> =
-        listing.secrets.iter().map(|one| (one.secret.name.as_str(), &one.secret)).collect();
+    let (by_account, secrets) = (listing.by_account(), listing.by_name());
     let mut found = Vec::new();
-    for (tenant, record) in readable(census).filter(|(tenant, _)| census.tenants.contains(*tenant)) {
+    for (tenant, record) in census.living() {
         let Some(view) = census.aws.get(tenant) else { continue };
-        let place = (record.namespace.name.as_str(), record.service_account.as_str());
-        let ids = by_account.get(&place).cloned().unwrap_or_default();
+        let ids = by_account.get(&account(record)).into_iter().flatten().map(|one| &one.id).collect();
         let association = of_association(listing, record, view, &ids).map(|finding| (Subject::Association, finding));
         let contradicted = association.into_iter().chain(of_secrets(listing, record, view, &secrets));
         found.extend(contradicted.map(|(subject, finding)| Suspicion { tenant: tenant.clone(), subject, finding }));

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     aws::{AwsClients, AwsError},
+    chance::chance,
     telemetry::{events::Events, health::Heartbeat, metrics::Metrics, result::RequestResult},
     tenant::{cache::Cache, queue::Entrance, settings::Settings},
 };
@@ -218,9 +219,4 @@ impl Sweeper {
 /// Ten per cent more or less, so that the operators of several clusters do not sweep one account at the same time.
 fn jittered(interval: Duration, chance: f64) -> Duration {
     interval.mul_f64(0.9 + 0.2 * chance.clamp(0.0, 1.0))
-}
-
-/// A number between 0 and 1.
-fn chance() -> f64 {
-    getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::findings::Listing;
+use super::findings::{Listing, account};
 use crate::{
     api::{
         class::{IdentityMode, SecretsMode},
@@ -32,17 +32,9 @@ pub struct Seed {
 
 /// What the listings show as it is recorded, by tenant.
 pub fn seeds(listing: &Listing, census: &Census) -> BTreeMap<TenantName, Seed> {
-    let mut by_account: BTreeMap<(&str, &str), Vec<&ListedAssociation>> = BTreeMap::new();
-    for one in &listing.associations {
-        by_account.entry((one.namespace.as_str(), one.service_account.as_str())).or_default().push(one);
-    }
-    let secrets: BTreeMap<&str, &Secret> =
-        listing.secrets.iter().map(|one| (one.secret.name.as_str(), &one.secret)).collect();
-    let readable = census.records.iter().filter_map(|(tenant, view)| Some((tenant, view.spec.as_ref().ok()?)));
-    let living = readable.filter(|(tenant, _)| census.tenants.contains(*tenant));
+    let (by_account, secrets) = (listing.by_account(), listing.by_name());
     let seed = |(tenant, record): (&TenantName, &TenantRecordSpec)| {
-        let place = (record.namespace.name.as_str(), record.service_account.as_str());
-        let listed = by_account.get(&place).map(Vec::as_slice).unwrap_or_default();
+        let listed = by_account.get(&account(record)).map(Vec::as_slice).unwrap_or_default();
         let association = association(tenant, record, listed, &census.cluster_uid);
         let items = record.secrets.items.iter().filter(|_| record.secrets.mode != SecretsMode::None);
         let as_recorded = items.filter_map(|item| {
@@ -52,7 +44,7 @@ pub fn seeds(listing: &Listing, census: &Census) -> BTreeMap<TenantName, Seed> {
         });
         (tenant.clone(), Seed { association, secrets: as_recorded.collect() })
     };
-    living.map(seed).collect()
+    census.living().map(seed).collect()
 }
 
 /// The recorded association and no other, or none where none is recorded. Role and tags are not in a listing: they are

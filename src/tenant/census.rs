@@ -12,6 +12,7 @@ use crate::{
     api::{
         labels::tags,
         names::{Incarnation, TenantName, Uid},
+        record::TenantRecordSpec,
     },
     aws::types::Tags,
 };
@@ -45,6 +46,16 @@ pub enum Claim {
 }
 
 impl Census {
+    /// The records that can be read.
+    pub fn readable(&self) -> impl Iterator<Item = (&TenantName, &TenantRecordSpec)> {
+        self.records.iter().filter_map(|(tenant, view)| Some((tenant, view.spec.as_ref().ok()?)))
+    }
+
+    /// Those of them whose tenant is there to look at what is said of it.
+    pub fn living(&self) -> impl Iterator<Item = (&TenantName, &TenantRecordSpec)> {
+        self.readable().filter(|(tenant, _)| self.tenants.contains(*tenant))
+    }
+
     /// Whether a resource is this cluster's, by its tags.
     pub fn is_ours(&self, actual: &Tags) -> bool {
         let is = |key: &str, value: &str| actual.get(key).is_some_and(|found| found == value);

@@ -131,18 +131,19 @@ fn is_due<T>(observed: &Observed, look: &Look<T>, subject: &Subject, state: &Par
 
 /// What is in doubt is looked at again; what is being changed is looked at by the change. What was seen long ago, or in
 /// a listing alone, is enough to rest on: before anything is done it is looked at itself.
-fn looked_at_again<T>(observed: &Observed, look: &Look<T>, mut half: Half, look_up: AwsAction) -> Half {
-    let subject = match &look_up {
-        AwsAction::LookUpSecret { item, .. } => Subject::Secret(item.clone()),
-        AwsAction::LookUpRole(_) => Subject::Role,
-        _ => Subject::Association,
-    };
+fn looked_at_again<T>(
+    observed: &Observed,
+    subject: &Subject,
+    look: &Look<T>,
+    mut half: Half,
+    look_up: AwsAction,
+) -> Half {
     let acts = !half.actions.is_empty();
-    let is_listed = observed.aws.is_only_listed(&subject) && (acts || !half.state.is_done());
+    let is_listed = observed.aws.is_only_listed(subject) && (acts || !half.state.is_done());
     if is_listed || (acts && age(observed, look).is_some_and(|age| age >= ACTED_ON)) {
         return Half::working(vec![Action::Aws(look_up)], "what stands in AWS is being looked at");
     }
-    if !acts && is_due(observed, look, &subject, &half.state) {
+    if !acts && is_due(observed, look, subject, &half.state) {
         half.actions.push(Action::Aws(look_up));
     }
     half

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     api::{labels, names::TenantName},
+    chance::chance,
     kubernetes::definitions,
     telemetry::{
         health::{Condition, Heartbeat, Readiness},
@@ -141,14 +142,7 @@ impl Watches {
 }
 
 async fn follow(client: Client, cache: Arc<Cache>, entrance: Entrance, one: Watch, synced: impl Fn() + Send) {
-    let resource = ApiResource {
-        group: one.info.group.to_owned(),
-        version: one.info.version.to_owned(),
-        api_version: one.info.api_version(),
-        kind: one.info.kind.to_owned(),
-        plural: one.info.plural.to_owned(),
-    };
-    let api: Api<DynamicObject> = Api::all_with(client, &resource);
+    let api: Api<DynamicObject> = Api::all_with(client, &ApiResource::from(one.info));
     let mut config = watcher::Config::default();
     config.label_selector.clone_from(&one.labels);
     config.field_selector.clone_from(&one.fields);
@@ -315,11 +309,6 @@ async fn work_on(reconciler: Reconciler, metrics: Metrics, name: TenantName) -> 
     let (next, outcome): (Next, Outcome) = reconciler.reconcile(&name).instrument(span).await;
     timer.finish(outcome);
     (name, next)
-}
-
-/// A number between 0 and 1, for jitter.
-fn chance() -> f64 {
-    getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
 }
 
 /// Keeps the readiness condition of the definitions up to date.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{
-        names::{SecretItemName, VersionId},
+        names::{Nonce, SecretItemName, VersionId},
         quantity::Quantity,
         record::{Placement, RecordedSecret, RecordedVolume, SecretOrigin, TenantRecordSpec},
         tenant::TenantSpec,
@@ -108,8 +108,7 @@ fn forget_secrets(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut T
 /// What nobody follows any more is not under way: a secret that left the list, or that a person fills now.
 fn forget_rotations(blueprint: &Blueprint<'_>, record: &mut TenantRecordSpec) {
     for item in &mut record.secrets.items {
-        let is_followed =
-            item.origin == SecretOrigin::Generated && blueprint.secrets.iter().any(|wanted| wanted.name == item.name);
+        let is_followed = rotation::is_generated(blueprint, item);
         item.rotation = item.rotation.take().filter(|_| is_followed);
     }
 }
@@ -161,7 +160,12 @@ pub fn new_secret(observed: &Observed, name: &SecretItemName, origin: SecretOrig
 
 /// The version that an item's nonce stands for.
 pub fn generated_version(record: &TenantRecordSpec, item: &RecordedSecret) -> VersionId {
-    VersionId::of(&secret_name(record, item.name.as_str()), &record.incarnation, &item.nonce)
+    version_made_of(record, item, &item.nonce)
+}
+
+/// The version of an item that this nonce stands for.
+pub fn version_made_of(record: &TenantRecordSpec, item: &RecordedSecret, nonce: &Nonce) -> VersionId {
+    VersionId::of(&secret_name(record, item.name.as_str()), &record.incarnation, nonce)
 }
 
 /// The full name of a secret: `<prefix>/<tenant>/<item>`. The tenant is the namespace's name without its prefix.

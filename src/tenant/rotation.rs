@@ -15,7 +15,7 @@ use super::{
     blueprint::Blueprint,
     child::Part,
     cloud::is_own_secret,
-    ledger::{generated_version, secret_name},
+    ledger::{generated_version, secret_name, version_made_of},
     observed::{Look, Observed, RotateOrder},
     reason::Reason,
     rollout::{is_overdue, is_rolled_onto, stands},
@@ -77,11 +77,7 @@ fn given_up_at(class: &TenantClassSpec, rotation: &RecordedRotation) -> Timestam
 /// The version that a rotation makes.
 pub fn next_version(record: &TenantRecordSpec, item: &RecordedSecret) -> Option<VersionId> {
     let rotation = item.rotation.as_ref()?;
-    Some(version_of(record, item, &rotation.nonce))
-}
-
-fn version_of(record: &TenantRecordSpec, item: &RecordedSecret, nonce: &Nonce) -> VersionId {
-    VersionId::of(&secret_name(record, item.name.as_str()), &record.incarnation, nonce)
+    Some(version_made_of(record, item, &rotation.nonce))
 }
 
 fn has_next_label(secret: &Secret, version: &VersionId) -> bool {
@@ -124,7 +120,7 @@ fn under_way(
     rotation: &RecordedRotation,
     secret: &Secret,
 ) -> RecordedSecret {
-    let next = version_of(blueprint.record, item, &rotation.nonce);
+    let next = version_made_of(blueprint.record, item, &rotation.nonce);
     let has_leaked = rotation.cause == RotationCause::Compromise;
     let mut item = item.clone();
     match secret.current_version() {
@@ -242,7 +238,8 @@ fn generated<'a>(blueprint: &'a Blueprint<'_>) -> impl Iterator<Item = &'a Recor
     blueprint.record.secrets.items.iter().filter(|item| is_generated(blueprint, item))
 }
 
-fn is_generated(blueprint: &Blueprint<'_>, item: &RecordedSecret) -> bool {
+/// Whether the operator generates this secret for this tenant now: a class may have ceased to, and a person may put it.
+pub fn is_generated(blueprint: &Blueprint<'_>, item: &RecordedSecret) -> bool {
     item.origin == SecretOrigin::Generated && blueprint.secrets.iter().any(|wanted| wanted.name == item.name)
 }
 

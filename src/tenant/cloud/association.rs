@@ -15,6 +15,7 @@ use crate::{
     tenant::{
         action::{Action, AwsAction},
         blueprint::Blueprint,
+        looks::Subject,
         observed::{FoundAssociation, Observed},
         reason::Reason,
     },
@@ -36,7 +37,7 @@ pub(super) fn association(observed: &Observed, blueprint: &Blueprint<'_>) -> Hal
         FoundAssociation::Several(ids) => several(ids),
         FoundAssociation::One(association) => judge_association(observed, blueprint, association),
     };
-    looked_at_again(observed, look, half, look_up)
+    looked_at_again(observed, &Subject::Association, look, half, look_up)
 }
 
 fn look_up_association(record: &TenantRecordSpec) -> AwsAction {
@@ -178,5 +179,5 @@ pub(super) fn association_ended(observed: &Observed, tenant: &TenantName, record
             Half::working(vec![Action::Aws(delete)], format!("association {} is being deleted", association.id))
         }
     };
-    looked_at_again(observed, look, half, look_up)
+    looked_at_again(observed, &Subject::Association, look, half, look_up)
 }

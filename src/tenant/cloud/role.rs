@@ -12,10 +12,11 @@ use crate::{
         record::TenantRecordSpec,
     },
     aws::types::{NewRole, Role},
-    iam::{Document, ModelArns, Place, Reach, permissions, tenant_trust},
+    iam::{Document, Place, Reach, permissions, tenant_trust},
     tenant::{
         action::{Action, AwsAction, PartState},
         blueprint::Blueprint,
+        looks::Subject,
         observed::Observed,
         reason::Reason,
         settings::Settings,
@@ -55,12 +56,7 @@ struct Wanted<'a> {
 fn wanted<'a>(blueprint: &Blueprint<'a>) -> Option<Wanted<'a>> {
     let Blueprint { tenant, record, class, .. } = blueprint;
     let place = Place::of(blueprint.settings)?;
-    let reach = Reach {
-        tenant: Some((*tenant).clone()),
-        kms_keys: class.secrets.kms_key_arn.iter().map(ToString::to_string).collect(),
-        models: ModelArns::of(&place, &class.identity.models),
-        discovery: class.identity.model_discovery,
-    };
+    let reach = Reach::of(&place, class, Some((*tenant).clone()));
     Some(Wanted {
         name: RoleName::of(tenant, &record.incarnation),
         arn: own_role(tenant, record, &place)?,
@@ -87,7 +83,7 @@ pub(super) fn role(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Hal
         Some(None) => create(blueprint, &wanted),
         Some(Some(role)) => judge(observed, blueprint, &wanted, role),
     };
-    Some(looked_at_again(observed, look, half, AwsAction::LookUpRole(wanted.name)))
+    Some(looked_at_again(observed, &Subject::Role, look, half, AwsAction::LookUpRole(wanted.name)))
 }
 
 fn create(blueprint: &Blueprint<'_>, wanted: &Wanted<'_>) -> Half {
@@ -188,5 +184,5 @@ pub(super) fn role_ended(observed: &Observed, tenant: &TenantName, record: &Tena
             }
         }
     };
-    Some(looked_at_again(observed, look, half, AwsAction::LookUpRole(name)))
+    Some(looked_at_again(observed, &Subject::Role, look, half, AwsAction::LookUpRole(name)))
 }

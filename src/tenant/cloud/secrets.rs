@@ -15,6 +15,7 @@ use crate::{
         action::{Action, AwsAction, PartState},
         blueprint::{Blueprint, WantedSecret},
         ledger::{generated_version, secret_name},
+        looks::Subject,
         observed::{Look, Observed},
         reason::Reason,
         rotation::next_version,
@@ -81,7 +82,13 @@ fn secret(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &WantedSecret,
         Some(None) => create_secret(blueprint, item, &name),
         Some(Some(secret)) => judge_secret(observed, blueprint, wanted, item, secret, identity_stands),
     };
-    looked_at_again(observed, look, half, AwsAction::LookUpSecret { item: wanted.name.clone(), name })
+    looked_at_again(
+        observed,
+        &Subject::Secret(wanted.name.clone()),
+        look,
+        half,
+        AwsAction::LookUpSecret { item: wanted.name.clone(), name },
+    )
 }
 
 fn create_secret(blueprint: &Blueprint<'_>, item: &RecordedSecret, name: &str) -> Half {
@@ -263,7 +270,13 @@ fn secret_ended(observed: &Observed, tenant: &TenantName, record: &TenantRecordS
         }
         Some(Some(secret)) => close_secret(record, item, secret),
     };
-    looked_at_again(observed, look, half, AwsAction::LookUpSecret { item: item.name.clone(), name })
+    looked_at_again(
+        observed,
+        &Subject::Secret(item.name.clone()),
+        look,
+        half,
+        AwsAction::LookUpSecret { item: item.name.clone(), name },
+    )
 }
 
 fn close_secret(record: &TenantRecordSpec, item: &RecordedSecret, secret: &Secret) -> Half {
