@@ -4,7 +4,7 @@ mod caller;
 pub mod client;
 pub mod error;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 pub mod limits;
 mod perform;
 mod pod_identity;

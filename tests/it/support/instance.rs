@@ -179,7 +179,7 @@ impl Instance {
             .args(["--log-filter", "openclaw_tenant_operator=debug"])
             // Faster than the defaults: the emulators' quotas are their own.
             .args(["--eks-write-rate", "50", "--eks-read-rate", "100", "--secrets-write-rate", "100"])
-            .args(["--secrets-tag-rate", "100"])
+            .args(["--secrets-tag-rate", "100", "--iam-read-rate", "100", "--iam-write-rate", "100"])
             .args(flags)
             .env("KUBECONFIG", &kubeconfig)
             .envs(self.aws_environment())
