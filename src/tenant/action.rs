@@ -127,6 +127,15 @@ pub enum AwsAction {
         /// The one that the record names, which listings may not show yet.
         known: Option<AssociationId>,
     },
+    /// See whether EKS lists the association that stands.
+    ListAssociation {
+        /// Its namespace.
+        namespace: NamespaceName,
+        /// Its ServiceAccount.
+        service_account: ServiceAccountName,
+        /// Which.
+        id: AssociationId,
+    },
     /// Make the association.
     CreateAssociation(NewAssociation),
     /// Give it another role.
@@ -275,7 +284,10 @@ impl Action {
             self,
             Self::AskForTurn(_)
                 | Self::Aws(
-                    AwsAction::LookUpAssociation { .. } | AwsAction::LookUpRole(_) | AwsAction::LookUpSecret { .. }
+                    AwsAction::LookUpAssociation { .. }
+                        | AwsAction::ListAssociation { .. }
+                        | AwsAction::LookUpRole(_)
+                        | AwsAction::LookUpSecret { .. }
                 )
         )
     }
@@ -315,6 +327,7 @@ impl AwsAction {
             | Self::RestoreSecret { item, .. }
             | Self::TagSecret { item, .. } => Some(item),
             Self::LookUpAssociation { .. }
+            | Self::ListAssociation { .. }
             | Self::CreateAssociation(_)
             | Self::UpdateRole { .. }
             | Self::TagAssociation { .. }
@@ -333,6 +346,7 @@ impl AwsAction {
     pub const fn part(&self) -> Part {
         match self {
             Self::LookUpAssociation { .. }
+            | Self::ListAssociation { .. }
             | Self::CreateAssociation(_)
             | Self::UpdateRole { .. }
             | Self::TagAssociation { .. }
