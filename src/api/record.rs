@@ -137,9 +137,13 @@ pub struct RecordedIdentity {
     /// The mode it was made with.
     pub mode: IdentityMode,
 
-    /// The role of the association.
+    /// The role that the association is to have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<RoleArn>,
+
+    /// The role that it had when it was looked at last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_role_arn: Option<RoleArn>,
 
     /// The association; absent before it was made and after it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -50,6 +50,7 @@ pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: O
         identity: RecordedIdentity {
             mode: class.identity.mode,
             role_arn: None,
+            given_role_arn: None,
             association_id: None,
             nonce: observed.draw.derive("association"),
             ended_at: None,
