@@ -36,6 +36,25 @@ pub const PURGE_AFTER: &str = "openclaw.io/purge-after";
 /// Annotation by which a foreign namespace consents to being adopted by the tenant that it names.
 pub const ADOPT_BY: &str = "openclaw.io/adopt-by";
 
+/// Annotation on an owned namespace: how far its adoption is, while it is under way.
+pub const ADOPTION: &str = "openclaw.io/adoption";
+
+/// Annotation on an owned namespace: the name of an adopted claim that is not the tenant's.
+pub const CLAIM: &str = "openclaw.io/claim";
+
+/// Annotation on a namespace that is being adopted: its labels before the operator's, as JSON.
+pub const FORMER_LABELS: &str = "openclaw.io/former-labels";
+
+/// Annotation on a Tenant whose namespace is being adopted: [`CUT_OVER_START`] moves the workspace over, [`CUT_OVER_FINISH`]
+/// ends the way back; taking it off goes back.
+pub const CUT_OVER: &str = "openclaw.io/cut-over";
+
+/// The value of [`CUT_OVER`] by which the operator's workload takes the former one's place.
+pub const CUT_OVER_START: &str = "start";
+
+/// The value of [`CUT_OVER`] by which what the former workload lived by is removed.
+pub const CUT_OVER_FINISH: &str = "finish";
+
 /// Annotation on a Tenant: with the value `true` nothing is written for it.
 pub const PAUSED: &str = "openclaw.io/paused";
 
@@ -84,6 +103,8 @@ pub mod tags {
     pub const MANAGED_BY: &str = "managed-by";
     /// The value of [`MANAGED_BY`] on what is ours.
     pub const MANAGED_BY_US: &str = "openclaw-tenant-operator";
+    /// Consent of an association or a secret to being adopted by the tenant that it names.
+    pub const ADOPT_BY: &str = "openclaw-adopt-by";
     /// What the cost layer watches.
     pub const BUDGET: &str = "budget-usd";
     /// The value of [`SERVICE_ACCOUNT`] that matches no session.

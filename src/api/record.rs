@@ -5,6 +5,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod adoption;
+
+pub use adoption::{AdoptionStage, RecordedAdoption};
+
 use super::{
     class::{IdentityMode, RoutingMode, SecretsMode},
     names::{
@@ -88,6 +92,10 @@ pub struct TenantRecordSpec {
     /// When it may be purged; never by time where this is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purge_after: Option<Time>,
+
+    /// How far the adoption of what an earlier system made is; absent where nothing is being adopted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adoption: Option<RecordedAdoption>,
 }
 
 /// Where a tenant name stands in its life.
@@ -339,6 +347,11 @@ pub struct RecordedStorage {
     /// The StorageClass it was made with.
     #[schemars(length(min = 1, max = 253))]
     pub class_name: String,
+
+    /// The claim's name, where it is not the tenant's: an adopted claim keeps the name that it was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub claim: Option<String>,
 
     /// The size that was asked for last.
     pub size: Quantity,

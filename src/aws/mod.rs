@@ -37,6 +37,10 @@ pub trait PodIdentity: Send + Sync {
         service_account: &'a ServiceAccountName,
     ) -> BoxFuture<'a, Result<Vec<AssociationId>, AwsError>>;
 
+    /// Ids of the associations of this namespace, whatever their ServiceAccount, without those of EKS add-ons. Listings lag
+    /// several seconds behind.
+    fn find_in<'a>(&'a self, namespace: &'a NamespaceName) -> BoxFuture<'a, Result<Vec<AssociationId>, AwsError>>;
+
     /// Every association of the cluster, as its listing shows it, in pages of 100. Listings lag several seconds behind.
     fn list(&self) -> BoxFuture<'_, Result<Vec<ListedAssociation>, AwsError>>;
 

@@ -63,6 +63,9 @@ pub async fn perform(
             learn(&mut |view| view.association = Look::Never);
             deleted
         }
+        AwsAction::LookUpFormer { .. } | AwsAction::TagFormer { .. } | AwsAction::DeleteFormer(_) => {
+            perform_on_former(aws, action, &learn).await
+        }
         AwsAction::LookUpRole(_)
         | AwsAction::CreateRole(_)
         | AwsAction::TagRole { .. }
@@ -150,6 +153,9 @@ async fn perform_on_role(
         | AwsAction::UpdateRole { .. }
         | AwsAction::TagAssociation { .. }
         | AwsAction::DeleteAssociation(_)
+        | AwsAction::LookUpFormer { .. }
+        | AwsAction::TagFormer { .. }
+        | AwsAction::DeleteFormer(_)
         | AwsAction::LookUpSecret { .. }
         | AwsAction::CreateSecret { .. }
         | AwsAction::PutGenerated { .. }
@@ -159,6 +165,34 @@ async fn perform_on_role(
         | AwsAction::TagSecret { .. } => return Ok(()),
     };
     learn(&mut |view| view.role = Look::Never);
+    done
+}
+
+/// Associations of a namespace that is being adopted. What was changed is looked at again.
+async fn perform_on_former(
+    aws: &AwsClients,
+    action: &AwsAction,
+    learn: &(impl Fn(&mut dyn FnMut(&mut AwsView)) + Send + Sync),
+) -> Result<(), AwsError> {
+    let done = match action {
+        AwsAction::LookUpFormer { namespace, known } => {
+            let mut ids = aws.pod_identity.find_in(namespace).await?;
+            // A listing lags: those that are recorded are asked for by their ids.
+            ids.extend(known.iter().cloned());
+            ids.sort();
+            ids.dedup();
+            let mut found: Vec<Association> = Vec::new();
+            for id in ids {
+                found.extend(aws.pod_identity.describe(&id).await?);
+            }
+            learn(&mut |view| view.former = Look::At(Timestamp::now(), found.clone()));
+            return Ok(());
+        }
+        AwsAction::TagFormer { association, tags } => aws.pod_identity.tag(association, tags).await,
+        AwsAction::DeleteFormer(id) => aws.pod_identity.delete(id).await,
+        _ => return Ok(()),
+    };
+    learn(&mut |view| view.former = Look::Never);
     done
 }
 

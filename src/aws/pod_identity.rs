@@ -53,6 +53,17 @@ impl SdkPodIdentity {
         Ok(found)
     }
 
+    async fn find_in(&self, namespace: &NamespaceName) -> Result<Vec<AssociationId>, AwsError> {
+        let call = Call::new("ListPodIdentityAssociations", namespace);
+        let listed = self.list_all(&call, |list| list.namespace(namespace.as_str())).await?;
+        // Filters are the service's to apply; that they were is checked.
+        let is_it = |one: &ListedAssociation| one.namespace == namespace.as_str() && !one.is_addons;
+        let mut found: Vec<AssociationId> = listed.into_iter().filter(is_it).map(|one| one.id).collect();
+        found.sort();
+        found.dedup();
+        Ok(found)
+    }
+
     /// All pages of one listing.
     async fn list_all(
         &self,
@@ -205,6 +216,10 @@ impl PodIdentity for SdkPodIdentity {
         service_account: &'a ServiceAccountName,
     ) -> BoxFuture<'a, Result<Vec<AssociationId>, AwsError>> {
         Box::pin(self.find(namespace, service_account))
+    }
+
+    fn find_in<'a>(&'a self, namespace: &'a NamespaceName) -> BoxFuture<'a, Result<Vec<AssociationId>, AwsError>> {
+        Box::pin(self.find_in(namespace))
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<ListedAssociation>, AwsError>> {

@@ -70,6 +70,16 @@ impl Kubernetes {
         }
     }
 
+    /// All objects of the collection that an object is in.
+    ///
+    /// # Errors
+    /// Where the server refuses or does not answer in time.
+    pub async fn list(&self, resource: &Resource) -> Result<Vec<Value>, RequestError> {
+        let request = build(Method::GET, resource.collection_path(), "", None)?;
+        let mut answer = self.send(resource, "list", request).await?;
+        Ok(answer["items"].as_array_mut().map(std::mem::take).unwrap_or_default())
+    }
+
     /// Makes an object that must not be there yet.
     ///
     /// # Errors

@@ -89,6 +89,11 @@ impl Resource {
         Self { info, namespace: Some(namespace.clone()), name: name.to_owned(), subresource: None }
     }
 
+    /// All objects of a kind in a namespace.
+    pub const fn all_in(info: KindInfo, namespace: NamespaceName) -> Self {
+        Self { info, namespace: Some(namespace), name: String::new(), subresource: None }
+    }
+
     /// The status of a Tenant.
     pub fn tenant_status(name: &TenantName) -> Self {
         Self { subresource: Some("status"), ..Self::cluster(definitions::TENANT, name.as_str()) }

@@ -116,23 +116,26 @@ pub fn judge(listing: &Listing, census: &Census, memory: Memory, now: Timestamp)
 /// Where records say that something of theirs is.
 struct Places<'a> {
     accounts: BTreeSet<Account<'a>>,
+    /// Associations by which former workloads live that are being adopted, under any ServiceAccount.
+    former: BTreeSet<&'a AssociationId>,
     secrets: BTreeMap<String, &'a TenantName>,
 }
 
 impl<'a> Places<'a> {
     fn of(census: &'a Census) -> Self {
-        let (mut accounts, mut secrets) = (BTreeSet::new(), BTreeMap::new());
+        let (mut accounts, mut former, mut secrets) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         for (tenant, record) in census.readable() {
             accounts.insert(account(record));
+            former.extend(record.adoption.iter().flat_map(|adoption| &adoption.former_associations));
             for item in &record.secrets.items {
                 secrets.insert(secret_name(record, item.name.as_str()), tenant);
             }
         }
-        Self { accounts, secrets }
+        Self { accounts, former, secrets }
     }
 
     fn is_somebodys(&self, listed: &ListedAssociation) -> bool {
-        self.accounts.contains(&listed_account(listed))
+        self.accounts.contains(&listed_account(listed)) || self.former.contains(&listed.id)
     }
 }
 

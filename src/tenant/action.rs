@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::Value;
 
 use super::{
+    adoption::marks::Marks,
     blueprint::Refusal,
     child::{Child, Part},
     reason::Reason,
@@ -93,6 +94,17 @@ pub enum Action {
         /// This very pod.
         uid: Uid,
     },
+    /// Look which claims lie in a namespace that is being adopted, and which pods mount them.
+    LookInside(NamespaceName),
+    /// Mark what is being adopted, and touch nothing else of it.
+    Mark {
+        /// Which.
+        child: Child,
+        /// This very object.
+        precondition: Precondition,
+        /// With what.
+        marks: Marks,
+    },
     /// Ask for a turn at the roll-out gate.
     AskForTurn(Rollout),
     /// Something in AWS.
@@ -156,6 +168,22 @@ pub enum AwsAction {
     },
     /// Delete it.
     DeleteAssociation(AssociationId),
+    /// Look at all associations of a namespace that is being adopted.
+    LookUpFormer {
+        /// The namespace.
+        namespace: NamespaceName,
+        /// Those that the record names, which listings may not show.
+        known: Vec<AssociationId>,
+    },
+    /// Mark an association that the former workload lives by.
+    TagFormer {
+        /// Which.
+        association: Association,
+        /// With what.
+        tags: Tags,
+    },
+    /// Delete one.
+    DeleteFormer(AssociationId),
     /// Look at the tenant's own role.
     LookUpRole(RoleName),
     /// Make it.
@@ -259,8 +287,13 @@ impl Action {
     /// The part of the tenant whose condition tells when this fails.
     pub fn part(&self) -> Part {
         match self {
-            Self::CreateRecord(_) | Self::ReplaceRecord { .. } | Self::SetFinalizers { .. } => Part::Namespace,
-            Self::Create { child, .. } | Self::Update { child, .. } | Self::Delete { child, .. } => child.part(),
+            Self::CreateRecord(_) | Self::ReplaceRecord { .. } | Self::SetFinalizers { .. } | Self::LookInside(_) => {
+                Part::Namespace
+            }
+            Self::Create { child, .. }
+            | Self::Update { child, .. }
+            | Self::Delete { child, .. }
+            | Self::Mark { child, .. } => child.part(),
             Self::ScaleToZero { .. } | Self::DeletePod { .. } | Self::AskForTurn(_) => Part::Workload,
             Self::RetainVolume { .. } | Self::ReofferVolume { .. } => Part::Storage,
             Self::Aws(action) => action.part(),
@@ -283,8 +316,10 @@ impl Action {
         matches!(
             self,
             Self::AskForTurn(_)
+                | Self::LookInside(_)
                 | Self::Aws(
                     AwsAction::LookUpAssociation { .. }
+                        | AwsAction::LookUpFormer { .. }
                         | AwsAction::ListAssociation { .. }
                         | AwsAction::LookUpRole(_)
                         | AwsAction::LookUpSecret { .. }
@@ -296,7 +331,10 @@ impl Action {
     pub fn target(&self) -> Target {
         let (mut child, mut aws, mut secret) = (None, None, None);
         match self {
-            Self::Create { child: of, .. } | Self::Update { child: of, .. } | Self::Delete { child: of, .. } => {
+            Self::Create { child: of, .. }
+            | Self::Update { child: of, .. }
+            | Self::Delete { child: of, .. }
+            | Self::Mark { child: of, .. } => {
                 child = Some(*of);
             }
             Self::Aws(action) => {
@@ -310,6 +348,7 @@ impl Action {
             | Self::RetainVolume { .. }
             | Self::ReofferVolume { .. }
             | Self::DeletePod { .. }
+            | Self::LookInside(_)
             | Self::AskForTurn(_) => {}
         }
         Target { action: std::mem::discriminant(self), child, aws, secret }
@@ -332,6 +371,9 @@ impl AwsAction {
             | Self::UpdateRole { .. }
             | Self::TagAssociation { .. }
             | Self::DeleteAssociation(_)
+            | Self::LookUpFormer { .. }
+            | Self::TagFormer { .. }
+            | Self::DeleteFormer(_)
             | Self::LookUpRole(_)
             | Self::CreateRole(_)
             | Self::TagRole { .. }
@@ -351,6 +393,9 @@ impl AwsAction {
             | Self::UpdateRole { .. }
             | Self::TagAssociation { .. }
             | Self::DeleteAssociation(_)
+            | Self::LookUpFormer { .. }
+            | Self::TagFormer { .. }
+            | Self::DeleteFormer(_)
             | Self::LookUpRole(_)
             | Self::CreateRole(_)
             | Self::TagRole { .. }

@@ -9,10 +9,14 @@ use serde_json::{Value, json};
 
 use super::{
     action::{Action, AwsAction, Precondition},
+    adoption::{
+        Belongings,
+        marks::{Marks, as_patch},
+    },
     cache::{Cache, DEFINITIONS, Watched},
-    child::{Child, ObjectKey},
+    child::{Child, Kind, ObjectKey},
     digest::ContentHash,
-    observed::{Observed, Rendering},
+    observed::{Look, Observed, Rendering},
     reason::Reason,
     replacement::{completed, rendering, replacement},
     status::Announcement,
@@ -20,7 +24,7 @@ use super::{
 use crate::{
     api::{
         labels,
-        names::{TenantName, Uid},
+        names::{NamespaceName, TenantName, Uid},
         record::{TenantRecord, TenantRecordSpec},
     },
     aws::{AwsClients, AwsError, AwsErrorKind, perform},
@@ -106,6 +110,15 @@ impl Hands {
                 self.patch_volume(name, &patch).await?;
             }
             Action::DeletePod { name, uid } => self.delete_pod(observed, name, uid).await?,
+            Action::LookInside(namespace) => self.look_inside(name, namespace).await?,
+            Action::Mark { child, precondition, marks } => {
+                let marked = self.mark(&key(observed, *child)?, precondition, marks).await;
+                if marked.is_err() {
+                    // What was marked may have been seen in an older state than it has.
+                    self.cache.saw_belongings(name, Look::Never);
+                }
+                marked?;
+            }
             Action::AskForTurn(rollout) => self.cache.ask_for_turn(name, rollout, jiff::Timestamp::now()),
             Action::Aws(action) => {
                 self.perform_aws(name, action).await?;
@@ -266,6 +279,24 @@ impl Hands {
         Ok(())
     }
 
+    /// Looks at the API server itself: the watches do not see what carries no label of ours.
+    async fn look_inside(&self, name: &TenantName, namespace: &NamespaceName) -> Result<(), RequestError> {
+        let list = |info| async move { self.kubernetes.list(&Resource::all_in(info, namespace.clone())).await };
+        let claims = list(Kind::PersistentVolumeClaim.info()).await?;
+        let at = jiff::Timestamp::now();
+        let pods = list(definitions::POD).await?;
+        self.cache.saw_belongings(name, Look::At(at, Belongings::of(namespace, &claims, &pods)));
+        Ok(())
+    }
+
+    async fn mark(&self, key: &ObjectKey, precondition: &Precondition, marks: &Marks) -> Result<(), RequestError> {
+        let mut metadata = as_patch(marks);
+        merge(&mut metadata, preconditions(precondition));
+        let answer = self.kubernetes.merge_patch(&Resource::child(key), &json!({ "metadata": metadata })).await?;
+        self.cache.upsert(Watched::Child(key.kind), &answer);
+        Ok(())
+    }
+
     async fn delete_pod(&self, observed: &Observed, name: &str, uid: &Uid) -> Result<(), RequestError> {
         let Some(pod) = observed.pods.iter().find(|pod| pod.name == name) else { return Ok(()) };
         let resource = Resource::in_namespace(definitions::POD, &pod.namespace, name);
@@ -300,6 +331,12 @@ fn rotated(action: &AwsAction) -> Option<Announcement> {
     let AwsAction::MoveCurrent { item, to, .. } = action else { return None };
     let note = format!("secret {item} has a new value: AWSCURRENT names version {to}");
     Some(Announcement { warning: false, reason: Reason::SecretRotated.to_string(), note })
+}
+
+fn merge(target: &mut Value, more: Value) {
+    if let (Some(target), Value::Object(more)) = (target.as_object_mut(), more) {
+        target.extend(more);
+    }
 }
 
 fn preconditions(precondition: &Precondition) -> Value {

@@ -5,6 +5,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
+    adoption,
     blueprint::Refusal,
     cloud::wanted_role,
     digest::Digest,
@@ -65,6 +66,7 @@ pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: O
         // Nothing until there is a claim to learn it from: nobody shrinks what does not exist.
         storage: RecordedStorage {
             class_name: class.storage.class_name.clone(),
+            claim: None,
             size: Quantity::units(0),
             volume: None,
         },
@@ -73,6 +75,7 @@ pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: O
         retirement: retirement(origin.deletion_policy, class),
         retained_since: None,
         purge_after: None,
+        adoption: None,
     };
     record.identity.role_arn = wanted_role(&observed.name, &record, class, &observed.settings);
     record
@@ -161,10 +164,13 @@ fn rebuilt_from(
     };
     let mut record = new_record(observed, class, origin);
     record.secrets.items = secrets_by_spec(observed, class, owner_spec);
+    record.storage.claim = mirror(labels::CLAIM).map(str::to_owned);
+    record.adoption = adoption::rebuilt(&facts)?;
     if owner_tenant.is_none() {
         record.phase = RecordPhase::Retained;
         record.retained_since = Some(observed.time());
-        record.purge_after = purge_after(observed, &record);
+        // What is only attached is nobody's to purge.
+        record.purge_after = purge_after(observed, &record).filter(|_| !adoption::is_only_attached(&record));
     }
     Some(record)
 }

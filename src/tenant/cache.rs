@@ -19,11 +19,12 @@ use serde_json::Value;
 
 use super::{
     action::{Plan, Story},
+    adoption::Belongings,
     child::{Kind, ObjectKey},
     digest::Digest,
     gate::{Gate, GateFigures},
     observed::{
-        AwsView, ClassView, Definitions, Observed, PodView, RecordView, Rendering, StorageClassView, TenantView,
+        AwsView, ClassView, Definitions, Look, Observed, PodView, RecordView, Rendering, StorageClassView, TenantView,
         VolumeView,
     },
     settings::Settings,
@@ -93,6 +94,8 @@ struct Known {
     /// Objects that this process has written or rehearsed since it started.
     met: HashSet<ObjectKey>,
     aws: HashMap<TenantName, AwsView>,
+    /// What lies in namespaces that are being adopted.
+    belongings: HashMap<TenantName, Look<Belongings>>,
     gateways: Allocator,
     gate: Gate,
 }
@@ -204,6 +207,11 @@ impl Cache {
     #[cfg(test)]
     pub(super) fn with_gate<R>(&self, change: impl FnOnce(&mut Gate) -> R) -> R {
         change(&mut self.lock().gate)
+    }
+
+    /// What lies in a namespace was looked at, or is not known any more.
+    pub fn saw_belongings(&self, name: &TenantName, look: Look<Belongings>) {
+        self.lock().belongings.insert(name.clone(), look);
     }
 
     /// Changes what is known of a tenant in AWS.

@@ -62,6 +62,23 @@ impl Census {
         is(tags::CLUSTER_UID, self.cluster_uid.as_str()) && is(tags::MANAGED_BY, tags::MANAGED_BY_US)
     }
 
+    /// Who stands behind an association with these tags that no record names, neither as its own nor as a former one: not the
+    /// record of its incarnation, which says what it has.
+    pub fn claim_at_no_place(&self, actual: &Tags) -> Claim {
+        match self.claim(actual) {
+            Claim::Held if self.incarnation_is_recorded(actual) => Claim::Nobody,
+            claim => claim,
+        }
+    }
+
+    fn incarnation_is_recorded(&self, actual: &Tags) -> bool {
+        let tag = |key: &str| actual.get(key).map(String::as_str);
+        let tenant = tag(tags::TENANT).and_then(|name| name.parse::<TenantName>().ok());
+        let view = tenant.and_then(|tenant| self.records.get(&tenant));
+        let record = view.and_then(|view| view.spec.as_ref().ok());
+        record.is_some_and(|record| Some(record.incarnation.as_str()) == tag(tags::INCARNATION))
+    }
+
     /// Who stands behind a resource with these tags.
     pub fn claim(&self, actual: &Tags) -> Claim {
         let tag = |key: &str| actual.get(key).map(String::as_str);

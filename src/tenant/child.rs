@@ -250,11 +250,11 @@ impl Child {
             Self::Namespace => record.namespace.name.as_str(),
             Self::DefaultDeny => "default-deny",
             Self::ServiceAccount => record.service_account.as_str(),
+            Self::Claim => claim_name(tenant, record),
             Self::ResourceQuota
             | Self::LimitRange
             | Self::Allowlist
             | Self::DisruptionBudget
-            | Self::Claim
             | Self::ConfigMap
             | Self::Service
             | Self::StatefulSet
@@ -263,6 +263,11 @@ impl Child {
         let namespace = self.kind().info().namespaced.then(|| record.namespace.name.clone());
         ObjectKey { kind: self.kind(), namespace, name: name.to_owned() }
     }
+}
+
+/// The name of the tenant's claim: an adopted one keeps the name that it was made with.
+pub fn claim_name<'a>(tenant: &'a TenantName, record: &'a TenantRecordSpec) -> &'a str {
+    record.storage.claim.as_deref().unwrap_or(tenant.as_str())
 }
 
 /// What becomes of a child when access ends.

@@ -2,6 +2,7 @@
 //!
 //! PURE. Rules S1, S2 and section 6 of the design. Whether to look again is decided here too: a look is an action.
 
+mod adoption;
 mod association;
 mod role;
 mod secrets;
@@ -24,6 +25,7 @@ use crate::{
     aws::types::Tags,
 };
 
+pub use adoption::{former, former_attached, former_ended, look_up_former, secrets_attached};
 pub use association::{is_own_association, what_is_left};
 pub use role::{POLICY, wanted_role};
 pub use secrets::{is_own_secret, is_usable, secrets, secrets_ended};

@@ -205,6 +205,8 @@ pub struct NamespaceFacts {
     pub managed: bool,
     /// The incarnation that its annotation names.
     pub incarnation: Option<Incarnation>,
+    /// Its labels in our domains, as they are.
+    pub labels: std::collections::BTreeMap<String, String>,
     /// Its annotations of ours, as they are.
     pub annotations: std::collections::BTreeMap<String, String>,
 }
@@ -325,7 +327,9 @@ fn namespace_facts(metadata: &Value, managed: bool) -> NamespaceFacts {
         .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
         .collect();
     let incarnation = annotations.get(labels::INCARNATION).and_then(|text| text.parse().ok());
-    NamespaceFacts { name: text(&metadata["name"]), managed, incarnation, annotations }
+    let labels = metadata["labels"].as_object().into_iter().flatten().filter(|(key, _)| is_our_label(key));
+    let labels = labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
+    NamespaceFacts { name: text(&metadata["name"]), managed, incarnation, labels, annotations }
 }
 
 fn route_facts(object: &Value) -> RouteFacts {

@@ -45,9 +45,12 @@ fn described(action: &Action) -> Option<String> {
             Some(format!("volume {name} differs"))
         }
         Action::DeletePod { name, .. } => Some(format!("pod {name} is of an older template")),
+        Action::LookInside(_) => None,
+        Action::Mark { child, .. } => Some(format!("{} lacks marks", child.title())),
         Action::AskForTurn(_) => Some("the pod template differs".into()),
         Action::Aws(action) => match action {
             AwsAction::LookUpAssociation { .. }
+            | AwsAction::LookUpFormer { .. }
             | AwsAction::ListAssociation { .. }
             | AwsAction::LookUpRole(_)
             | AwsAction::LookUpSecret { .. } => None,
@@ -55,6 +58,8 @@ fn described(action: &Action) -> Option<String> {
             AwsAction::UpdateRole { .. } | AwsAction::TagAssociation { .. } | AwsAction::DeleteAssociation(_) => {
                 Some("the association differs".into())
             }
+            AwsAction::TagFormer { association, .. } => Some(format!("association {} lacks marks", association.id)),
+            AwsAction::DeleteFormer(id) => Some(format!("association {id} is not wanted")),
             AwsAction::CreateRole(new) => Some(format!("role {} is missing", new.name)),
             AwsAction::TagRole { name, .. }
             | AwsAction::PutRoleTrust { name, .. }

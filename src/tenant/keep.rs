@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{
     action::{Action, PartState, Parts, Plan, Precondition, Story},
+    adoption,
     blueprint::{Blueprint, Refusal, blueprint},
     child::{Child, Part, Stage},
     cloud::{self, Half},
@@ -92,6 +93,16 @@ pub(super) fn kept(
     class: &TenantClassSpec,
     record: &TenantRecordSpec,
 ) -> Result<Kept, Refusal> {
+    adoption::kept(observed, spec, class, record, || built(observed, spec, class, record))
+}
+
+/// What a tenant comes to whose every part is the operator's to build.
+fn built(
+    observed: &Observed,
+    spec: &TenantSpec,
+    class: &TenantClassSpec,
+    record: &TenantRecordSpec,
+) -> Result<Kept, Refusal> {
     let first = stored_blueprint(observed, spec, class, record)?;
     let next = wanted_record(observed, spec, &first);
     let claim_size = storage::claim_size(observed, &first);
@@ -106,7 +117,7 @@ pub(super) fn kept(
 
     let (identity, secrets) = aws_halves(observed, &stored, &survey);
     let storage = storage::storage(observed, &stored, survey.children.get(&Child::Claim));
-    let standing = standing(observed, record, &survey, (&identity, &secrets), storage.bound);
+    let standing = standing(observed, &stored, &survey, (&identity, &secrets), storage.bound);
     let settled = [Child::ConfigMap, Child::StatefulSet].iter().all(|child| survey.is_settled(*child));
     let workload = workload::workload(observed, &plan, settled, standing);
     let turn = Turning { passage: &passage, template, stands: workload_stands(&plan, &workload.state) };
@@ -160,15 +171,16 @@ fn stored_blueprint<'a>(
 
 fn standing(
     observed: &Observed,
-    record: &TenantRecordSpec,
+    stored: &Blueprint<'_>,
     survey: &Survey,
     aws: (&Half, &Half),
     is_bound: bool,
 ) -> Standing {
-    let (identity, secrets) = aws;
+    let ((identity, secrets), record) = (aws, stored.record);
     // After a leak no pod starts that would take the leaked value.
     let usable = cloud::is_usable(&secrets.state) && !rotation::is_waited_for(record);
-    let guarded = is_guarded(observed, survey) && identity.state.is_done() && usable;
+    let free = adoption::is_free(observed, record, stored.open);
+    let guarded = is_guarded(observed, survey) && identity.state.is_done() && usable && free;
     let claimed = survey.is_settled(Child::Claim) && is_bound;
     Standing { guarded, confined: guarded && claimed }
 }
@@ -358,7 +370,8 @@ fn look_again(
 ) -> Option<Duration> {
     let unfinished = |part: Part| matches!(parts.get(&part), Some(PartState::Working(..)));
     let waits = parts.values().any(|state| matches!(state, PartState::Done(Reason::RolloutPending, _)));
-    let net = if unfinished(Part::Identity) || unfinished(Part::Secrets) {
+    let watches = adoption::is_watching(observed, record);
+    let net = if unfinished(Part::Identity) || unfinished(Part::Secrets) || watches {
         Some(SOON)
     } else if waits || parts.values().any(|state| !state.is_done()) {
         Some(LATER)

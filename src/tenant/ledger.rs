@@ -3,9 +3,10 @@
 //! PURE. One function: whatever is learned about a tenant enters the record here, and nowhere else.
 
 use super::{
+    adoption,
     beginning::retirement,
     blueprint::{Blueprint, WantedSecret},
-    child::Child,
+    child::{Child, claim_name},
     cloud::{is_own_association, is_own_secret, wanted_role},
     desired,
     digest::Facts,
@@ -46,6 +47,7 @@ pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Bluepri
         record.storage.volume = bound_volume(observed, blueprint)
             .map(|volume| RecordedVolume { name: volume.name.clone(), handle: volume.handle.clone() });
     }
+    adoption::learn(observed, &mut record);
     if record.routing.placement.is_none() && blueprint.open {
         record.routing.placement = place_of_route(observed, blueprint).or_else(|| observed.place.clone());
     }
@@ -191,7 +193,7 @@ pub fn is_claimed(observed: &Observed, blueprint: &Blueprint<'_>, volume: &Volum
     is_bound
         && volume.claim.as_ref().is_some_and(|of| {
             of.namespace == blueprint.record.namespace.name.as_str()
-                && of.name == blueprint.tenant.as_str()
+                && of.name == claim_name(blueprint.tenant, blueprint.record)
                 && of.uid.as_deref() == Some(claim.uid.as_str())
         })
 }

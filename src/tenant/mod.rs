@@ -1,6 +1,7 @@
 //! One tenant, from its object to reality.
 
 pub mod action;
+pub mod adoption;
 pub mod apply;
 pub mod beginning;
 pub mod blueprint;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
+    adoption::{Belongings, Order},
     child::Child,
     digest::{ContentHash, Digest},
     gate::Turn,
@@ -59,6 +60,8 @@ pub struct Observed {
     pub volume: Option<VolumeView>,
     /// The pods of the workspace.
     pub pods: Vec<PodView>,
+    /// What lies in the namespace beside what is watched, as far as it was looked at: only while it is being adopted.
+    pub belongings: Look<Belongings>,
     /// What is known of AWS.
     pub aws: AwsView,
     /// A place on a gateway that is held for this tenant; `None` where it has one, or where all are full.
@@ -95,6 +98,8 @@ pub struct TenantView {
     pub paused: bool,
     /// The order to rotate its secrets that it carries.
     pub rotate: Option<RotateOrder>,
+    /// What it orders of the adoption of its name.
+    pub cut_over: Option<Order>,
     /// What it asks for, or why that cannot be read.
     pub spec: Result<TenantSpec, String>,
 }
@@ -217,6 +222,8 @@ pub struct AwsView {
     /// Whether EKS did not list the association yet when it was asked last: what was just made "may take several seconds to
     /// be effective" (EKS API Reference, CreatePodIdentityAssociation).
     pub association_unlisted: bool,
+    /// All associations of its namespace, as far as they were looked at: only while it is being adopted.
+    pub former: Look<Vec<Association>>,
     /// Its own role, where the class wants one for each tenant.
     pub role: Look<Option<Role>>,
     /// Its secrets.

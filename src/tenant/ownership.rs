@@ -3,6 +3,7 @@
 //! PURE. Rules S3, S4 and S6, and section 5 of the design.
 
 use super::{
+    adoption::{self, Offer},
     beginning::{Origin, new_record, rebuilt},
     blueprint::Refusal,
     digest::{Digest, Facts, NamespaceFacts},
@@ -12,7 +13,7 @@ use super::{
 use crate::api::{
     class::TenantClassSpec,
     labels,
-    names::{Incarnation, NamespaceName},
+    names::{Incarnation, NamespaceName, TenantName},
     record::{RecordPhase, RecordedNamespace, RecordedOwner, TenantRecordSpec},
     tenant::TenantSpec,
 };
@@ -30,6 +31,8 @@ pub enum Situation<'a> {
     Refused(&'a TenantView, Refusal),
     /// The record was lost: make it anew from its mirrors.
     Rebuild(Box<TenantRecordSpec>),
+    /// A namespace consents to being adopted: look what lies in it.
+    LookInside(NamespaceName),
     /// A name that was never used begins its first incarnation.
     Begin(Box<TenantRecordSpec>),
     /// The owner comes back, or the Tenant has a new UID: the record changes hands.
@@ -138,8 +141,11 @@ fn first_contact<'a>(
     }
     let namespace = class.namespace_prefix.namespace(&observed.name);
     check_reserved(observed, class, &namespace)?;
-    if let Some(live) = &observed.namespace {
-        return Err(namespace_taken(&namespace, live));
+    let offer = adoption::offered(observed, class)?;
+    match (&offer, &observed.namespace) {
+        (Offer::Unseen(namespace), _) => return Ok(Situation::LookInside(namespace.clone())),
+        (Offer::None, Some(live)) => return Err(namespace_taken(&observed.name, &namespace, live)),
+        (Offer::None, None) | (Offer::Seen(_), _) => {}
     }
     let incarnation = Incarnation::begun_by(&tenant.uid).ok_or_else(|| {
         Refusal::new(Reason::InvalidSpec, format!("the Tenant's UID {} has fewer than ten hex digits", tenant.uid))
@@ -156,7 +162,11 @@ fn first_contact<'a>(
         // What is about to be generated need not be rotated.
         order: tenant.rotate.as_ref().map(|order| order.hash.clone()),
     };
-    Ok(Situation::Begin(Box::new(new_record(observed, class, origin))))
+    let mut record = new_record(observed, class, origin);
+    if let Offer::Seen(adoptee) = offer {
+        adoptee.enter(&observed.name, &mut record);
+    }
+    Ok(Situation::Begin(Box::new(record)))
 }
 
 /// A Tenant whose name has a record.
@@ -174,7 +184,7 @@ fn second_contact<'a>(
     if let Some(live) = &observed.namespace
         && !is_ours(live, record)
     {
-        return Err(namespace_taken(&record.namespace.name, live));
+        return Err(namespace_taken(&observed.name, &record.namespace.name, live));
     }
     check_mirror(observed, record)?;
     match record.phase {
@@ -328,14 +338,16 @@ fn check_mirror(observed: &Observed, record: &TenantRecordSpec) -> Result<(), Re
     Err(Refusal::new(Reason::RecordDisputed, message))
 }
 
-fn namespace_taken(namespace: &NamespaceName, live: &Digest) -> Refusal {
+fn namespace_taken(tenant: &TenantName, namespace: &NamespaceName, live: &Digest) -> Refusal {
     let whose = match &live.tenant {
         Some(tenant) => format!("it is tenant {tenant}'s"),
         None => "it does not carry this operator's marks".to_owned(),
     };
     let message = format!(
         "namespace {namespace} exists and is not this tenant's: {whose}. Nothing in it is touched. Choose another tenant \
-         name, or let its owner remove it"
+         name, let its owner remove it, or, if what is in it is this tenant's, let it consent to being adopted by the \
+         annotation {}={tenant}",
+        labels::ADOPT_BY
     );
     Refusal::new(Reason::NamespaceTaken, message)
 }

@@ -56,6 +56,11 @@ fn decided(observed: &Observed) -> Plan {
             Reason::RecordRebuilt,
             "the lost record is made again from its mirrors",
         ),
+        Situation::LookInside(namespace) => beginning(
+            Action::LookInside(namespace),
+            Reason::Progressing,
+            "a namespace consents to being adopted, and what lies in it is being looked at",
+        ),
         Situation::Begin(record) => {
             beginning(Action::CreateRecord(record), Reason::Progressing, "the tenant is being recorded")
         }

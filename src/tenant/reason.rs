@@ -167,6 +167,16 @@ reasons! {
     PodsEnding,
     /// The Tenant is deleted; everything is kept.
     Retained,
+    /// What an earlier system made is recorded and marked as the tenant's, and as it was otherwise.
+    Adopted,
+    /// What is to be adopted cannot be told, or is not as it was.
+    AdoptionUnclear,
+    /// The former workload runs until somebody asks for the cut-over.
+    AwaitingCutOver,
+    /// Pods of others still mount the claim.
+    ClaimInUse,
+    /// The operator's workload runs, and what the former one lived by is still there.
+    CutOver,
     /// The Tenant got what was kept for it.
     Attached,
     /// The CRDs go; everything is left as it is.

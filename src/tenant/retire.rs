@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{
     action::{Action, Plan, Precondition, Story},
+    adoption,
     beginning::purge_after,
     child::{Child, WhenAccessEnds},
     cloud,
@@ -30,8 +31,14 @@ const SOON: Duration = Duration::from_secs(2);
 
 /// Plans for a Tenant that is being deleted.
 pub fn retire(observed: &Observed, tenant: &TenantView, view: &RecordView, record: &TenantRecordSpec) -> Plan {
+    if adoption::is_only_attached(record) {
+        return adoption::let_go(observed, tenant, view, record);
+    }
     if record.phase == RecordPhase::Active {
         if let Some(plan) = end_access(observed, record) {
+            return plan;
+        }
+        if let Some(plan) = adoption::end_former(observed, record) {
             return plan;
         }
         let next = retained(observed, record);
@@ -60,8 +67,12 @@ pub fn suspension(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action>
     end_access(observed, record).map(|plan| plan.actions).unwrap_or_default()
 }
 
-/// Route away, secrets closed, pods asked to end; when they are gone, association and own role. `None` once all of it is done.
-fn end_access(observed: &Observed, record: &TenantRecordSpec) -> Option<Plan> {
+/// Route away, secrets closed, pods asked to end; when they are gone, association and own role. `None` once all of it is done,
+/// and where nothing was given: what is only attached is not ours to end.
+pub(super) fn end_access(observed: &Observed, record: &TenantRecordSpec) -> Option<Plan> {
+    if adoption::is_only_attached(record) {
+        return None;
+    }
     let secrets = cloud::secrets_ended(observed, &observed.name, record);
     let mut actions = end_children(observed, record);
     let closed = actions.is_empty() && secrets.state.is_done() && is_quiet(observed, record);
@@ -114,6 +125,10 @@ fn retained(observed: &Observed, record: &TenantRecordSpec) -> TenantRecordSpec 
         DeletionPolicy::Retain => purge_after(observed, record),
         DeletionPolicy::Delete => None,
     };
+    // Those that were recorded were seen to be gone.
+    if let Some(adoption) = &mut next.adoption {
+        adoption.former_associations.clear();
+    }
     if matches!(observed.aws.association, Look::At(_, FoundAssociation::None)) {
         let ended_at = next.identity.ended_at.clone();
         forget_association(observed, &mut next);

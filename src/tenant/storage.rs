@@ -6,7 +6,7 @@
 use super::{
     action::{Action, PartState, Precondition},
     blueprint::Blueprint,
-    child::Child,
+    child::{Child, claim_name},
     comparison::ChildState,
     digest::{ClaimFacts, Facts},
     ledger::is_claimed,
@@ -183,7 +183,7 @@ fn reoffer(observed: &Observed, blueprint: &Blueprint<'_>) -> Vec<Action> {
     let last_claim_was_ours = volume.claim.as_ref().is_some_and(|claim| {
         claim.uid.is_some()
             && claim.namespace == blueprint.record.namespace.name.as_str()
-            && claim.name == blueprint.tenant.as_str()
+            && claim.name == claim_name(blueprint.tenant, blueprint.record)
     });
     if recorded && last_claim_was_ours && volume.retained && volume.phase == "Released" {
         vec![Action::ReofferVolume { name: volume.name.clone(), precondition: precondition(volume) }]

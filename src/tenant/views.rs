@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
+    adoption::Order,
     desired::CONTAINER,
     observed::{ClaimRef, PodView, RecordView, RotateOrder, StorageClassView, TenantView, VolumeView},
 };
@@ -55,6 +56,7 @@ pub fn tenant(object: &Value) -> Option<TenantView> {
         finalizers: finalizers.filter_map(Value::as_str).map(str::to_owned).collect(),
         paused: metadata["annotations"].get(labels::PAUSED).and_then(Value::as_str) == Some("true"),
         rotate: rotate_order(metadata),
+        cut_over: metadata["annotations"].get(labels::CUT_OVER).and_then(Value::as_str).map(Order::read),
         spec: spec_of(object),
     })
 }

@@ -13,6 +13,7 @@ use crate::{
         record::{RecordPhase, TenantRecordSpec},
     },
     tenant::{
+        adoption,
         child::{Child, Kind, ObjectKey},
         digest::{Digest, Facts},
         gate::Turn,
@@ -49,6 +50,7 @@ impl Known {
             storage_class: None,
             volume: None,
             pods: Vec::new(),
+            belongings: self.belongings.get(name).cloned().unwrap_or_default(),
             aws: self.aws.get(name).cloned().unwrap_or_default(),
             place: None,
             turn: Turn::NotAsked,
@@ -89,6 +91,7 @@ impl Known {
             .tenant
             .as_ref()
             .is_some_and(|tenant| tenant.deleted_at.is_none() && tenant.spec.as_ref().is_ok_and(|spec| !spec.suspend));
+        let is_open = is_open && !adoption::is_only_attached(record);
         match &observed.class {
             ClassView::Found(class)
                 if is_open && record.routing.placement.is_none() && record.phase == RecordPhase::Active =>

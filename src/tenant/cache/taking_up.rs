@@ -164,6 +164,9 @@ impl Known {
             }
         }
         self.gateways.recorded(&name, placement_of(view.spec.as_ref().ok()));
+        if view.spec.as_ref().is_ok_and(|spec| spec.adoption.is_none()) {
+            self.belongings.remove(&name);
+        }
         self.records.insert(name.clone(), Arc::new(view));
         self.note_rolling(&name);
         some(Some(name))

@@ -2,7 +2,11 @@
 //!
 //! PURE. Rules S1 and S2.
 
-use super::{Half, identifying_tags, is_ours, looked_at_again, missing, whose};
+use super::{
+    Half,
+    adoption::{Consent, consent, take_secret},
+    identifying_tags, is_ours, looked_at_again, missing, whose,
+};
 use crate::{
     api::{
         class::SecretsMode,
@@ -59,7 +63,7 @@ pub const fn is_usable(state: &PartState) -> bool {
 }
 
 /// Several halves as one: all actions, the first of the worst states.
-fn fold(halves: impl Iterator<Item = Half>, done: Half) -> Half {
+pub(super) fn fold(halves: impl Iterator<Item = Half>, done: Half) -> Half {
     let mut all = done;
     for half in halves {
         all.actions.extend(half.actions);
@@ -136,6 +140,10 @@ fn judge_secret(
     identity_stands: bool,
 ) -> Half {
     let name = &secret.name;
+    let wanted_tags = secret_tags(blueprint, blueprint.open);
+    if let Some(half) = take_secret(observed, blueprint, item, secret, &wanted_tags) {
+        return half;
+    }
     if let Some(half) = refuse_secret(observed, blueprint.tenant, blueprint.record, secret) {
         return half;
     }
@@ -151,7 +159,7 @@ fn judge_secret(
     if blueprint.open && is_revoked && !identity_stands {
         return Half::working(Vec::new(), format!("secret {name} is opened again once the association stands"));
     }
-    let tags = missing(&secret_tags(blueprint, blueprint.open), &secret.tags);
+    let tags = missing(&wanted_tags, &secret.tags);
     if !tags.is_empty() {
         let tag = AwsAction::TagSecret { item: item.name.clone(), arn: secret.arn.clone(), tags };
         return Half::working(vec![Action::Aws(tag)], format!("tags of secret {name} are brought back"));
@@ -231,7 +239,12 @@ pub fn is_own_secret(observed: &Observed, tenant: &TenantName, record: &TenantRe
     is_ours(&secret.tags, tenant, record, &observed.settings.cluster_uid)
 }
 
-fn refuse_secret(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec, secret: &Secret) -> Option<Half> {
+pub(super) fn refuse_secret(
+    observed: &Observed,
+    tenant: &TenantName,
+    record: &TenantRecordSpec,
+    secret: &Secret,
+) -> Option<Half> {
     let name = &secret.name;
     if is_own_secret(observed, tenant, record, secret) {
         return None;
@@ -245,9 +258,14 @@ fn refuse_secret(observed: &Observed, tenant: &TenantName, record: &TenantRecord
         );
         return Some(Half::blocked(Reason::NameReserved, message));
     }
+    if let Consent::Contradicted(why) = consent(observed, record, &secret.tags) {
+        let message = format!("secret {name} exists and is not this tenant's ({whose}). It is not touched: {why}");
+        return Some(Half::blocked(Reason::SecretTaken, message));
+    }
     let message = format!(
-        "secret {name} exists and is not this tenant's: {whose}. It is not touched; rename or remove it, or choose another \
-         tenant name"
+        "secret {name} exists and is not this tenant's: {whose}. It is not touched; rename or remove it, choose another tenant \
+         name, or, if it is this tenant's, let it consent to being adopted by the tag {}={tenant}",
+        tags::ADOPT_BY
     );
     Some(Half::blocked(Reason::SecretTaken, message))
 }

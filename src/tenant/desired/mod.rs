@@ -24,7 +24,7 @@ use super::{
 };
 use crate::api::{labels, names::TenantName, record::TenantRecordSpec};
 
-pub use namespace::namespace;
+pub use namespace::{mirror, namespace};
 pub use route::{hostname, url};
 pub use stateful_set::{CLAIM_VOLUME, CONTAINER, RELAY_LIMITS, RELAY_REQUESTS};
 

@@ -19,7 +19,8 @@ pub fn namespace(tenant: &TenantName, record: &TenantRecordSpec) -> Value {
     namespace
 }
 
-fn mirror(tenant: &TenantName, record: &TenantRecordSpec) -> Map<String, Value> {
+/// The annotations by which a lost record is rebuilt.
+pub fn mirror(tenant: &TenantName, record: &TenantRecordSpec) -> Map<String, Value> {
     let mut annotations = Map::new();
     let mut set = |key: &str, value: Value| annotations.insert(key.to_owned(), value);
     set(labels::TENANT, json!(tenant));
@@ -31,6 +32,15 @@ fn mirror(tenant: &TenantName, record: &TenantRecordSpec) -> Map<String, Value> 
     // Only what was carried out: a record that is lost meanwhile is not to forget the order.
     if let Some(order) = record.secrets.order.as_ref().filter(|_| !rotation::is_under_way(record)) {
         set(labels::ROTATION_ORDER, json!(order));
+    }
+    if let Some(claim) = &record.storage.claim {
+        set(labels::CLAIM, json!(claim));
+    }
+    if let Some(adoption) = &record.adoption {
+        set(labels::ADOPTION, json!(adoption.stage.as_str()));
+        if !adoption.namespace_labels.is_empty() {
+            set(labels::FORMER_LABELS, json!(json!(adoption.namespace_labels).to_string()));
+        }
     }
     if let Some(time) = &record.purge_after {
         set(labels::PURGE_AFTER, json!(time));

@@ -11,7 +11,10 @@ use crate::{
         Quantity, labels,
         tenant::{CpuMemory, EnvVar},
     },
-    tenant::{blueprint::Blueprint, child::Child},
+    tenant::{
+        blueprint::Blueprint,
+        child::{Child, claim_name},
+    },
 };
 
 /// The container that runs the gateway.
@@ -93,7 +96,7 @@ fn pod_spec(blueprint: &Blueprint<'_>) -> Value {
 
 fn volumes(blueprint: &Blueprint<'_>) -> Value {
     json!([
-        { "name": CLAIM_VOLUME, "persistentVolumeClaim": { "claimName": blueprint.tenant } },
+        { "name": CLAIM_VOLUME, "persistentVolumeClaim": { "claimName": claim_name(blueprint.tenant, blueprint.record) } },
         { "name": "config-source", "configMap": { "name": blueprint.tenant, "defaultMode": 0o444 } },
         { "name": "config", "emptyDir": { "medium": "Memory", "sizeLimit": "1Mi" } },
         { "name": "tmp", "emptyDir": { "sizeLimit": "256Mi" } },

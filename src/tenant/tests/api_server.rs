@@ -4,14 +4,16 @@ use serde_json::{Value, json};
 
 use super::{
     fixtures::alice,
-    world::{Refused, World, has_finalizers, path},
+    world::{Objects, Refused, UNWATCHED, World, has_finalizers, path},
 };
 use crate::{
     api::labels,
     tenant::{
         action::{Action, Precondition},
+        adoption::{Belongings, marks::Marks},
         child::{Child, Kind},
-        replacement::completed,
+        observed::Look,
+        replacement::{completed, replacement},
     },
 };
 
@@ -66,16 +68,57 @@ impl World {
                 pods.filter(|pod| pod["metadata"]["name"] == **name && pod["metadata"]["uid"] == *uid.as_str())
                     .for_each(|pod| pod["metadata"]["deletionTimestamp"] = json!(now));
             }
+            Action::LookInside(namespace) => {
+                let inside = format!("{namespace}/");
+                let all = |objects: &Objects| -> Vec<Value> {
+                    let those = objects.iter().filter(|(path, _)| path.starts_with(&inside));
+                    those.map(|(_, object)| object.clone()).collect()
+                };
+                let claims = all(&self.children[&Kind::PersistentVolumeClaim]);
+                let belongings = Belongings::of(namespace, &claims, &all(&self.pods));
+                self.cache.saw_belongings(&alice(), Look::At(self.now, belongings));
+            }
+            Action::Mark { child, precondition, marks } => {
+                let marked = self.mark(*child, precondition, marks);
+                if marked.is_err() {
+                    self.cache.saw_belongings(&alice(), Look::Never);
+                }
+                marked?;
+            }
             Action::AskForTurn(rollout) => self.cache.ask_for_turn(&alice(), rollout, self.now),
             Action::Aws(action) => self.cloud.perform(action, &self.cache, self.now)?,
         }
         Ok(())
     }
 
+    fn mark(&mut self, child: Child, precondition: &Precondition, marks: &Marks) -> Result<(), Refused> {
+        check(self.child(child).ok_or(Refused::Conflict)?, precondition)?;
+        self.edit_child(child, |object| {
+            drop(object.as_object_mut().and_then(|object| object.remove(UNWATCHED)));
+            for (field, of) in [("labels", &marks.labels), ("annotations", &marks.annotations)] {
+                if of.is_empty() {
+                    continue;
+                }
+                let kept = object["metadata"][field].as_object().cloned().unwrap_or_default();
+                object["metadata"][field] = Value::Object(kept);
+                let map = object["metadata"][field].as_object_mut().expect("a map");
+                for (key, value) in of {
+                    match value {
+                        Some(value) => drop(map.insert(key.clone(), json!(value))),
+                        None => drop(map.remove(key)),
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
+
     fn create(&mut self, child: Child, object: &Value) -> Result<(), Refused> {
         let key = self.key(child);
-        if self.children[&key.kind].contains_key(&path(&key)) {
-            return Err(Refused::Exists);
+        if let Some(live) = self.children.get_mut(&key.kind).and_then(|all| all.get_mut(&path(&key))) {
+            // What no watch shows is looked for, and known from then on.
+            let is_unseen = live.as_object_mut().is_some_and(|live| live.remove(UNWATCHED).is_some());
+            return if is_unseen { Ok(()) } else { Err(Refused::Exists) };
         }
         if let Some(namespace) = &key.namespace {
             let namespace = self.children[&Kind::Namespace].get(namespace.as_str()).ok_or(Refused::Conflict)?;
@@ -92,18 +135,8 @@ impl World {
     fn update(&mut self, child: Child, object: &Value, precondition: &Precondition) -> Result<(), Refused> {
         let live = self.child(child).ok_or(Refused::Conflict)?.clone();
         check(&live, precondition)?;
-        let object = completed(child.kind(), &live, object);
-        self.edit_child(child, |stored| {
-            let allocated = live["spec"]["volumeName"].clone();
-            *stored = object;
-            for kept in ["uid", "resourceVersion", "generation", "creationTimestamp"] {
-                stored["metadata"][kept] = live["metadata"][kept].clone();
-            }
-            if allocated.is_string() {
-                stored["spec"]["volumeName"] = allocated;
-            }
-            stored["status"] = live["status"].clone();
-        });
+        let object = replacement(child.kind(), &live, &completed(child.kind(), &live, object));
+        self.edit_child(child, |stored| *stored = object);
         Ok(())
     }
 

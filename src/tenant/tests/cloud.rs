@@ -53,6 +53,7 @@ impl Cloud {
             | AwsAction::UpdateRole { .. }
             | AwsAction::TagAssociation { .. }
             | AwsAction::DeleteAssociation(_) => view.association = Look::Never,
+            AwsAction::TagFormer { .. } | AwsAction::DeleteFormer(_) => view.former = Look::Never,
             AwsAction::CreateSecret { item, .. }
             | AwsAction::PutGenerated { item, .. }
             | AwsAction::MoveCurrent { item, .. }
@@ -69,6 +70,7 @@ impl Cloud {
             | AwsAction::DeleteRole(_) => view.role = Look::Never,
             AwsAction::LookUpAssociation { .. }
             | AwsAction::ListAssociation { .. }
+            | AwsAction::LookUpFormer { .. }
             | AwsAction::LookUpRole(_)
             | AwsAction::LookUpSecret { .. } => {}
         });
@@ -126,6 +128,22 @@ impl Cloud {
             AwsAction::DeleteAssociation(id) => {
                 self.associations.retain(|one| one.id != *id);
                 cache.with_aws(&alice(), |view| view.association = Look::Never);
+            }
+            AwsAction::LookUpFormer { namespace, known } => {
+                let is_it = |one: &&Association| {
+                    let listed = one.namespace == namespace.as_str() && self.lists(&one.id);
+                    (listed && one.owner_arn.is_none()) || known.contains(&one.id)
+                };
+                let found = self.associations.iter().filter(is_it).cloned().collect();
+                cache.with_aws(&alice(), |view| view.former = Look::At(now, found));
+            }
+            AwsAction::TagFormer { association, tags } => {
+                self.association(|one| one.id == association.id)?.tags.extend(tags.clone());
+                cache.with_aws(&alice(), |view| view.former = Look::Never);
+            }
+            AwsAction::DeleteFormer(id) => {
+                self.associations.retain(|one| one.id != *id);
+                cache.with_aws(&alice(), |view| view.former = Look::Never);
             }
             AwsAction::LookUpRole(name) => {
                 let found = self.roles.get(name.as_str()).cloned();

@@ -172,7 +172,8 @@ fn move_pods(world: &mut World) -> bool {
 
 fn take_orphans(world: &mut World) -> bool {
     let now = world.now;
-    let own = world.pods.iter_mut().filter(|(path, _)| path.starts_with("openclaw-alice/"));
+    let is_own = |pod: &Value| pod["metadata"]["labels"][labels::TENANT] == "alice";
+    let own = world.pods.iter_mut().filter(|(path, pod)| path.starts_with("openclaw-alice/") && is_own(pod));
     own.map(|(_, pod)| pod["metadata"]["deletionTimestamp"] = json!(now)).count() > 0
 }
 
@@ -203,8 +204,14 @@ fn make_pod(world: &mut World, set: &Value, revision: &str, path: String) -> boo
                 // Not of Kubernetes: by it tests say which pods never become ready.
                 "template": set["spec"]["template"].to_string(),
             },
+            "ownerReferences": [{
+                "kind": "StatefulSet", "name": "alice", "uid": set["metadata"]["uid"], "controller": true,
+            }],
         },
-        "spec": { "containers": [{ "name": "gateway", "env": env }] },
+        "spec": {
+            "containers": [{ "name": "gateway", "env": env }],
+            "volumes": set["spec"]["template"]["spec"]["volumes"],
+        },
     }));
     world.pods.insert(path, pod);
     true

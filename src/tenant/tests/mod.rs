@@ -1,5 +1,6 @@
 //! The pure core, tested as a whole: objects, decisions, and the world that they lead to.
 
+mod adopting;
 mod api_server;
 mod cloud;
 mod controllers;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{
+    adopting,
     fixtures::{BOUNDARY, alice},
     world::World,
 };
@@ -39,6 +40,7 @@ pub(super) fn before(world: &World, action: &Action) {
         let owns = subject.parse::<crate::api::names::OwnerSubject>().expect("subject").hash() == hash;
         assert!(owns || leaves, "section 5: another owner's Tenant caused {action:?}");
     }
+    adopting::what_is_attached_is_left_alone(world, action);
     match action {
         Action::Create { child, object } => {
             assert!(world.record.is_some(), "S6: {child:?} before the record");
@@ -52,13 +54,15 @@ pub(super) fn before(world: &World, action: &Action) {
                 everything_stands(world, action);
             }
         }
-        Action::Delete { child, .. } => assert_eq!(*child, Child::Route, "S3: only a route is ever deleted"),
+        Action::Delete { child, .. } => adopting::delete(world, *child),
+        Action::Mark { child, .. } => adopting::mark(*child),
         Action::CreateRecord(_)
         | Action::ReplaceRecord { .. }
         | Action::SetFinalizers { .. }
         | Action::ScaleToZero { .. }
         | Action::RetainVolume { .. }
         | Action::ReofferVolume { .. }
+        | Action::LookInside(_)
         | Action::AskForTurn(_) => {}
         Action::DeletePod { uid, .. } => {
             let inside = format!("{}/", world.record_spec().namespace.name);
@@ -81,6 +85,7 @@ fn is_paused(world: &World) -> bool {
 
 /// S5: what stands before a workspace starts.
 fn everything_stands(world: &World, why: &Action) {
+    adopting::nobody_else_mounts(world, why);
     let quota = world.child(Child::ResourceQuota).unwrap_or_else(|| panic!("S5: no quota before {why:?}"));
     assert_eq!(quota["status"]["hard"], quota["spec"]["hard"], "S5: quota not enforced");
     for child in [Child::DefaultDeny, Child::Allowlist, Child::LimitRange, Child::ServiceAccount] {
@@ -125,6 +130,7 @@ fn aws(world: &World, action: &AwsAction) {
     match action {
         AwsAction::LookUpAssociation { .. }
         | AwsAction::ListAssociation { .. }
+        | AwsAction::LookUpFormer { .. }
         | AwsAction::LookUpRole(_)
         | AwsAction::LookUpSecret { .. } => {}
         AwsAction::CreateAssociation(new) => {
@@ -155,6 +161,8 @@ fn aws(world: &World, action: &AwsAction) {
             assert!(known(id.clone()).is_none_or(|one| ours(&one.tags)), "S1: a foreign association is deleted");
             access_has_ended(world);
         }
+        AwsAction::TagFormer { association, tags } => adopting::tag_former(world, association, tags),
+        AwsAction::DeleteFormer(id) => adopting::delete_former(world, id),
         AwsAction::CreateSecret { item, .. } => {
             assert!(
                 record.secrets.items.iter().any(|one| one.name == *item),
@@ -176,8 +184,10 @@ fn aws(world: &World, action: &AwsAction) {
         AwsAction::RestoreSecret { arn, .. } => {
             assert!(secret(arn).is_none_or(|one| ours(&one.tags)), "S4: a foreign secret is restored");
         }
-        AwsAction::TagSecret { arn, .. } => {
-            assert!(secret(arn).is_none_or(|one| ours(&one.tags)), "S1: foreign secret");
+        AwsAction::TagSecret { arn, tags, .. } => {
+            let may = |one: &Secret| ours(&one.tags) || adopting::consents(&one.tags);
+            assert!(secret(arn).is_none_or(may), "S1: foreign secret");
+            adopting::tag_secret(world, tags);
         }
     }
 }
@@ -203,11 +213,15 @@ fn readers_find_a_pod_that_takes(world: &World, item: &str, version: &VersionId)
 
 /// Section 5: the association is the last thing that goes.
 fn access_has_ended(world: &World) {
-    assert!(world.pods.is_empty(), "the association goes while a pod still runs");
+    assert!(!has_own_pods(world), "the association goes while a pod still runs");
     assert!(world.child(Child::Route).is_none(), "the association goes while a route stands");
     let runs = world.child(Child::StatefulSet).is_some_and(|set| set["spec"]["replicas"] != 0);
     assert!(!runs, "the association goes while pods may still be made");
     every_secret_is_closed(world);
+}
+
+fn has_own_pods(world: &World) -> bool {
+    world.pods.values().any(|pod| pod["metadata"]["labels"][labels::TENANT] == "alice")
 }
 
 fn every_secret_is_closed(world: &World) {
@@ -215,7 +229,8 @@ fn every_secret_is_closed(world: &World) {
     for secret in world.cloud.secrets.values() {
         let ours = is_ours(&secret.tags, &alice(), &record, &world.settings.cluster_uid);
         // Nobody reads a secret that is scheduled for deletion.
-        let is_closed = secret.deleted_at.is_some() || secret.tags[tags::SERVICE_ACCOUNT] == tags::REVOKED;
+        let is_closed = secret.deleted_at.is_some()
+            || secret.tags.get(tags::SERVICE_ACCOUNT).map(String::as_str) == Some(tags::REVOKED);
         assert!(!ours || is_closed, "{} can still be read", secret.name);
     }
 }
@@ -230,7 +245,7 @@ pub(super) fn story(world: &World, observed: &Observed, plan: &Plan) {
     let record = world.record_spec();
     assert_eq!(world.children[&Kind::Namespace].len(), 1);
     if *suspended {
-        assert!(world.pods.is_empty() && world.child(Child::Route).is_none(), "suspended, and still reachable");
+        assert!(!has_own_pods(world) && world.child(Child::Route).is_none(), "suspended, and still reachable");
         every_secret_is_closed(world);
         return;
     }

@@ -24,11 +24,19 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// Files that hold decisions and must say so. Types and tables without a decision need not.
-const DECISIONS: [&str; 28] = [
+const DECISIONS: [&str; 36] = [
     "action",
+    "adoption",
+    "adoption/attached",
+    "adoption/back_out",
+    "adoption/belongings",
+    "adoption/cut_over",
+    "adoption/leaving",
+    "adoption/marks",
     "blueprint",
     "census",
     "cloud",
+    "cloud/adoption",
     "cloud/association",
     "cloud/role",
     "cloud/secrets",

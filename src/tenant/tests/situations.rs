@@ -22,6 +22,7 @@ fn named(situation: &Situation<'_>) -> String {
         Situation::Release(_) => "Release".into(),
         Situation::Refused(_, refusal) => format!("Refused {}", refusal.reason),
         Situation::Rebuild(record) => format!("Rebuild {:?}", record.phase),
+        Situation::LookInside(_) => "LookInside".into(),
         Situation::Begin(_) => "Begin".into(),
         Situation::Attach(..) => "Attach".into(),
         Situation::Paused(..) => "Paused".into(),

@@ -14,7 +14,7 @@ use super::{
     promises,
 };
 use crate::{
-    api::{record::TenantRecordSpec, tenant::TenantStatus},
+    api::{labels, record::TenantRecordSpec, tenant::TenantStatus},
     tenant::{
         action::{Action, Plan},
         cache::{Cache, DEFINITIONS, Watched},
@@ -46,6 +46,14 @@ pub(super) enum Fault {
     Lost,
     /// It is carried out, and nobody hears of it.
     Unanswered,
+}
+
+/// A field of objects that carry no label of ours, so that no watch shows them until one does.
+pub(super) const UNWATCHED: &str = "unwatched";
+
+/// Whether the watches show an object.
+fn is_watched(object: &Value) -> bool {
+    object[UNWATCHED].is_null() || object["metadata"]["labels"][labels::MANAGED] == "true"
 }
 
 /// Cluster-scoped or namespaced objects of one sort, by `namespace/name`.
@@ -254,7 +262,7 @@ impl World {
 
     fn sync(&self) {
         let one = |object: &Option<Value>| object.iter().cloned().collect::<Vec<_>>();
-        let all = |objects: &Objects| objects.values().cloned().collect::<Vec<_>>();
+        let all = |objects: &Objects| objects.values().filter(|one| is_watched(one)).cloned().collect::<Vec<_>>();
         let mut lists: Vec<(Watched, Vec<Value>)> = vec![
             (Watched::Definition, all(&self.definitions)),
             (Watched::StorageClass, one(&self.storage_class)),

@@ -1,0 +1,97 @@
+//! A cut-over that is taken back: what the operator built is taken away, and the tenant is attached again.
+//!
+//! PURE. Claim, volume, secrets and former associations stay. Only when all of it is gone is the stage recorded anew; who
+//! starts the former workload then meets no pod of ours.
+
+use super::{
+    super::{
+        action::{Action, PartState, Parts, Story},
+        blueprint::Refusal,
+        child::{Child, Part},
+        comparison::precondition,
+        keep::{Kept, replace_record},
+        ledger::forget_association,
+        observed::{FoundAssociation, Look, Observed},
+        reason::Reason,
+        retire,
+    },
+    marks,
+};
+use crate::api::{
+    class::TenantClassSpec,
+    record::{AdoptionStage, TenantRecordSpec},
+    tenant::TenantSpec,
+};
+
+/// What becomes of a child when a cut-over is taken back.
+const fn is_taken_away(child: Child) -> bool {
+    match child {
+        Child::ResourceQuota
+        | Child::LimitRange
+        | Child::DefaultDeny
+        | Child::Allowlist
+        | Child::DisruptionBudget
+        | Child::ServiceAccount
+        | Child::ConfigMap
+        | Child::Service
+        | Child::StatefulSet
+        | Child::Route => true,
+        // These were there before, and hold what they held.
+        Child::Namespace | Child::Claim => false,
+    }
+}
+
+/// What a living tenant comes to whose cut-over is being taken back.
+#[allow(clippy::unnecessary_wraps, reason = "one signature for all stages")]
+pub(super) fn kept(
+    observed: &Observed,
+    _spec: &TenantSpec,
+    _class: &TenantClassSpec,
+    record: &TenantRecordSpec,
+) -> Result<Kept, Refusal> {
+    let (actions, message) = step(observed, record);
+    let told = |part: &Part| (*part, PartState::Working(Reason::Progressing, message.clone()));
+    let parts: Parts = Part::ALL.iter().map(told).collect();
+    Ok(Kept { actions, parts, at_gate: false })
+}
+
+fn step(observed: &Observed, record: &TenantRecordSpec) -> (Vec<Action>, String) {
+    let back = "the cut-over is being taken back";
+    if let Some(plan) = retire::end_access(observed, record) {
+        let message = match plan.story {
+            Story::Leaving { message } => format!("{back}: {message}"),
+            _ => back.to_owned(),
+        };
+        return (plan.actions, message);
+    }
+    let standing: Vec<Child> =
+        Child::ALL.iter().copied().filter(|child| is_taken_away(*child) && observed.child(*child).is_some()).collect();
+    if !standing.is_empty() {
+        let live = standing.iter().filter_map(|child| Some((*child, observed.child(*child)?)));
+        let live = live.filter(|(_, live)| !live.deleting);
+        let actions = live.map(|(child, live)| Action::Delete { child, precondition: precondition(live) }).collect();
+        let names: Vec<&str> = standing.iter().map(|child| child.title()).collect();
+        return (actions, format!("{back}: {} go", names.join(", ")));
+    }
+    if let Some(mark) = marks::put_back(observed, record) {
+        return (vec![mark], format!("{back}: the namespace gets its former labels"));
+    }
+    let recorded = observed.record.as_ref().map(|view| replace_record(view, &attached_again(observed, record)));
+    (recorded.into_iter().collect(), format!("{back}: that is being recorded"))
+}
+
+fn attached_again(observed: &Observed, record: &TenantRecordSpec) -> TenantRecordSpec {
+    let mut next = record.clone();
+    if let Some(adoption) = &mut next.adoption {
+        adoption.stage = AdoptionStage::Attached;
+    }
+    // What was built next time is built as if for the first time.
+    next.template = None;
+    next.routing.placement = None;
+    next.identity.restarted_pod = None;
+    if next.identity.association_id.is_some() && matches!(observed.aws.association, Look::At(_, FoundAssociation::None))
+    {
+        forget_association(observed, &mut next);
+    }
+    next
+}

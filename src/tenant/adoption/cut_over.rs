@@ -1,0 +1,161 @@
+//! The second phase: the operator's workload in the former one's place, the same volume under it.
+//!
+//! PURE. Nothing in Kubernetes refuses a second pod on a ReadWriteMany claim, so before any pod of ours may start it is looked
+//! which pods mount the claim, again and again until there is none.
+
+use std::time::Duration;
+
+use super::{
+    super::{
+        action::{Action, PartState},
+        child::{Part, claim_name},
+        cloud,
+        keep::{Kept, replace_record},
+        observed::{Look, Observed},
+        reason::Reason,
+        workload::is_started,
+    },
+    Order,
+    belongings::Mount,
+    command, seen_within, stage,
+};
+use crate::api::{
+    labels,
+    names::AssociationId,
+    record::{AdoptionStage, TenantRecordSpec},
+    tenant::TenantSpec,
+};
+
+/// How often it is looked which pods mount the claim, while that is waited for.
+const LOOKED_EVERY: Duration = Duration::from_secs(2);
+
+/// How long a look is a ground for letting a pod start.
+const ACTED_ON: Duration = Duration::from_secs(5);
+
+/// How it stands with the pods of others.
+pub(super) struct Step {
+    /// Whether none of them mounts the claim.
+    pub(super) is_free: bool,
+    /// Another look, where it is time.
+    pub(super) look: Option<Action>,
+    /// What is told of the workload.
+    pub(super) state: PartState,
+}
+
+/// Whether a cut-over may begin now.
+pub(super) fn begin(observed: &Observed, record: &TenantRecordSpec) -> Step {
+    let is_due = seen_within(observed, LOOKED_EVERY).is_none();
+    let look = is_due.then(|| Action::LookInside(record.namespace.name.clone()));
+    let Some(belongings) = seen_within(observed, ACTED_ON) else {
+        let state = PartState::Working(Reason::Progressing, "it is being looked which pods mount the claim".into());
+        return Step { is_free: false, look, state };
+    };
+    let strangers = belongings.strangers(observed, record);
+    let state = if strangers.is_empty() {
+        PartState::Working(Reason::Progressing, "no pod mounts the claim: the workspace is being moved over".into())
+    } else {
+        PartState::Working(Reason::ClaimInUse, in_use(observed, record, &strangers))
+    };
+    Step { is_free: strangers.is_empty(), look, state }
+}
+
+fn in_use(observed: &Observed, record: &TenantRecordSpec, strangers: &[&Mount]) -> String {
+    let named = |mount: &&Mount| format!("pod {} (kept by {})", mount.pod, mount.keeper);
+    format!(
+        "waits until no pod of others mounts claim {}: {}. Scale what keeps them to zero; this operator ends no pod that is not \
+         its own",
+        claim_name(&observed.name, record),
+        strangers.iter().map(named).collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// Whether pods of the workspace may start on the claim. What runs already goes on: nobody starts a second one by that.
+pub fn is_free(observed: &Observed, record: &TenantRecordSpec, open: bool) -> bool {
+    stage(record) != Some(AdoptionStage::CutOver) || !open || is_started(observed) || begin(observed, record).is_free
+}
+
+/// Whether something is waited for that no watch tells of.
+pub fn is_watching(observed: &Observed, record: &TenantRecordSpec) -> bool {
+    match stage(record) {
+        None => false,
+        Some(AdoptionStage::Attached) => super::order(observed) == Some(&Order::Start),
+        Some(AdoptionStage::CutOver) => match super::order(observed) {
+            None | Some(Order::Finish) => true,
+            Some(Order::Start) => !is_started(observed),
+            Some(Order::Unknown(_)) => false,
+        },
+    }
+}
+
+/// A tenant that is built as any other, with what is peculiar to one that was moved over.
+pub(super) fn followed(
+    observed: &Observed,
+    spec: &TenantSpec,
+    record: &TenantRecordSpec,
+    order: &Order,
+    mut kept: Kept,
+) -> Kept {
+    if matches!(observed.aws.former, Look::Never) {
+        kept.actions.extend(cloud::look_up_former(record));
+    }
+    if !is_free(observed, record, !spec.suspend) {
+        let step = begin(observed, record);
+        kept.actions.extend(step.look);
+        // What comes before the workspace is told by its own conditions, and comes first.
+        if matches!(step.state, PartState::Working(Reason::ClaimInUse, _)) {
+            kept.parts.insert(Part::Workload, step.state);
+        }
+        let message = "waits for WorkloadReady".to_owned();
+        kept.parts.insert(Part::Route, PartState::Working(Reason::WaitingForEarlierPart, message));
+        return kept;
+    }
+    if spec.suspend {
+        return kept;
+    }
+    let stands = kept.parts.values().all(PartState::is_done) && kept.actions.iter().all(Action::is_look);
+    match order {
+        Order::Finish if stands => finish(observed, record, kept),
+        Order::Finish | Order::Start | Order::Unknown(_) => tell(observed, record, kept),
+    }
+}
+
+/// Says that the way back is open, and what closes it.
+fn tell(observed: &Observed, record: &TenantRecordSpec, mut kept: Kept) -> Kept {
+    if let Some(PartState::Done(_, message)) = kept.parts.get(&Part::Identity) {
+        let message = format!(
+            "{message}. The workspace was moved over; the former workload, scaled to zero, {} still there: `{}` ends the way \
+             back, `{}` goes back",
+            former(record),
+            command(&observed.name, Some(labels::CUT_OVER_FINISH)),
+            command(&observed.name, None)
+        );
+        kept.parts.insert(Part::Identity, PartState::Done(Reason::CutOver, message));
+    }
+    kept
+}
+
+fn former(record: &TenantRecordSpec) -> String {
+    let ids: Vec<&str> = record
+        .adoption
+        .iter()
+        .flat_map(|adoption| adoption.former_associations.iter().map(AssociationId::as_str))
+        .collect();
+    if ids.is_empty() { "is".to_owned() } else { format!("and association {} are", ids.join(", ")) }
+}
+
+/// The former associations go; when they were seen to be gone, the adoption is over. The former workload and its Secrets are
+/// their owner's to remove.
+fn finish(observed: &Observed, record: &TenantRecordSpec, mut kept: Kept) -> Kept {
+    let half = cloud::former_ended(observed, record);
+    if !half.state.is_done() {
+        kept.parts.insert(Part::Identity, half.state);
+        kept.actions.extend(half.actions);
+        return kept;
+    }
+    let Some(view) = &observed.record else { return kept };
+    let next = TenantRecordSpec { adoption: None, ..record.clone() };
+    let message = "the former associations are gone, and the adoption is at its end".to_owned();
+    kept.parts.insert(Part::Identity, PartState::Working(Reason::Progressing, message));
+    kept.actions.push(replace_record(view, &next));
+    kept
+}

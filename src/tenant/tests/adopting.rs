@@ -1,0 +1,792 @@
+//! What an earlier system made becomes a tenant's: by consent, in two phases, with a way back, and never two pods on one volume.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::{prelude::*, sample::select};
+use serde_json::{Value, json};
+
+use super::{
+    controllers,
+    fixtures::{ROLE, alice, draw, spec_json},
+    world::{Fault, UNWATCHED, World},
+};
+use crate::{
+    api::{
+        labels::{self, CURRENT_STAGE, tags},
+        names::AssociationId,
+        record::{AdoptionStage, RecordPhase},
+    },
+    aws::types::{Association, Secret, Tags},
+    tenant::{
+        action::{Action, AwsAction, Plan, Story},
+        child::{Child, Kind},
+        observed::Look,
+        plan::plan,
+        reason::Reason,
+    },
+};
+
+const TOKEN: &str = "openclaw/alice/gateway-token";
+const POD: &str = "openclaw-alice/alice-7d9f4-x2k";
+const FORMER: &str = "a-former";
+const BYSTANDER: &str = "a-bystander";
+
+fn put(world: &mut World, kind: Kind, name: &str, mut object: Value) -> Value {
+    object["metadata"]["name"] = json!(name);
+    let path = if kind == Kind::Namespace { name.to_owned() } else { format!("openclaw-alice/{name}") };
+    if kind != Kind::Namespace {
+        object["metadata"]["namespace"] = json!("openclaw-alice");
+        object[UNWATCHED] = json!(true);
+    }
+    let object = world.born(object);
+    world.children.entry(kind).or_default().insert(path, object.clone());
+    object
+}
+
+fn claim(world: &mut World, name: &str) {
+    let annotations = json!({ labels::ADOPT_BY: "alice" });
+    let spec = json!({
+        "accessModes": ["ReadWriteMany"], "storageClassName": "efs", "volumeMode": "Filesystem",
+        "resources": { "requests": { "storage": "20Gi" } }, "volumeName": "pv-old",
+    });
+    let object = json!({ "metadata": { "annotations": annotations }, "spec": spec, "status": { "phase": "Bound" } });
+    let claim = put(world, Kind::PersistentVolumeClaim, name, object);
+    let volume = world.born(json!({
+        "metadata": { "name": "pv-old" },
+        "spec": {
+            "persistentVolumeReclaimPolicy": "Delete",
+            "csi": { "volumeHandle": "fs-1::fsap-old" },
+            "claimRef": { "namespace": "openclaw-alice", "name": name, "uid": claim["metadata"]["uid"] },
+        },
+        "status": { "phase": "Bound" },
+    }));
+    world.volumes.insert("pv-old".into(), volume);
+}
+
+fn association(id: &str, account: &str, tags: &[(&str, &str)]) -> Association {
+    Association {
+        id: id.parse().expect("id"),
+        arn: format!("arn:aws:eks:eu-west-1:123456789012:podidentityassociation/prod/{id}"),
+        namespace: "openclaw-alice".into(),
+        service_account: account.into(),
+        role_arn: Some(ROLE.parse().expect("arn")),
+        owner_arn: None,
+        tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        created_at: None,
+    }
+}
+
+fn secret(name: &str, tags: &[(&str, &str)]) -> Secret {
+    Secret {
+        arn: format!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:{name}-AbCdEf").parse().expect("arn"),
+        name: name.into(),
+        kms_key: None,
+        deleted_at: None,
+        tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        versions: BTreeMap::from([("7".repeat(32), vec![CURRENT_STAGE.to_owned()])]),
+    }
+}
+
+/// A namespace with everything that the old platform makes for a tenant, all of it consenting, and its workload running.
+fn old_platform() -> World {
+    let mut world = World::new();
+    let labels = json!({ "app.kubernetes.io/managed-by": "argocd", "pod-security.kubernetes.io/enforce": "baseline", "team": "blue" });
+    let metadata = json!({ "labels": labels, "annotations": { labels::ADOPT_BY: "alice" } });
+    put(&mut world, Kind::Namespace, "openclaw-alice", json!({ "metadata": metadata }));
+    claim(&mut world, "alice-data");
+    let open = json!({ "spec": { "podSelector": {}, "policyTypes": ["Egress"], "egress": [{}] } });
+    put(&mut world, Kind::NetworkPolicy, "alice", open);
+    let quota = json!({ "spec": { "hard": { "pods": "100", "configmaps": "3" } } });
+    put(&mut world, Kind::ResourceQuota, "alice", quota);
+    old_pod(&mut world, true);
+    let consent = (tags::ADOPT_BY, "alice");
+    world.cloud.associations = vec![association(FORMER, "alice", &[consent]), association(BYSTANDER, "cron", &[])];
+    let namespace = (tags::NAMESPACE, "openclaw-alice");
+    world.cloud.secrets.insert(TOKEN.into(), secret(TOKEN, &[consent, namespace]));
+    world.cloud.secrets.insert("openclaw/alice/other".into(), secret("openclaw/alice/other", &[namespace]));
+    world
+}
+
+fn old_pod(world: &mut World, up: bool) {
+    if !up {
+        world.pods.remove(POD);
+    } else if !world.pods.contains_key(POD) {
+        let owner =
+            json!([{ "kind": "ReplicaSet", "name": "alice-7d9f4", "uid": "of-the-replica-set", "controller": true }]);
+        let pod = world.born(json!({
+            "metadata": { "name": "alice-7d9f4-x2k", "namespace": "openclaw-alice", "ownerReferences": owner },
+            "spec": { "volumes": [{ "name": "data", "persistentVolumeClaim": { "claimName": "alice-data" } }] },
+        }));
+        world.pods.insert(POD.into(), pod);
+    }
+}
+
+/// The same with its Tenant, attached.
+fn attached() -> World {
+    let mut world = old_platform();
+    world.make_tenant(&spec_json());
+    world.settle();
+    assert_eq!(world.ready(), (false, "AwaitingCutOver".into()));
+    world
+}
+
+fn order(world: &mut World, value: Option<&str>) {
+    let mut tenant = world.tenant.take().expect("a Tenant");
+    tenant["metadata"]["annotations"][labels::CUT_OVER] = value.map_or(Value::Null, |value| json!(value));
+    world.touch(&mut tenant);
+    world.tenant = Some(tenant);
+}
+
+/// The same after its cut-over.
+fn moved_over() -> World {
+    let mut world = attached();
+    order(&mut world, Some("start"));
+    old_pod(&mut world, false);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    world
+}
+
+fn for_rounds(world: &mut World, count: usize) {
+    for _ in 0..count {
+        world.round();
+        controllers::run(world);
+        world.now += SignedDuration::from_secs(2);
+    }
+}
+
+fn told(world: &mut World, condition: &str) -> (String, String, String) {
+    let status = world.status().expect("a status");
+    let found = status.conditions.iter().find(|one| one.type_ == condition).cloned().expect("a condition");
+    (found.status, found.reason, found.message)
+}
+
+fn ids(world: &World) -> Vec<&str> {
+    world.cloud.associations.iter().map(|one| one.id.as_str()).collect()
+}
+
+fn association_of<'a>(world: &'a World, id: &str) -> &'a Association {
+    world.cloud.associations.iter().find(|one| one.id.as_str() == id).expect("an association")
+}
+
+/// What nobody may change while an adoption goes its way: values, volume, and what never consented.
+fn kept(world: &World) -> Value {
+    let versions: BTreeMap<&String, &BTreeMap<String, Vec<String>>> =
+        world.cloud.secrets.iter().map(|(name, one)| (name, &one.versions)).collect();
+    let bystander = world.cloud.associations.iter().find(|one| one.id.as_str() == BYSTANDER).map(|one| &one.tags);
+    let other = &world.cloud.secrets["openclaw/alice/other"].tags;
+    let volumes: Vec<(&String, &Value)> =
+        world.volumes.iter().map(|(name, one)| (name, &one["metadata"]["uid"])).collect();
+    json!([versions, bystander, other, volumes])
+}
+
+// What is promised of every action, whatever the history (see `promises`).
+
+/// Rule of the first phase: nothing that the former workload lives by is changed.
+pub(super) fn what_is_attached_is_left_alone(world: &World, action: &Action) {
+    let stage = world.record.as_ref().and_then(|_| world.record_spec().adoption).map(|adoption| adoption.stage);
+    if stage != Some(AdoptionStage::Attached) {
+        return;
+    }
+    let may = match action {
+        Action::ReplaceRecord { .. }
+        | Action::SetFinalizers { .. }
+        | Action::Mark { .. }
+        | Action::RetainVolume { .. }
+        | Action::ReofferVolume { .. }
+        | Action::Aws(AwsAction::TagFormer { .. } | AwsAction::TagSecret { .. }) => true,
+        other => other.is_look(),
+    };
+    assert!(may, "attached, and not left alone: {action:?}");
+}
+
+/// Only a route is ever deleted, but for a cut-over that is taken back: then what holds no data.
+pub(super) fn delete(world: &World, child: Child) {
+    if child == Child::Route {
+        return;
+    }
+    let record = world.record_spec();
+    let stage = record.adoption.map(|adoption| adoption.stage);
+    assert_eq!(stage, Some(AdoptionStage::CutOver), "S3: {child:?} is deleted");
+    let annotations = &world.tenant.as_ref().expect("a Tenant")["metadata"]["annotations"];
+    assert!(annotations[labels::CUT_OVER].is_null(), "nobody takes the cut-over back, and {child:?} is deleted");
+    assert!(child != Child::Namespace && child != Child::Claim, "S3: {child:?} holds data");
+}
+
+pub(super) fn mark(child: Child) {
+    assert!(child == Child::Namespace || child == Child::Claim, "{child:?} is marked");
+}
+
+pub(super) fn consents(actual: &Tags) -> bool {
+    actual.get(tags::ADOPT_BY).is_some_and(|tenant| tenant == "alice")
+}
+
+/// S1 and S6: recorded, consenting and nobody's add-on; identifying tags alone, so that whoever uses it goes on.
+pub(super) fn tag_former(world: &World, association: &Association, added: &Tags) {
+    let former = world.record_spec().adoption.expect("an adoption").former_associations;
+    assert!(former.contains(&association.id), "S6: marked before it is recorded");
+    let live = association_of(world, association.id.as_str());
+    assert!(consents(&live.tags) && live.owner_arn.is_none(), "S1: without consent");
+    is_identifying(added);
+}
+
+fn is_identifying(added: &Tags) {
+    for key in [tags::NAMESPACE, tags::SERVICE_ACCOUNT, tags::CLUSTER_ARN, tags::BUDGET] {
+        assert!(!added.contains_key(key), "attached, and {key} decides who may read");
+    }
+}
+
+pub(super) fn tag_secret(world: &World, added: &Tags) {
+    if world.record_spec().adoption.is_some_and(|adoption| adoption.stage == AdoptionStage::Attached) {
+        is_identifying(added);
+    }
+}
+
+pub(super) fn delete_former(world: &World, id: &AssociationId) {
+    let adoption = world.record_spec().adoption.expect("an adoption");
+    assert!(adoption.former_associations.contains(id), "S1: {id} is not a former one");
+    assert_eq!(adoption.stage, AdoptionStage::CutOver, "the former workload still lives by {id}");
+    let tenant = world.tenant.as_ref().expect("a Tenant");
+    let finishes = tenant["metadata"]["annotations"][labels::CUT_OVER] == "finish";
+    assert!(finishes || tenant["metadata"]["deletionTimestamp"].is_string(), "nobody asked for the end of {id}");
+}
+
+/// Never two workloads on one volume by our doing: a pod of others may only have come after the last look.
+pub(super) fn nobody_else_mounts(world: &World, why: &Action) {
+    if world.record_spec().adoption.is_none() || matches!(why, Action::DeletePod { .. }) {
+        return;
+    }
+    let Look::At(at, _) = world.cache.observe(&alice(), world.now, draw(0)).belongings else {
+        panic!("a workload starts, and nobody has looked who mounts the claim")
+    };
+    assert!(world.now.duration_since(at) < SignedDuration::from_secs(5), "a workload starts on an old look");
+    if let Some(pod) = world.pods.get(POD) {
+        let came: Timestamp = pod["metadata"]["creationTimestamp"].as_str().expect("a time").parse().expect("a time");
+        assert!(came >= at, "a workload starts beside a pod that was seen");
+    }
+}
+
+#[test]
+fn a_namespace_that_consents_is_looked_into_before_anything_is_recorded() {
+    let mut world = old_platform();
+    world.make_tenant(&spec_json());
+    let first = plan(&world.observe());
+    let message = "a namespace consents to being adopted, and what lies in it is being looked at";
+    let expected = Plan {
+        actions: vec![Action::LookInside("openclaw-alice".parse().expect("name"))],
+        story: Story::Beginning(Reason::Progressing, message.into()),
+        look_again: Some(std::time::Duration::from_secs(2)),
+    };
+    assert_eq!(first, expected);
+    world.round();
+    let second = plan(&world.observe());
+    let [Action::CreateRecord(record)] = second.actions.as_slice() else { panic!("{second:?}") };
+    let former = BTreeMap::from([
+        ("app.kubernetes.io/managed-by".to_owned(), "argocd".to_owned()),
+        ("pod-security.kubernetes.io/enforce".to_owned(), "baseline".to_owned()),
+    ]);
+    let adoption = record.adoption.clone().expect("an adoption");
+    assert_eq!((adoption.stage, adoption.namespace_labels), (AdoptionStage::Attached, former));
+    assert_eq!(record.storage.claim.as_deref(), Some("alice-data"));
+    assert_eq!(record.storage.size, "20Gi".parse().expect("a size"));
+}
+
+#[test]
+fn attaching_marks_what_consents_and_changes_nothing_that_the_former_workload_lives_by() {
+    let mut world = old_platform();
+    let (before, pod) = (kept(&world), world.pods[POD]["metadata"]["uid"].clone());
+    world.make_tenant(&spec_json());
+    world.settle();
+    assert_eq!(kept(&world), before);
+    assert_eq!(world.pods[POD]["metadata"]["uid"], pod);
+    let (_, reason, message) = told(&mut world, "Stalled");
+    assert_eq!(reason, "AwaitingCutOver");
+    assert!(message.contains("kubectl annotate tenant alice openclaw.io/cut-over=start"), "{message}");
+    let labels = &world.child(Child::Namespace).expect("namespace")["metadata"]["labels"];
+    let expected = json!({
+        "app.kubernetes.io/managed-by": "argocd", "pod-security.kubernetes.io/enforce": "baseline", "team": "blue",
+        labels::MANAGED: "true", labels::TENANT: "alice",
+    });
+    assert_eq!(*labels, expected);
+    assert_eq!(world.volumes["pv-old"]["spec"]["persistentVolumeReclaimPolicy"], "Retain");
+    let record = world.record_spec();
+    assert_eq!(record.storage.volume.expect("recorded").name, "pv-old");
+    assert_eq!(record.adoption.expect("an adoption").former_associations, [FORMER.parse().expect("id")]);
+    assert_eq!((record.routing.placement, record.template), (None, None), "made at cut-over");
+    assert_eq!(association_of(&world, FORMER).tags[tags::TENANT], "alice");
+    let token = &world.cloud.secrets[TOKEN].tags;
+    assert_eq!((token[tags::TENANT].as_str(), token.get(tags::SERVICE_ACCOUNT)), ("alice", None));
+    assert_eq!(world.children[&Kind::NetworkPolicy]["openclaw-alice/alice"]["spec"]["egress"], json!([{}]));
+    world.done.clear();
+    world.now += SignedDuration::from_mins(30);
+    for_rounds(&mut world, 3);
+    assert!(world.done.iter().all(Action::is_look), "at rest: {:?}", world.done);
+}
+
+#[test]
+fn consent_is_on_the_namespace_and_nowhere_else() {
+    let mut world = old_platform();
+    let take_off = |one: &mut Value| one["metadata"]["annotations"] = json!({});
+    world
+        .children
+        .get_mut(&Kind::Namespace)
+        .and_then(|all| all.get_mut("openclaw-alice"))
+        .map(take_off)
+        .expect("there");
+    world.make_tenant(&spec_json());
+    world.annotate_tenant(labels::ADOPT_BY, "alice");
+    world.settle();
+    assert_eq!(world.ready(), (false, "NamespaceTaken".into()));
+    assert!(world.record.is_none());
+    let (_, _, message) = told(&mut world, "Stalled");
+    assert!(message.contains("openclaw.io/adopt-by=alice"), "says how: {message}");
+}
+
+#[test]
+fn a_namespace_that_bears_an_incarnation_is_not_begun_anew() {
+    let mut world = old_platform();
+    let mark = |one: &mut Value| one["metadata"]["annotations"][labels::INCARNATION] = json!("0123456789");
+    world.children.get_mut(&Kind::Namespace).and_then(|all| all.get_mut("openclaw-alice")).map(mark).expect("there");
+    world.make_tenant(&spec_json());
+    world.settle();
+    assert_eq!(world.ready(), (false, "NamespaceTaken".into()));
+    assert!(world.record.is_none());
+}
+
+/// What becomes of alice where her namespace has these claims: reason and message.
+fn with_claims(change: impl FnOnce(&mut World)) -> (String, String) {
+    let mut world = old_platform();
+    change(&mut world);
+    world.make_tenant(&spec_json());
+    world.settle();
+    let (_, reason, message) = told(&mut world, "Stalled");
+    assert!(world.record.is_none() || reason == "AwaitingCutOver", "{reason}");
+    (reason, message)
+}
+
+fn edit_claim(world: &mut World, name: &str, edit: impl FnOnce(&mut Value)) {
+    let claims = world.children.get_mut(&Kind::PersistentVolumeClaim).expect("claims");
+    edit(claims.get_mut(&format!("openclaw-alice/{name}")).expect("a claim"));
+}
+
+#[test]
+fn which_claim_holds_the_data_is_clear_or_a_person_s_to_say() {
+    let consent_off =
+        |world: &mut World| edit_claim(world, "alice-data", |one| one["metadata"]["annotations"] = json!({}));
+    let (reason, message) = with_claims(consent_off);
+    assert_eq!(reason, "AdoptionUnclear");
+    assert!(message.contains("alice-data") && message.contains("openclaw.io/adopt-by=alice"), "{message}");
+
+    let two = |world: &mut World| claim(world, "alice-old");
+    let (reason, message) = with_claims(two);
+    assert_eq!(reason, "AdoptionUnclear");
+    assert!(message.contains("alice-data, alice-old"), "{message}");
+
+    let named = |world: &mut World| {
+        edit_claim(world, "alice-data", |one| one["metadata"]["annotations"] = json!({}));
+        claim(world, "alice");
+    };
+    assert_eq!(with_claims(named).0, "AwaitingCutOver", "the one of the tenant's name");
+    let none = |world: &mut World| drop(world.children.insert(Kind::PersistentVolumeClaim, BTreeMap::new()));
+    assert_eq!(with_claims(none).0, "AwaitingCutOver", "a new one is made at cut-over");
+
+    let classes =
+        |world: &mut World| edit_claim(world, "alice-data", |one| one["spec"]["storageClassName"] = json!("ebs"));
+    let (reason, message) = with_claims(classes);
+    assert_eq!(reason, "ClassMismatch");
+    assert!(message.contains("storageClassName is \"ebs\" in the claim, \"efs\""), "{message}");
+    let modes = |world: &mut World| {
+        edit_claim(world, "alice-data", |one| one["spec"]["accessModes"] = json!(["ReadWriteOnce"]))
+    };
+    assert_eq!(with_claims(modes).0, "ClassMismatch");
+}
+
+#[test]
+fn the_cut_over_waits_for_the_pod_that_it_names_and_then_takes_volume_and_secret_as_they_are() {
+    let mut world = attached();
+    let before = kept(&world);
+    order(&mut world, Some("start"));
+    for_rounds(&mut world, 5);
+    let (_, reason, message) = told(&mut world, "WorkloadReady");
+    assert_eq!(reason, "ClaimInUse");
+    assert!(message.contains("pod alice-7d9f4-x2k (kept by ReplicaSet alice-7d9f4)"), "{message}");
+    assert_eq!(world.record_spec().adoption.expect("an adoption").stage, AdoptionStage::Attached);
+    assert!(world.child(Child::StatefulSet).is_none());
+
+    old_pod(&mut world, false);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(kept(&world), before);
+    let set = world.child(Child::StatefulSet).expect("a StatefulSet");
+    let volumes = &set["spec"]["template"]["spec"]["volumes"];
+    assert_eq!(volumes[0]["persistentVolumeClaim"]["claimName"], "alice-data");
+    assert_eq!(world.children[&Kind::PersistentVolumeClaim].len(), 1);
+    assert_eq!(world.record_spec().secrets.items[0].version_id.as_ref().expect("pinned").as_str(), "7".repeat(32));
+    let (status, reason, message) = told(&mut world, "IdentityReady");
+    assert_eq!((status.as_str(), reason.as_str()), ("True", "CutOver"));
+    for said in [FORMER, "openclaw.io/cut-over=finish", "openclaw.io/cut-over-"] {
+        assert!(message.contains(said), "{said}: {message}");
+    }
+    // Fields of other managers are gone.
+    assert_ne!(world.child(Child::Allowlist).expect("a policy")["spec"]["egress"], json!([{}]));
+    let hard = &world.child(Child::ResourceQuota).expect("a quota")["spec"]["hard"];
+    assert_eq!((&hard["pods"], &hard["configmaps"]), (&json!("10"), &Value::Null));
+    let labels = &world.child(Child::Namespace).expect("namespace")["metadata"]["labels"];
+    assert_eq!(
+        (&labels["pod-security.kubernetes.io/enforce"], &labels["team"]),
+        (&json!("restricted"), &json!("blue"))
+    );
+}
+
+#[test]
+fn a_former_pod_that_comes_back_before_ours_starts_is_waited_for() {
+    let mut world = attached();
+    order(&mut world, Some("start"));
+    old_pod(&mut world, false);
+    while world.record_spec().adoption.expect("an adoption").stage == AdoptionStage::Attached {
+        for_rounds(&mut world, 1);
+    }
+    old_pod(&mut world, true);
+    world.now += SignedDuration::from_secs(6);
+    for_rounds(&mut world, 20);
+    assert!(world.child(Child::StatefulSet).is_none());
+    assert_eq!(told(&mut world, "WorkloadReady").1, "ClaimInUse");
+    old_pod(&mut world, false);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+}
+
+#[test]
+fn taking_the_order_back_takes_away_what_was_built_and_gives_back_what_was_there() {
+    let mut world = attached();
+    let labels_before = world.child(Child::Namespace).expect("namespace")["metadata"]["labels"].clone();
+    let before = kept(&world);
+    order(&mut world, Some("start"));
+    old_pod(&mut world, false);
+    world.settle();
+    order(&mut world, None);
+    world.settle();
+    assert_eq!(world.ready(), (false, "AwaitingCutOver".into()));
+    assert_eq!(world.child(Child::Namespace).expect("namespace")["metadata"]["labels"], labels_before);
+    assert_eq!(kept(&world), before);
+    assert!(world.pods.is_empty(), "ours is gone, and theirs is theirs to start");
+    assert_eq!(ids(&world), [FORMER, BYSTANDER]);
+    for child in Child::ALL.iter().filter(|child| !matches!(child, Child::Namespace | Child::Claim)) {
+        assert!(world.child(*child).is_none(), "{child:?}");
+    }
+    // And forth again.
+    order(&mut world, Some("start"));
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(kept(&world), before);
+}
+
+#[test]
+fn finishing_removes_the_former_association_and_the_claim_keeps_its_name() {
+    let mut world = moved_over();
+    let before = kept(&world);
+    order(&mut world, Some("finish"));
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(kept(&world), before);
+    assert!(!ids(&world).contains(&FORMER) && ids(&world).contains(&BYSTANDER), "{:?}", ids(&world));
+    let record = world.record_spec();
+    assert_eq!((record.adoption, record.storage.claim.as_deref()), (None, Some("alice-data")));
+    let annotations = &world.child(Child::Namespace).expect("namespace")["metadata"]["annotations"];
+    assert_eq!((&annotations[labels::ADOPTION], &annotations[labels::CLAIM]), (&Value::Null, &json!("alice-data")));
+    // A lost record knows the claim.
+    world.record = None;
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(world.record_spec().storage.claim.as_deref(), Some("alice-data"));
+}
+
+#[test]
+fn finishing_waits_for_the_cut_over_and_for_every_part() {
+    let mut world = attached();
+    order(&mut world, Some("finish"));
+    for_rounds(&mut world, 5);
+    let (_, reason, message) = told(&mut world, "Stalled");
+    assert_eq!(reason, "AwaitingCutOver");
+    assert!(message.contains("comes after the cut-over"), "{message}");
+
+    let mut world = moved_over();
+    world.break_pods(|_| true);
+    world.pods.clear();
+    order(&mut world, Some("finish"));
+    for_rounds(&mut world, 10);
+    assert!(ids(&world).contains(&FORMER), "the workload does not stand");
+}
+
+#[test]
+fn what_is_no_order_changes_nothing() {
+    let mut world = moved_over();
+    world.done.clear();
+    order(&mut world, Some("finsih"));
+    world.settle();
+    assert_eq!(world.ready(), (false, "InvalidSpec".into()));
+    assert!(world.done.iter().all(Action::is_look), "{:?}", world.done);
+}
+
+#[test]
+fn suspending_what_is_attached_is_refused_and_ends_nothing() {
+    let mut world = attached();
+    world.suspend(true);
+    world.settle();
+    assert_eq!(world.ready(), (false, "AwaitingCutOver".into()));
+    let (_, _, message) = told(&mut world, "Stalled");
+    assert!(message.contains("not this operator's to stop"), "{message}");
+    assert!(world.pods.contains_key(POD) && ids(&world).contains(&FORMER));
+}
+
+#[test]
+fn a_tenant_that_is_suspended_and_resumed_after_its_cut_over_looks_again_before_it_starts() {
+    let mut world = moved_over();
+    world.suspend(true);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Suspended".into()));
+    old_pod(&mut world, true);
+    world.suspend(false);
+    for_rounds(&mut world, 15);
+    assert_eq!(told(&mut world, "WorkloadReady").1, "ClaimInUse");
+    old_pod(&mut world, false);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+}
+
+#[test]
+fn deleting_what_is_attached_ends_nothing_and_its_owner_takes_it_up_again() {
+    let mut world = attached();
+    let (before, tags) = (kept(&world), association_of(&world, FORMER).tags.clone());
+    let token = world.cloud.secrets[TOKEN].tags.clone();
+    world.delete_tenant();
+    world.settle();
+    assert!(world.tenant.is_none());
+    let record = world.record_spec();
+    assert_eq!((record.phase, record.purge_after), (RecordPhase::Retained, None));
+    assert_eq!(kept(&world), before);
+    assert!(world.pods.contains_key(POD));
+    assert_eq!((&association_of(&world, FORMER).tags, &world.cloud.secrets[TOKEN].tags), (&tags, &token));
+    world.make_tenant(&spec_json());
+    world.settle();
+    assert_eq!(world.ready(), (false, "AwaitingCutOver".into()));
+    assert_eq!(world.record_spec().incarnation, record.incarnation);
+}
+
+#[test]
+fn deleting_after_the_cut_over_ends_access_with_the_former_association() {
+    let mut world = moved_over();
+    let before = kept(&world);
+    world.delete_tenant();
+    world.settle();
+    assert!(world.tenant.is_none());
+    assert_eq!(ids(&world), [BYSTANDER]);
+    assert_eq!(world.cloud.secrets[TOKEN].tags[tags::SERVICE_ACCOUNT], tags::REVOKED);
+    assert_eq!(kept(&world), before);
+    assert!(world.record_spec().purge_after.is_some());
+}
+
+#[test]
+fn a_lost_record_is_rebuilt_in_the_stage_that_it_had() {
+    let mut world = attached();
+    let before = world.record_spec();
+    world.record = None;
+    world.settle();
+    assert_eq!(world.ready(), (false, "AwaitingCutOver".into()));
+    let after = world.record_spec();
+    assert_eq!((&after.adoption, &after.storage), (&before.adoption, &before.storage));
+
+    let mut world = moved_over();
+    let before = world.record_spec();
+    world.record = None;
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!((world.record_spec().adoption, world.record_spec().storage), (before.adoption, before.storage));
+
+    let mut world = attached();
+    (world.tenant, world.record) = (None, None);
+    world.settle();
+    let record = world.record_spec();
+    assert_eq!((record.phase, record.purge_after), (RecordPhase::Retained, None), "nobody's to purge");
+}
+
+#[test]
+fn what_another_cluster_or_owner_has_marked_is_refused_in_spite_of_consent() {
+    for (key, says) in [(tags::CLUSTER_UID, "belongs to cluster"), (tags::OWNER_HASH, "belongs to another owner")] {
+        let mut world = old_platform();
+        world.cloud.secrets.get_mut(TOKEN).expect("there").tags.insert(key.into(), "another".into());
+        world.make_tenant(&spec_json());
+        world.settle();
+        assert_eq!(world.ready(), (false, "SecretTaken".into()));
+        assert!(told(&mut world, "Stalled").2.contains(says), "{key}");
+
+        let mut world = old_platform();
+        world.cloud.associations[0].tags.insert(key.into(), "another".into());
+        world.make_tenant(&spec_json());
+        world.settle();
+        assert_eq!(world.ready(), (false, "AssociationTaken".into()));
+        assert!(told(&mut world, "Stalled").2.contains(says), "{key}");
+        assert_eq!(association_of(&world, FORMER).tags.len(), 2, "not touched");
+    }
+}
+
+#[test]
+fn a_secret_that_consents_is_taken_by_a_tenant_that_adopts_nothing_else() {
+    let mut world = World::new();
+    world.cloud.secrets.insert(TOKEN.into(), secret(TOKEN, &[(tags::ADOPT_BY, "alice")]));
+    world.make_tenant(&spec_json());
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    let token = &world.cloud.secrets[TOKEN];
+    assert_eq!(token.versions, secret(TOKEN, &[]).versions);
+    assert_eq!(token.tags[tags::SERVICE_ACCOUNT], world.record_spec().service_account.as_str());
+    assert_eq!(world.record_spec().secrets.items[0].version_id.as_ref().expect("pinned").as_str(), "7".repeat(32));
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    ConsentOfNamespace(bool),
+    ConsentOfClaim(bool),
+    ConsentInAws(bool),
+    Order(Option<&'static str>),
+    OldPod(bool),
+    Delete,
+    Make,
+    Suspend(bool),
+    LoseRecord,
+    Restart,
+    CloudDown(bool),
+    Wait(u8),
+    Rounds(u8, Vec<Fault>),
+    Controllers,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let fault = || select(vec![Fault::None, Fault::None, Fault::Lost, Fault::Unanswered]);
+    let order = select(vec![None, Some("start"), Some("start"), Some("finish"), Some("stop")]);
+    prop_oneof![
+        1 => any::<bool>().prop_map(Event::ConsentOfNamespace),
+        1 => any::<bool>().prop_map(Event::ConsentOfClaim),
+        1 => any::<bool>().prop_map(Event::ConsentInAws),
+        3 => order.prop_map(Event::Order),
+        3 => any::<bool>().prop_map(Event::OldPod),
+        1 => Just(Event::Delete),
+        2 => Just(Event::Make),
+        1 => any::<bool>().prop_map(Event::Suspend),
+        1 => Just(Event::LoseRecord),
+        1 => Just(Event::Restart),
+        1 => any::<bool>().prop_map(Event::CloudDown),
+        1 => (1..100u8).prop_map(Event::Wait),
+        8 => (1..8u8, proptest::collection::vec(fault(), 1..6)).prop_map(|(n, faults)| Event::Rounds(n, faults)),
+        6 => Just(Event::Controllers),
+    ]
+}
+
+fn set_consent_in_aws(world: &mut World, given: bool) {
+    let associations = world.cloud.associations.iter_mut().filter(|one| one.id.as_str() == FORMER);
+    let secrets = world.cloud.secrets.iter_mut().filter(|(name, _)| *name == TOKEN);
+    for tags in associations.map(|one| &mut one.tags).chain(secrets.map(|(_, one)| &mut one.tags)) {
+        if given {
+            tags.insert(tags::ADOPT_BY.into(), "alice".into());
+        } else {
+            tags.remove(tags::ADOPT_BY);
+        }
+    }
+    // A decision made from an older look would only be late.
+    world.restart();
+}
+
+fn set_consent(world: &mut World, kind: Kind, path: &str, given: bool) {
+    let Some(mut object) = world.children.get_mut(&kind).and_then(|all| all.remove(path)) else { return };
+    object["metadata"]["annotations"][labels::ADOPT_BY] = if given { json!("alice") } else { Value::Null };
+    world.touch(&mut object);
+    world.children.entry(kind).or_default().insert(path.into(), object);
+    world.restart();
+}
+
+fn may_lose_the_record(world: &World) -> bool {
+    let Some(namespace) = world.record.as_ref().and_then(|_| world.child(Child::Namespace)) else { return false };
+    let record = world.record_spec();
+    let mirrored = namespace["metadata"]["annotations"][labels::ADOPTION].as_str();
+    mirrored == record.adoption.as_ref().map(|adoption| adoption.stage.as_str())
+        && namespace["metadata"]["labels"][labels::MANAGED] == "true"
+        && namespace["metadata"]["annotations"][labels::CLAIM].as_str() == record.storage.claim.as_deref()
+}
+
+fn happen(world: &mut World, event: &Event) {
+    match event {
+        Event::ConsentOfNamespace(given) => set_consent(world, Kind::Namespace, "openclaw-alice", *given),
+        Event::ConsentOfClaim(given) => {
+            set_consent(world, Kind::PersistentVolumeClaim, "openclaw-alice/alice-data", *given);
+        }
+        Event::ConsentInAws(given) => set_consent_in_aws(world, *given),
+        Event::Order(value) if world.tenant.is_some() => order(world, *value),
+        Event::OldPod(up) => old_pod(world, *up),
+        Event::Delete => world.delete_tenant(),
+        Event::Make if world.tenant.is_none() => world.make_tenant(&spec_json()),
+        Event::Suspend(suspend) if world.tenant.is_some() => world.suspend(*suspend),
+        Event::LoseRecord if may_lose_the_record(world) => world.record = None,
+        Event::Restart => world.restart(),
+        Event::CloudDown(down) => world.cloud.down = *down,
+        Event::Wait(seconds) => world.now += SignedDuration::from_secs(i64::from(*seconds)),
+        Event::Rounds(count, faults) => {
+            let mut next = faults.iter().copied().cycle();
+            for _ in 0..*count {
+                world.round_with(&mut |_| next.next().unwrap_or(Fault::None));
+                world.now += SignedDuration::from_secs(1);
+            }
+        }
+        Event::Controllers => drop(controllers::run(world)),
+        Event::Order(_) | Event::Make | Event::Suspend(_) | Event::LoseRecord => {}
+    }
+}
+
+/// Whatever people did is put right, and the adoption goes its way to the end.
+fn quiet(world: &mut World) {
+    world.cloud.down = false;
+    old_pod(world, false);
+    set_consent(world, Kind::Namespace, "openclaw-alice", true);
+    set_consent(world, Kind::PersistentVolumeClaim, "openclaw-alice/alice-data", true);
+    set_consent_in_aws(world, true);
+    if world.tenant.as_ref().is_some_and(|tenant| tenant["metadata"]["deletionTimestamp"].is_string()) {
+        world.settle();
+    }
+    if world.tenant.is_none() {
+        world.make_tenant(&spec_json());
+    }
+    world.suspend(false);
+    order(world, None);
+    world.settle();
+    order(world, Some("start"));
+    world.settle();
+    order(world, Some("finish"));
+    world.settle();
+}
+
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(24)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_to_an_adoption_its_data_is_kept_and_nobody_else_is_touched(
+        events in proptest::collection::vec(event(), 1..60),
+    ) {
+        let mut world = old_platform();
+        world.make_tenant(&spec_json());
+        let before = kept(&world);
+        for event in &events {
+            happen(&mut world, event);
+            prop_assert_eq!(&kept(&world), &before);
+        }
+        quiet(&mut world);
+        prop_assert_eq!(world.ready(), (true, "Verified".to_owned()));
+        prop_assert_eq!(&kept(&world), &before);
+        let record = world.record_spec();
+        prop_assert_eq!((record.adoption, record.storage.claim.as_deref()), (None, Some("alice-data")));
+        prop_assert_eq!(world.cloud.associations.len(), 2, "its own and the bystander");
+    }
+}
