@@ -52,6 +52,19 @@ fn new_association() -> NewAssociation {
 }
 
 #[tokio::test]
+async fn find_in_asks_for_a_namespace_and_leaves_out_add_ons_and_what_is_elsewhere() {
+    let mut addons = summary("openclaw-alice", "a-3");
+    addons["ownerArn"] = json!("arn:addon");
+    let page = [summary("openclaw-alice", "a-2"), summary("openclaw-bob", "a-9"), addons];
+    let aws = FakeAws::start(vec![Answer::json(200, &json!({ "associations": page }).to_string())]).await;
+    let clients = aws.clients(Fence::closed());
+    let found = clients.pod_identity.find_in(&new_association().namespace).await.expect("an answer");
+    assert_eq!(found, ["a-2".parse().expect("id")]);
+    let uri = &aws.seen()[0].uri;
+    assert!(uri.contains("namespace=openclaw-alice") && !uri.contains("serviceAccount"), "{uri}");
+}
+
+#[tokio::test]
 async fn find_reads_every_page_and_leaves_out_what_is_not_for_this_account() {
     let page = [summary("openclaw-alice", "a-2"), summary("openclaw-bob", "a-9")];
     let first = json!({"associations": page, "nextToken": "more"});

@@ -4,7 +4,10 @@ use super::world::{
     after_minutes, agreeing, census, identity_tags, incarnation, listed, name, record, record_view, stray,
 };
 use crate::{
-    api::labels::tags,
+    api::{
+        labels::tags,
+        record::{AdoptionStage, RecordedAdoption},
+    },
     aws::types::Association,
     sweep::{
         findings::{Findings, Listing, judge},
@@ -110,6 +113,43 @@ fn an_association_at_no_record_s_place_is_described_before_it_is_judged() {
     // Gone from the listing it is forgotten, so that memory follows what exists.
     let (_, memory) = judge(&agreeing(&census), &census, memory, after_minutes(30));
     assert_eq!(memory, Memory::default());
+}
+
+/// One by which a former workload lives carries our tags under another ServiceAccount: it is its record's while that names it,
+/// and nobody's once the adoption is at its end.
+#[test]
+fn a_former_association_is_no_orphan_while_its_record_names_it() {
+    let id: crate::api::names::AssociationId = "a-former".parse().expect("id");
+    let mut census = census(&["alice"]);
+    let mut listing = agreeing(&census);
+    listing.associations.push(listed("a-former", "openclaw-alice", "alice"));
+    let mut adopting = record("alice");
+    adopting.adoption = Some(RecordedAdoption {
+        stage: AdoptionStage::CutOver,
+        former_associations: vec![id.clone()],
+        namespace_labels: std::collections::BTreeMap::new(),
+    });
+    census.records.insert(name("alice"), record_view(adopting));
+    let (findings, memory) = judge(&listing, &census, Memory::default(), after_minutes(10));
+    assert_eq!((findings.unknown, findings.suspicions, findings.orphans), (vec![], vec![], Orphans::default()));
+
+    census.records.insert(name("alice"), record_view(record("alice")));
+    let (findings, mut memory) = judge(&listing, &census, memory, after_minutes(20));
+    assert_eq!(findings.unknown, std::slice::from_ref(&id), "left behind, it is looked at");
+    let left = Association {
+        id: id.clone(),
+        arn: "arn:former".into(),
+        namespace: "openclaw-alice".into(),
+        service_account: "alice".into(),
+        role_arn: None,
+        owner_arn: None,
+        tags: identity_tags("alice", &incarnation("alice")),
+        created_at: None,
+    };
+    memory.described(id, Some(left));
+    let (findings, _) = judge(&listing, &census, memory, after_minutes(30));
+    let told: Vec<&str> = findings.orphans.suspected.iter().map(|orphan| orphan.name.as_str()).collect();
+    assert_eq!(told, ["a-former"]);
 }
 
 /// What stands behind a stray secret of tenant alice with this incarnation: found as an orphan, and whose record is to

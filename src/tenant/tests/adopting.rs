@@ -397,7 +397,7 @@ fn which_claim_holds_the_data_is_clear_or_a_person_s_to_say() {
     assert_eq!(reason, "ClassMismatch");
     assert!(message.contains("storageClassName is \"ebs\" in the claim, \"efs\""), "{message}");
     let modes = |world: &mut World| {
-        edit_claim(world, "alice-data", |one| one["spec"]["accessModes"] = json!(["ReadWriteOnce"]))
+        edit_claim(world, "alice-data", |one| one["spec"]["accessModes"] = json!(["ReadWriteOnce"]));
     };
     assert_eq!(with_claims(modes).0, "ClassMismatch");
 }

@@ -108,8 +108,7 @@ impl Cloud {
                 cache.with_aws(&alice(), |view| view.association_unlisted = unlisted);
             }
             AwsAction::ListAssociation { id, .. } => {
-                let unlisted = !self.lists(id);
-                cache.with_aws(&alice(), |view| view.association_unlisted = unlisted);
+                cache.with_aws(&alice(), |view| view.association_unlisted = !self.lists(id));
             }
             AwsAction::CreateAssociation(new) => {
                 associations(FoundAssociation::One(self.create_association(new)?));
@@ -129,21 +128,8 @@ impl Cloud {
                 self.associations.retain(|one| one.id != *id);
                 cache.with_aws(&alice(), |view| view.association = Look::Never);
             }
-            AwsAction::LookUpFormer { namespace, known } => {
-                let is_it = |one: &&Association| {
-                    let listed = one.namespace == namespace.as_str() && self.lists(&one.id);
-                    (listed && one.owner_arn.is_none()) || known.contains(&one.id)
-                };
-                let found = self.associations.iter().filter(is_it).cloned().collect();
-                cache.with_aws(&alice(), |view| view.former = Look::At(now, found));
-            }
-            AwsAction::TagFormer { association, tags } => {
-                self.association(|one| one.id == association.id)?.tags.extend(tags.clone());
-                cache.with_aws(&alice(), |view| view.former = Look::Never);
-            }
-            AwsAction::DeleteFormer(id) => {
-                self.associations.retain(|one| one.id != *id);
-                cache.with_aws(&alice(), |view| view.former = Look::Never);
+            AwsAction::LookUpFormer { .. } | AwsAction::TagFormer { .. } | AwsAction::DeleteFormer(_) => {
+                self.carry_out_on_former(action, cache, now)?;
             }
             AwsAction::LookUpRole(name) => {
                 let found = self.roles.get(name.as_str()).cloned();
@@ -198,6 +184,26 @@ impl Cloud {
                 cache.with_aws(&alice(), |view| view.secrets.insert(item.clone(), Look::At(now, Some(secret))));
             }
         }
+        Ok(())
+    }
+
+    fn carry_out_on_former(&mut self, action: &AwsAction, cache: &Cache, now: Timestamp) -> Result<(), Refused> {
+        let mut look = Look::Never;
+        match action {
+            AwsAction::LookUpFormer { namespace, known } => {
+                let is_it = |one: &&Association| {
+                    let listed = one.namespace == namespace.as_str() && self.lists(&one.id);
+                    (listed && one.owner_arn.is_none()) || known.contains(&one.id)
+                };
+                look = Look::At(now, self.associations.iter().filter(is_it).cloned().collect());
+            }
+            AwsAction::TagFormer { association, tags } => {
+                self.association(|one| one.id == association.id)?.tags.extend(tags.clone());
+            }
+            AwsAction::DeleteFormer(id) => self.associations.retain(|one| one.id != *id),
+            _ => {}
+        }
+        cache.with_aws(&alice(), |view| view.former = look);
         Ok(())
     }
 

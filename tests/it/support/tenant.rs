@@ -332,7 +332,7 @@ pub fn merge(target: &mut Value, more: Value) {
 fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
         "Tenant" | "TenantClass" | "TenantRecord" => ("openclaw.io", "v1alpha1"),
-        "StatefulSet" => ("apps", "v1"),
+        "StatefulSet" | "Deployment" => ("apps", "v1"),
         "NetworkPolicy" => ("networking.k8s.io", "v1"),
         "PodDisruptionBudget" => ("policy", "v1"),
         "HTTPRoute" => ("gateway.networking.k8s.io", "v1"),
