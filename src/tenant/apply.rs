@@ -5,12 +5,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::future::try_join_all;
 use serde_json::{Value, json};
 
 use super::{
     action::{Action, AwsAction, Precondition},
     adoption::{
         Belongings,
+        belongings::places,
         marks::{Marks, as_patch},
     },
     cache::{Cache, DEFINITIONS, Watched},
@@ -110,7 +112,7 @@ impl Hands {
                 self.patch_volume(name, &patch).await?;
             }
             Action::DeletePod { name, uid } => self.delete_pod(observed, name, uid).await?,
-            Action::LookInside(namespace) => self.look_inside(name, namespace).await?,
+            Action::LookInside(namespace) => self.look_inside(observed, namespace).await?,
             Action::Mark { child, precondition, marks } => {
                 let marked = self.mark(&key(observed, *child)?, precondition, marks).await;
                 if marked.is_err() {
@@ -280,12 +282,19 @@ impl Hands {
     }
 
     /// Looks at the API server itself: the watches do not see what carries no label of ours.
-    async fn look_inside(&self, name: &TenantName, namespace: &NamespaceName) -> Result<(), RequestError> {
+    async fn look_inside(&self, observed: &Observed, namespace: &NamespaceName) -> Result<(), RequestError> {
         let list = |info| async move { self.kubernetes.list(&Resource::all_in(info, namespace.clone())).await };
         let claims = list(Kind::PersistentVolumeClaim.info()).await?;
         let at = jiff::Timestamp::now();
         let pods = list(definitions::POD).await?;
-        self.cache.saw_belongings(name, Look::At(at, Belongings::of(namespace, &claims, &pods)));
+        let keys = places().filter_map(|child| Some((child, key(observed, child).ok()?)));
+        let standing = keys.map(|(child, key)| async move {
+            self.kubernetes.get(&Resource::child(&key)).await.map(|found| found.map(|object| (child, object)))
+        });
+        let standing: Vec<(Child, Value)> = try_join_all(standing).await?.into_iter().flatten().collect();
+        let at_place = observed.record_spec().map(|_| standing.as_slice());
+        let belongings = Belongings::of(namespace, &claims, &pods, at_place);
+        self.cache.saw_belongings(&observed.name, Look::At(at, belongings));
         Ok(())
     }
 

@@ -102,6 +102,8 @@ pub(super) fn kept(
         }
         step.state
     } else {
+        let is_unknown = replaces(observed).is_none();
+        actions.extend(is_unknown.then(|| Action::LookInside(record.namespace.name.clone())));
         await_order(observed, record, order)
     };
     parts.insert(Part::Workload, workload);
@@ -129,13 +131,30 @@ fn await_order(observed: &Observed, record: &TenantRecordSpec, order: Option<&Or
             labels::CUT_OVER,
             labels::CUT_OVER_FINISH
         ),
-        _ => format!(
+        Some(Order::Start | Order::Unknown(_)) | None => format!(
             "everything is attached, and the former workload was not touched. When its pods may end, scale it to zero and \
-             move the workspace over with `{start}`: it waits until no pod mounts claim {}",
-            claim_name(&observed.name, record)
+             move the workspace over with `{start}`: it waits until no pod mounts claim {}{}",
+            claim_name(&observed.name, record),
+            told_replaced(observed)
         ),
     };
     PartState::Blocked(Reason::AwaitingCutOver, message)
+}
+
+fn replaces(observed: &Observed) -> Option<&[Child]> {
+    observed.belongings.seen()?.replaces.as_deref()
+}
+
+/// What a way back does not bring again.
+fn told_replaced(observed: &Observed) -> String {
+    match replaces(observed) {
+        None | Some([]) => String::new(),
+        Some(replaced) => format!(
+            ". It replaces what the former system made under the same names, and taking it back removes it: keep the means to \
+             make it again ({})",
+            replaced.iter().map(|child| child.title()).collect::<Vec<_>>().join(", ")
+        ),
+    }
 }
 
 fn not_ours_to_stop(observed: &Observed) -> Refusal {

@@ -24,7 +24,7 @@ use crate::api::{
 };
 
 /// What becomes of a child when a cut-over is taken back.
-const fn is_taken_away(child: Child) -> bool {
+pub(super) const fn is_taken_away(child: Child) -> bool {
     match child {
         Child::ResourceQuota
         | Child::LimitRange

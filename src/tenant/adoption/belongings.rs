@@ -27,6 +27,9 @@ pub struct Belongings {
     pub claims: Vec<FoundClaim>,
     /// Its pods that mount a claim, each as often as it mounts one.
     pub mounts: Vec<Mount>,
+    /// Objects at the places of the tenant's own that are not the operator's: the cut-over replaces them. Not known before
+    /// there is a record, which says where those places are.
+    pub replaces: Option<Vec<Child>>,
 }
 
 /// A claim.
@@ -62,12 +65,21 @@ pub struct Mount {
 }
 
 impl Belongings {
-    /// From the lists of a namespace's claims and pods.
-    pub fn of(namespace: &NamespaceName, claims: &[Value], pods: &[Value]) -> Self {
+    /// From the lists of a namespace's claims and pods, and what stands at the places of the tenant's own.
+    pub fn of(
+        namespace: &NamespaceName,
+        claims: &[Value],
+        pods: &[Value],
+        at_place: Option<&[(Child, Value)]>,
+    ) -> Self {
+        let is_ours = |object: &Value| object["metadata"]["labels"][labels::MANAGED] == "true";
+        let replaced =
+            |all: &[(Child, Value)]| all.iter().filter(|(_, one)| !is_ours(one)).map(|(child, _)| *child).collect();
         Self {
             namespace: namespace.clone(),
             claims: claims.iter().filter_map(claim).collect(),
             mounts: pods.iter().filter(|pod| !has_ended(pod)).flat_map(mounts).collect(),
+            replaces: at_place.map(replaced),
         }
     }
 
@@ -78,6 +90,11 @@ impl Belongings {
         let is_own = |mount: &Mount| own.is_some() && mount.keeper_uid.as_deref() == own;
         self.mounts.iter().filter(|mount| mount.claim == claim && !is_own(mount)).collect()
     }
+}
+
+/// What a former system may have made under a name that the operator needs.
+pub fn places() -> impl Iterator<Item = Child> {
+    Child::ALL.iter().copied().filter(|child| super::is_taken_away(*child))
 }
 
 fn claim(object: &Value) -> Option<FoundClaim> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{
     super::{
         action::{Action, PartState},
-        child::{Part, claim_name},
+        child::{Child, Part, claim_name},
         cloud,
         keep::{Kept, replace_record},
         observed::{Look, Observed},
@@ -44,12 +44,21 @@ pub(super) struct Step {
 
 /// Whether a cut-over may begin now.
 pub(super) fn begin(observed: &Observed, record: &TenantRecordSpec) -> Step {
-    let is_due = seen_within(observed, LOOKED_EVERY).is_none();
+    // A look from before there was a record does not know which names the workspace needs.
+    let seen = |age| seen_within(observed, age).filter(|belongings| belongings.replaces.is_some());
+    let is_due = seen(LOOKED_EVERY).is_none();
     let look = is_due.then(|| Action::LookInside(record.namespace.name.clone()));
-    let Some(belongings) = seen_within(observed, ACTED_ON) else {
+    let Some(belongings) = seen(ACTED_ON) else {
         let state = PartState::Working(Reason::Progressing, "it is being looked which pods mount the claim".into());
         return Step { is_free: false, look, state };
     };
+    if belongings.replaces.iter().flatten().any(|child| *child == Child::StatefulSet) {
+        return Step {
+            is_free: false,
+            look,
+            state: PartState::Blocked(Reason::AdoptionUnclear, name_taken(observed, record)),
+        };
+    }
     let strangers = belongings.strangers(observed, record);
     let state = if strangers.is_empty() {
         PartState::Working(Reason::Progressing, "no pod mounts the claim: the workspace is being moved over".into())
@@ -57,6 +66,16 @@ pub(super) fn begin(observed: &Observed, record: &TenantRecordSpec) -> Step {
         PartState::Working(Reason::ClaimInUse, in_use(observed, record, &strangers))
     };
     Step { is_free: strangers.is_empty(), look, state }
+}
+
+/// A StatefulSet cannot be changed into another, and to delete the former one is its owner's.
+fn name_taken(observed: &Observed, record: &TenantRecordSpec) -> String {
+    format!(
+        "StatefulSet {name} of namespace {namespace} is the former system's, and the workspace's own needs its name: scale it to \
+         zero and delete it (`kubectl delete statefulset -n {namespace} {name}`; its claims stay)",
+        name = observed.name,
+        namespace = record.namespace.name
+    )
 }
 
 fn in_use(observed: &Observed, record: &TenantRecordSpec, strangers: &[&Mount]) -> String {
@@ -102,7 +121,7 @@ pub(super) fn followed(
         let step = begin(observed, record);
         kept.actions.extend(step.look);
         // What comes before the workspace is told by its own conditions, and comes first.
-        if matches!(step.state, PartState::Working(Reason::ClaimInUse, _)) {
+        if matches!(step.state, PartState::Working(Reason::ClaimInUse, _) | PartState::Blocked(..)) {
             kept.parts.insert(Part::Workload, step.state);
         }
         let message = "waits for WorkloadReady".to_owned();

@@ -303,6 +303,7 @@ fn attaching_marks_what_consents_and_changes_nothing_that_the_former_workload_li
     let (_, reason, message) = told(&mut world, "Stalled");
     assert_eq!(reason, "AwaitingCutOver");
     assert!(message.contains("kubectl annotate tenant alice openclaw.io/cut-over=start"), "{message}");
+    assert!(message.contains("(the ResourceQuota, the allowing NetworkPolicy)"), "says what it replaces: {message}");
     let labels = &world.child(Child::Namespace).expect("namespace")["metadata"]["labels"];
     let expected = json!({
         "app.kubernetes.io/managed-by": "argocd", "pod-security.kubernetes.io/enforce": "baseline", "team": "blue",
@@ -437,6 +438,25 @@ fn the_cut_over_waits_for_the_pod_that_it_names_and_then_takes_volume_and_secret
         (&labels["pod-security.kubernetes.io/enforce"], &labels["team"]),
         (&json!("restricted"), &json!("blue"))
     );
+}
+
+#[test]
+fn a_former_stateful_set_of_the_workspace_s_name_is_not_taken_for_its_own() {
+    let mut world = old_platform();
+    put(&mut world, Kind::StatefulSet, "alice", json!({ "spec": { "replicas": 0, "template": {} } }));
+    world.broken = vec!["pods"];
+    world.make_tenant(&spec_json());
+    world.settle();
+    order(&mut world, Some("start"));
+    old_pod(&mut world, false);
+    for_rounds(&mut world, 10);
+    let (_, reason, message) = told(&mut world, "Stalled");
+    assert_eq!(reason, "AdoptionUnclear");
+    assert!(message.contains("kubectl delete statefulset -n openclaw-alice alice"), "{message}");
+    world.children.insert(Kind::StatefulSet, BTreeMap::new());
+    world.broken.clear();
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{
     api::labels,
     tenant::{
         action::{Action, Precondition},
-        adoption::{Belongings, marks::Marks},
+        adoption::{Belongings, belongings::places, marks::Marks},
         child::{Child, Kind},
         observed::Look,
         replacement::{completed, replacement},
@@ -75,7 +75,11 @@ impl World {
                     those.map(|(_, object)| object.clone()).collect()
                 };
                 let claims = all(&self.children[&Kind::PersistentVolumeClaim]);
-                let belongings = Belongings::of(namespace, &claims, &all(&self.pods));
+                let standing: Option<Vec<(Child, Value)>> = self
+                    .record
+                    .as_ref()
+                    .map(|_| places().filter_map(|one| Some((one, self.child(one)?.clone()))).collect());
+                let belongings = Belongings::of(namespace, &claims, &all(&self.pods), standing.as_deref());
                 self.cache.saw_belongings(&alice(), Look::At(self.now, belongings));
             }
             Action::Mark { child, precondition, marks } => {
