@@ -370,7 +370,7 @@ fn look_again(
 ) -> Option<Duration> {
     let unfinished = |part: Part| matches!(parts.get(&part), Some(PartState::Working(..)));
     let waits = parts.values().any(|state| matches!(state, PartState::Done(Reason::RolloutPending, _)));
-    let watches = adoption::is_watching(observed, record);
+    let watches = adoption::is_watching(observed, record, parts);
     let net = if unfinished(Part::Identity) || unfinished(Part::Secrets) || watches {
         Some(SOON)
     } else if waits || parts.values().any(|state| !state.is_done()) {

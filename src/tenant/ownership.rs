@@ -144,7 +144,7 @@ fn first_contact<'a>(
     let offer = adoption::offered(observed, class)?;
     match (&offer, &observed.namespace) {
         (Offer::Unseen(namespace), _) => return Ok(Situation::LookInside(namespace.clone())),
-        (Offer::None, Some(live)) => return Err(namespace_taken(&observed.name, &namespace, live)),
+        (Offer::None, Some(live)) => return Err(not_offered(&observed.name, &namespace, live)),
         (Offer::None, None) | (Offer::Seen(_), _) => {}
     }
     let incarnation = Incarnation::begun_by(&tenant.uid).ok_or_else(|| {
@@ -184,7 +184,7 @@ fn second_contact<'a>(
     if let Some(live) = &observed.namespace
         && !is_ours(live, record)
     {
-        return Err(namespace_taken(&observed.name, &record.namespace.name, live));
+        return Err(namespace_taken(&record.namespace.name, live));
     }
     check_mirror(observed, record)?;
     match record.phase {
@@ -338,16 +338,25 @@ fn check_mirror(observed: &Observed, record: &TenantRecordSpec) -> Result<(), Re
     Err(Refusal::new(Reason::RecordDisputed, message))
 }
 
-fn namespace_taken(tenant: &TenantName, namespace: &NamespaceName, live: &Digest) -> Refusal {
+/// A namespace that stands where the first one of a tenant is to be made can still consent.
+fn not_offered(tenant: &TenantName, namespace: &NamespaceName, live: &Digest) -> Refusal {
+    let Refusal { reason, message } = namespace_taken(namespace, live);
+    let message = format!(
+        "{message}; or, if what is in it is this tenant's, let it consent to being adopted: kubectl annotate namespace \
+         {namespace} {}={tenant}",
+        labels::ADOPT_BY
+    );
+    Refusal { reason, message }
+}
+
+fn namespace_taken(namespace: &NamespaceName, live: &Digest) -> Refusal {
     let whose = match &live.tenant {
         Some(tenant) => format!("it is tenant {tenant}'s"),
         None => "it does not carry this operator's marks".to_owned(),
     };
     let message = format!(
         "namespace {namespace} exists and is not this tenant's: {whose}. Nothing in it is touched. Choose another tenant \
-         name, let its owner remove it, or, if what is in it is this tenant's, let it consent to being adopted by the \
-         annotation {}={tenant}",
-        labels::ADOPT_BY
+         name, or let its owner remove it"
     );
     Refusal::new(Reason::NamespaceTaken, message)
 }

@@ -363,6 +363,21 @@ async fn a_record_lost_while_attached_is_rebuilt_as_attached() {
     assert!(bed.child("StatefulSet", &bed.tenant).await.is_none());
 }
 
+/// Consent on a secret is enough for the secret, as where a backup was restored into another cluster.
+#[tokio::test]
+async fn a_secret_that_consents_is_taken_with_the_value_that_it_has() {
+    let bed = Bed::new("adopt-secret").await;
+    let name = format!("openclaw/{}/gateway-token", bed.tenant);
+    let consent = Tag::builder().key("openclaw-adopt-by").value(&bed.tenant).build();
+    let secrets = bed.instance.secrets();
+    let made =
+        secrets.create_secret().name(&name).secret_string("from a backup").tags(consent).send().await.expect("made");
+    let tenant = bed.ready_tenant(json!({})).await;
+    assert_eq!(tenant["status"]["secrets"][0]["versionId"].as_str(), made.version_id());
+    let value = secrets.get_secret_value().secret_id(&name).send().await.expect("a value");
+    assert_eq!(value.secret_string(), Some("from a backup"));
+}
+
 /// Claims that nobody chose: to start on an empty volume beside them would look like lost data.
 #[tokio::test]
 async fn a_claim_that_nobody_chose_is_asked_for() {

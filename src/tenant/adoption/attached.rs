@@ -8,6 +8,7 @@ use super::{
         blueprint::{Blueprint, Refusal, blueprint},
         child::{Child, Part, claim_name},
         cloud,
+        comparison::ChildState,
         keep::{Kept, replace_record},
         ledger::wanted_record,
         observed::Observed,
@@ -199,11 +200,16 @@ fn namespace(observed: &Observed, record: &TenantRecordSpec) -> Piece {
 fn storage(observed: &Observed, plan: &Blueprint<'_>) -> Piece {
     let record = plan.record;
     let piece = match observed.child(Child::Claim) {
-        Some(live) if live.deleting => Piece::gone(format!(
-            "claim {} is being deleted by somebody{}",
-            claim_name(&observed.name, record),
-            volume_kept(record)
-        )),
+        // Its volume is set to Retain now, if it was not before.
+        Some(live) if live.deleting => Piece {
+            actions: storage::storage(observed, plan, Some(&ChildState::Going)).actions,
+            ready: record.storage.volume.is_some(),
+            ..Piece::gone(format!(
+                "claim {} is being deleted by somebody{}",
+                claim_name(&observed.name, record),
+                volume_kept(record)
+            ))
+        },
         Some(live) if live.tenant.as_ref() != Some(&observed.name) => {
             let precondition = Precondition::of(&live.uid, &live.resource_version);
             Piece::working(vec![marks::on_claim(&observed.name, precondition)], "the claim is being marked")

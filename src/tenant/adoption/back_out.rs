@@ -89,8 +89,8 @@ fn attached_again(observed: &Observed, record: &TenantRecordSpec) -> TenantRecor
     next.template = None;
     next.routing.placement = None;
     next.identity.restarted_pod = None;
-    if next.identity.association_id.is_some() && matches!(observed.aws.association, Look::At(_, FoundAssociation::None))
-    {
+    // Also one that was gone before it was recorded: to its token EKS would answer with it again.
+    if matches!(observed.aws.association, Look::At(_, FoundAssociation::None)) {
         forget_association(observed, &mut next);
     }
     next

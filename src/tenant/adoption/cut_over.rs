@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     super::{
-        action::{Action, PartState},
+        action::{Action, PartState, Parts},
         child::{Child, Part, claim_name},
         cloud,
         keep::{Kept, replace_record},
@@ -94,16 +94,25 @@ pub fn is_free(observed: &Observed, record: &TenantRecordSpec, open: bool) -> bo
 }
 
 /// Whether something is waited for that no watch tells of.
-pub fn is_watching(observed: &Observed, record: &TenantRecordSpec) -> bool {
-    match stage(record) {
-        None => false,
-        Some(AdoptionStage::Attached) => super::order(observed) == Some(&Order::Start),
-        Some(AdoptionStage::CutOver) => match super::order(observed) {
-            None | Some(Order::Finish) => true,
-            Some(Order::Start) => !is_started(observed),
-            Some(Order::Unknown(_)) => false,
-        },
+pub fn is_watching(observed: &Observed, record: &TenantRecordSpec, parts: &Parts) -> bool {
+    let waits = |reasons: &[Reason]| matches!(parts.get(&Part::Workload), Some(PartState::Working(reason, _)) if reasons.contains(reason));
+    match (stage(record), super::order(observed)) {
+        (None, _)
+        | (Some(_), Some(Order::Unknown(_)))
+        | (Some(AdoptionStage::Attached), Some(Order::Finish) | None) => false,
+        (Some(AdoptionStage::Attached), Some(Order::Start)) => waits(&[Reason::ClaimInUse, Reason::Progressing]),
+        (Some(AdoptionStage::CutOver), None) => true,
+        (Some(AdoptionStage::CutOver), Some(Order::Start | Order::Finish)) => {
+            waits(&[Reason::ClaimInUse]) || (!is_started(observed) && is_next(parts))
+        }
     }
+}
+
+/// Whether everything stands that comes before the workspace, so that it is the claim's turn.
+fn is_next(parts: &Parts) -> bool {
+    let earlier = [Part::Namespace, Part::Network, Part::Identity, Part::Storage];
+    let stands = |part: &Part| parts.get(part).is_some_and(PartState::is_done);
+    earlier.iter().all(stands) && parts.get(&Part::Secrets).is_some_and(cloud::is_usable)
 }
 
 /// A tenant that is built as any other, with what is peculiar to one that was moved over.
@@ -118,9 +127,12 @@ pub(super) fn followed(
         kept.actions.extend(cloud::look_up_former(record));
     }
     if !is_free(observed, record, !spec.suspend) {
+        // What comes before the workspace is told by its own conditions, and comes first.
+        if !is_next(&kept.parts) {
+            return kept;
+        }
         let step = begin(observed, record);
         kept.actions.extend(step.look);
-        // What comes before the workspace is told by its own conditions, and comes first.
         if matches!(step.state, PartState::Working(Reason::ClaimInUse, _) | PartState::Blocked(..)) {
             kept.parts.insert(Part::Workload, step.state);
         }

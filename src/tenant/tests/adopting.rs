@@ -502,6 +502,24 @@ fn taking_the_order_back_takes_away_what_was_built_and_gives_back_what_was_there
     assert_eq!(kept(&world), before);
 }
 
+/// To the token of an association that is gone EKS answers with that one.
+#[test]
+fn an_association_that_was_made_and_not_recorded_before_the_way_back_is_made_anew() {
+    let mut world = attached();
+    order(&mut world, Some("start"));
+    old_pod(&mut world, false);
+    while world.cloud.associations.len() < 3 {
+        for_rounds(&mut world, 1);
+    }
+    assert_eq!(world.record_spec().identity.association_id, None, "not recorded yet");
+    order(&mut world, None);
+    world.settle();
+    assert_eq!(ids(&world), [FORMER, BYSTANDER]);
+    order(&mut world, Some("start"));
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+}
+
 #[test]
 fn finishing_removes_the_former_association_and_the_claim_keeps_its_name() {
     let mut world = moved_over();
@@ -605,6 +623,23 @@ fn deleting_after_the_cut_over_ends_access_with_the_former_association() {
     assert_eq!(world.cloud.secrets[TOKEN].tags[tags::SERVICE_ACCOUNT], tags::REVOKED);
     assert_eq!(kept(&world), before);
     assert!(world.record_spec().purge_after.is_some());
+}
+
+#[test]
+fn a_claim_that_is_deleted_while_attached_leaves_its_volume_to_the_cut_over() {
+    let mut world = attached();
+    let before = kept(&world);
+    world.delete_child(Child::Claim);
+    for_rounds(&mut world, 3);
+    let (_, reason, message) = told(&mut world, "StorageReady");
+    assert_eq!(reason, "AdoptionUnclear");
+    assert!(message.contains("pv-old") && message.contains("The cut-over makes the claim anew"), "{message}");
+    order(&mut world, Some("start"));
+    old_pod(&mut world, false);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(kept(&world), before);
+    assert_eq!(world.child(Child::Claim).expect("a claim")["metadata"]["name"], "alice-data");
 }
 
 #[test]
