@@ -92,7 +92,7 @@ impl Instance {
     }
 
     /// Installs what a platform engineer installs: definitions, policies, rights.
-    fn install(&self) {
+    pub fn install(&self) {
         self.kubectl(&["apply", "--server-side", "-f", &in_repository("crds")]);
         self.kubectl(&["apply", "-k", &in_repository("deploy/policies")]);
         for file in ["namespace", "service-account", "rbac"] {
