@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     class::{IdentityMode, RoutingMode, SecretsMode},
     names::{
-        AssociationId, ClassName, DomainName, Incarnation, NamespaceName, NamespacePrefix, Nonce, OwnerHash,
+        AssociationId, ClassName, DomainName, Incarnation, KmsKeyArn, NamespaceName, NamespacePrefix, Nonce, OwnerHash,
         OwnerSubject, RoleArn, SecretArn, SecretItemName, SecretsPrefix, ServiceAccountName, Uid, VersionId,
     },
     quantity::Quantity,
@@ -170,6 +170,10 @@ pub struct RecordedSecrets {
 
     /// What their names begin with.
     pub prefix: SecretsPrefix,
+
+    /// The KMS key that they were made under; absent: the account's default key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key_arn: Option<KmsKeyArn>,
 
     /// SHA-256 of the order to rotate (annotation `openclaw.io/rotate-secrets` of the Tenant) that was taken up last.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -59,6 +59,7 @@ pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: O
         secrets: RecordedSecrets {
             mode: class.secrets.mode,
             prefix: observed.settings.secrets_prefix.clone(),
+            kms_key_arn: class.secrets.kms_key_arn.clone(),
             order: origin.order,
             items: Vec::new(),
         },

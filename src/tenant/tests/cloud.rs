@@ -1,6 +1,6 @@
 //! EKS and Secrets Manager in memory, as far as actions reach them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -207,7 +207,11 @@ impl Cloud {
                 self.roles.get_mut(name.as_str()).ok_or_else(missing)?.inline.remove(policy);
             }
             AwsAction::DeleteRole(name) => {
-                if self.roles.get(name.as_str()).is_some_and(|role| !role.inline.is_empty()) {
+                if self
+                    .roles
+                    .get(name.as_str())
+                    .is_some_and(|role| !role.inline.is_empty() || !role.attached.is_empty())
+                {
                     return Err(Refused::Aws("DeleteConflict".into()));
                 }
                 self.roles.remove(name.as_str());
@@ -227,6 +231,7 @@ impl Cloud {
             tags: new.tags.clone(),
             trust: new.trust.clone(),
             inline: BTreeMap::new(),
+            attached: BTreeSet::new(),
         };
         self.roles.insert(new.name.to_string(), role);
         Ok(())

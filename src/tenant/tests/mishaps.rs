@@ -47,7 +47,7 @@ fn is_aws_write(action: &Action) -> bool {
 }
 
 /// What is asked for again and again never comes to rest.
-fn for_a_while(world: &mut World) {
+pub(super) fn for_a_while(world: &mut World) {
     for _ in 0..20 {
         world.round();
         controllers::run(world);
