@@ -41,8 +41,16 @@ pub async fn perform(
             Ok(())
         }
         AwsAction::ListAssociation { namespace, service_account, id } => {
-            let ids = aws.pod_identity.find(namespace, service_account).await?;
-            learn(&mut |view| view.association_unlisted = !ids.contains(id));
+            if aws.pod_identity.find(namespace, service_account).await?.contains(id) {
+                learn(&mut |view| view.association_unlisted = false);
+                return Ok(());
+            }
+            // To a token that was used before EKS repeats its answer, even about one that is gone.
+            let found = describe_all(aws, vec![id.clone()]).await?;
+            learn(&mut |view| {
+                view.saw_association(Timestamp::now(), found.clone());
+                view.association_unlisted = found != FoundAssociation::None;
+            });
             Ok(())
         }
         AwsAction::CreateAssociation(new) => {

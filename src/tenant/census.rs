@@ -12,7 +12,7 @@ use crate::{
     api::{
         labels::tags,
         names::{Incarnation, TenantName, Uid},
-        record::TenantRecordSpec,
+        record::{RecordPhase, TenantRecordSpec},
     },
     aws::types::Tags,
 };
@@ -62,8 +62,9 @@ impl Census {
         is(tags::CLUSTER_UID, self.cluster_uid.as_str()) && is(tags::MANAGED_BY, tags::MANAGED_BY_US)
     }
 
-    /// Who stands behind a resource with these tags.
-    pub fn claim(&self, actual: &Tags) -> Claim {
+    /// Who stands behind a resource with these tags. One that `gives_access` has nobody behind it once the access of its
+    /// tenant has ended: what is kept for an owner is data and secrets, not a way to them.
+    pub fn claim(&self, actual: &Tags, gives_access: bool) -> Claim {
         let tag = |key: &str| actual.get(key).map(String::as_str);
         // What names no tenant can have no record.
         let Some(tenant) = tag(tags::TENANT).and_then(|name| name.parse::<TenantName>().ok()) else {
@@ -73,7 +74,9 @@ impl Census {
         let holder = self.records.get(&tenant).map(|view| view.spec.as_ref());
         match holder {
             Some(Err(_)) => return Claim::Held,
-            Some(Ok(record)) if Some(&record.incarnation) == incarnation.as_ref() => return Claim::Held,
+            Some(Ok(record)) if Some(&record.incarnation) == incarnation.as_ref() => {
+                return if gives_access && !has_access(record) { Claim::Nobody } else { Claim::Held };
+            }
             Some(Ok(_)) | None => {}
         }
         if incarnation.is_some_and(|incarnation| self.marks.contains(&(tenant.clone(), incarnation))) {
@@ -82,4 +85,9 @@ impl Census {
         }
         if holder.is_none() && self.tenants.contains(&tenant) { Claim::Held } else { Claim::Nobody }
     }
+}
+
+/// Whether a record's tenant may have a way to its workspace; where its Tenant only vanished, it still has.
+pub fn has_access(record: &TenantRecordSpec) -> bool {
+    record.phase == RecordPhase::Active
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Half, identifying_tags, is_ours, looked_at_again, missing, whose};
+use super::{Half, identifying_tags, is_ours, looked_at_again, missing, unless_late, whose};
 use crate::{
     api::{
         class::{IdentityMode, TenantClassSpec},
@@ -184,9 +184,15 @@ pub(super) fn role_ended(observed: &Observed, tenant: &TenantName, record: &Tena
     let name = RoleName::of(tenant, &record.incarnation);
     let arn = Place::of(&observed.settings).and_then(|place| own_role(tenant, record, &place));
     let look = &observed.aws.role;
+    let look_up = AwsAction::LookUpRole(name.clone());
     let half = match look.seen() {
         None => Half::working(Vec::new(), format!("role {name} is being looked for")),
-        Some(None) => Half::done(Reason::Suspended, "the Pod Identity association and the role are deleted"),
+        Some(None) => {
+            let done = Half::done(Reason::Suspended, "the Pod Identity association and the role are deleted");
+            // It is made before the association: what has had one has had its role.
+            let was_seen = record.identity.association_id.is_some() || record.identity.ended_at.is_some();
+            if was_seen { done } else { unless_late(observed, look, &look_up, &format!("role {name}"), done) }
+        }
         // One that is not ours was never this tenant's access: it stays, and holds nothing up.
         Some(Some(role)) if !is_own(observed, tenant, record, role) || Some(&role.arn) != arn.as_ref() => {
             Half::done(Reason::Suspended, format!("role {} is not this tenant's and stays", role.arn))
@@ -201,5 +207,5 @@ pub(super) fn role_ended(observed: &Observed, tenant: &TenantName, record: &Tena
             }
         }
     };
-    Some(looked_at_again(observed, &Subject::Role, look, half, AwsAction::LookUpRole(name)))
+    Some(looked_at_again(observed, &Subject::Role, look, half, look_up))
 }

@@ -2,7 +2,7 @@
 //!
 //! PURE. Rules S1 and S2.
 
-use super::{Half, identifying_tags, is_ours, looked_at_again, missing, whose};
+use super::{Half, identifying_tags, is_ours, looked_at_again, missing, unless_late, whose};
 use crate::{
     api::{
         class::SecretsMode,
@@ -261,22 +261,21 @@ pub fn secrets_ended(observed: &Observed, tenant: &TenantName, record: &TenantRe
 fn secret_ended(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec, item: &RecordedSecret) -> Half {
     let name = secret_name(record, item.name.as_str());
     let look = observed.aws.secrets.get(&item.name).unwrap_or(&Look::Never);
+    let look_up = AwsAction::LookUpSecret { item: item.name.clone(), name: name.clone() };
     let half = match look.seen() {
         None => Half::working(Vec::new(), format!("secret {name} is being looked for")),
-        Some(None) => Half::done(Reason::Suspended, format!("secret {name} was never made")),
+        Some(None) => {
+            let done = Half::done(Reason::Suspended, format!("secret {name} is not there"));
+            let what = format!("secret {name}");
+            if item.arn.is_some() { done } else { unless_late(observed, look, &look_up, &what, done) }
+        }
         // Not this tenant's to close, or closed to everybody already.
         Some(Some(secret)) if !is_own_secret(observed, tenant, record, secret) || secret.deleted_at.is_some() => {
             Half::done(Reason::Suspended, format!("secret {name} is out of reach"))
         }
         Some(Some(secret)) => close_secret(record, item, secret),
     };
-    looked_at_again(
-        observed,
-        &Subject::Secret(item.name.clone()),
-        look,
-        half,
-        AwsAction::LookUpSecret { item: item.name.clone(), name },
-    )
+    looked_at_again(observed, &Subject::Secret(item.name.clone()), look, half, look_up)
 }
 
 fn close_secret(record: &TenantRecordSpec, item: &RecordedSecret, secret: &Secret) -> Half {

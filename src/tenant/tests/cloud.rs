@@ -44,6 +44,12 @@ pub(super) fn move_label(secret: &mut Secret, label: &str, to: Option<&VersionId
     secret.versions.retain(|_, labels| !labels.is_empty());
 }
 
+impl AwsAction {
+    pub(super) const fn makes_something(&self) -> bool {
+        matches!(self, Self::CreateAssociation(_) | Self::CreateRole(_) | Self::CreateSecret { .. })
+    }
+}
+
 impl Cloud {
     /// After a failed change nothing is known any more, as in the real hands.
     pub(super) fn forget(cache: &Cache, action: &Action) {
@@ -107,6 +113,10 @@ impl Cloud {
             }
             AwsAction::ListAssociation { id, .. } => {
                 let unlisted = !self.lists(id);
+                if unlisted {
+                    let found = self.associations.iter().find(|one| one.id == *id).cloned();
+                    associations(found.map_or(FoundAssociation::None, FoundAssociation::One));
+                }
                 cache.with_aws(&alice(), |view| view.association_unlisted = unlisted);
             }
             AwsAction::CreateAssociation(new) => {

@@ -80,6 +80,28 @@ fn no_workspace_starts_before_its_association_is_listed() {
     assert_eq!(world.cloud.associations.len(), 1);
 }
 
+/// S6: what was asked for before a Tenant was deleted may come to be after the look that did not find it.
+#[test]
+fn a_tenant_deleted_while_it_is_being_made_goes_when_nothing_can_come_any_more() {
+    for own_role in [false, true] {
+        let mut world = if own_role { World::with_alice_and_roles() } else { World::with_alice() };
+        for _ in 0..40 {
+            world.round_with(&mut |action| match action {
+                Action::Aws(action) if action.makes_something() => Fault::Late,
+                _ => Fault::None,
+            });
+            controllers::run(&mut world);
+            if world.is_awaited() {
+                break;
+            }
+        }
+        assert!(world.is_awaited(), "something is on its way");
+        world.delete_tenant();
+        world.settle();
+        assert!(world.tenant.is_none(), "it goes in the end, with every promise kept");
+    }
+}
+
 /// What runs is not stopped, and not said to be anything but Ready, because a listing lags behind.
 #[test]
 fn a_listing_that_lags_stops_nothing_that_runs() {

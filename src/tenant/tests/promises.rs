@@ -53,9 +53,13 @@ pub(super) fn before(world: &World, action: &Action) {
             }
         }
         Action::Delete { child, .. } => assert_eq!(*child, Child::Route, "S3: only a route is ever deleted"),
+        Action::SetFinalizers { finalizers, .. } => {
+            if !leaving && finalizers.iter().all(|one| one != labels::FINALIZER) {
+                nothing_of_it_is_left(world);
+            }
+        }
         Action::CreateRecord(_)
         | Action::ReplaceRecord { .. }
-        | Action::SetFinalizers { .. }
         | Action::ScaleToZero { .. }
         | Action::RetainVolume { .. }
         | Action::ReofferVolume { .. }
@@ -69,6 +73,20 @@ pub(super) fn before(world: &World, action: &Action) {
         }
         Action::Aws(action) => aws(world, action),
     }
+}
+
+/// S6: a Tenant that had the name goes only when nothing of its access is left, and nothing that it asked for is on its way.
+fn nothing_of_it_is_left(world: &World) {
+    let Some(tenant) = world.tenant.as_ref().filter(|_| world.record.is_some()) else { return };
+    let record = world.record_spec();
+    if record.tenant_uid.as_ref().map(Uid::as_str) != tenant["metadata"]["uid"].as_str() {
+        return;
+    }
+    let ours = |tags: &Tags| is_ours(tags, &alice(), &record, &world.settings.cluster_uid);
+    assert!(!world.is_awaited(), "S6: the Tenant goes while a request of its is on its way");
+    assert!(associations(world).iter().all(|one| !ours(&one.tags)), "S6: the Tenant goes before its association");
+    assert!(world.cloud.roles.values().all(|role| !ours(&role.tags)), "S6: the Tenant goes before its role");
+    every_secret_is_closed(world);
 }
 
 fn is_look(action: &Action) -> bool {
@@ -215,7 +233,8 @@ fn every_secret_is_closed(world: &World) {
     for secret in world.cloud.secrets.values() {
         let ours = is_ours(&secret.tags, &alice(), &record, &world.settings.cluster_uid);
         // Nobody reads a secret that is scheduled for deletion.
-        let is_closed = secret.deleted_at.is_some() || secret.tags[tags::SERVICE_ACCOUNT] == tags::REVOKED;
+        let is_revoked = secret.tags.get(tags::SERVICE_ACCOUNT).is_some_and(|account| account == tags::REVOKED);
+        let is_closed = secret.deleted_at.is_some() || is_revoked;
         assert!(!ours || is_closed, "{} can still be read", secret.name);
     }
 }

@@ -74,7 +74,7 @@ fn child() -> impl Strategy<Value = Child> {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let fault = || select(vec![Fault::None, Fault::None, Fault::Lost, Fault::Unanswered]);
+    let fault = || select(vec![Fault::None, Fault::None, Fault::Lost, Fault::Unanswered, Fault::Late]);
     prop_oneof![
         1 => any::<bool>().prop_map(Event::Suspend),
         1 => any::<bool>().prop_map(Event::Pause),

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     api::{record::TenantRecordSpec, tenant::TenantStatus},
     tenant::{
-        action::{Action, Plan},
+        action::{Action, AwsAction, Plan, Story},
         cache::{Cache, DEFINITIONS, Watched},
         child::{Child, Kind, ObjectKey},
         observed::Observed,
@@ -46,7 +46,12 @@ pub(super) enum Fault {
     Lost,
     /// It is carried out, and nobody hears of it.
     Unanswered,
+    /// Nobody hears of it, and it is carried out some seconds later, where it makes something in AWS.
+    Late,
 }
+
+/// The longest that a request takes effect after it was sent.
+const LATEST: SignedDuration = SignedDuration::from_secs(9);
 
 /// Cluster-scoped or namespaced objects of one sort, by `namespace/name`.
 pub(super) type Objects = BTreeMap<String, Value>;
@@ -75,6 +80,8 @@ pub(super) struct World {
     pub(super) injects: bool,
     /// Pods that never become ready.
     pub(super) never_ready: fn(&Value) -> bool,
+    /// Requests that are still on their way, and when they arrive.
+    late: Vec<(Timestamp, AwsAction)>,
     counter: u64,
 }
 
@@ -100,6 +107,7 @@ impl World {
             broken: Vec::new(),
             injects: true,
             never_ready: |_| false,
+            late: Vec::new(),
             counter: 0,
         };
         world.install();
@@ -290,6 +298,7 @@ impl World {
 
     /// The same, with `fault` choosing what goes wrong.
     pub(super) fn round_with(&mut self, fault: &mut dyn FnMut(&Action) -> Fault) -> Plan {
+        self.let_arrive();
         let observed = self.observe();
         let decided = plan(&observed);
         self.cache.stand_at_gate(&alice(), &decided);
@@ -297,8 +306,13 @@ impl World {
         for action in &decided.actions {
             promises::before(self, action);
             let fault = fault(action);
-            if fault == Fault::Lost {
+            if matches!(fault, Fault::Lost | Fault::Late) {
                 Cloud::forget(&self.cache, action);
+                if let (Fault::Late, Action::Aws(action)) = (fault, action)
+                    && action.makes_something()
+                {
+                    self.late.push((self.now + LATEST, action.clone()));
+                }
                 continue;
             }
             // A refused action is decided about anew in the next round.
@@ -312,12 +326,31 @@ impl World {
         decided
     }
 
+    /// Whether a request is still on its way.
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.late.is_empty()
+    }
+
+    /// Requests that arrive by now. Nobody waits for their answers any more.
+    fn let_arrive(&mut self) {
+        let (now, nobodys) = (self.now, Cache::new(Arc::clone(&self.settings)));
+        let (arrived, late) = std::mem::take(&mut self.late).into_iter().partition(|(at, _)| *at <= now);
+        self.late = late;
+        for (_, action) in arrived {
+            let _ = self.cloud.perform(&action, &nobodys, now);
+        }
+    }
+
     /// Rounds, with controllers at work between them, until nothing is left to do; says how many rounds that took.
     pub(super) fn settle(&mut self) -> usize {
+        let mut idle = 0;
         for round in 1..=60 {
-            let acted = !self.round().actions.is_empty();
+            let decided = self.round();
             let moved = controllers::run(self);
-            if !acted && !moved {
+            idle = if decided.actions.is_empty() && !moved { idle + 1 } else { 0 };
+            // A tenant that leaves may wait for nothing but time.
+            let is_waiting = matches!(decided.story, Story::Leaving { .. }) && idle < 20;
+            if idle > 0 && !is_waiting {
                 return round;
             }
             self.now += SignedDuration::from_secs(2);
