@@ -58,7 +58,7 @@ impl Row {
 }
 
 /// All of them.
-pub const ROWS: [Row; 34] = [
+pub const ROWS: [Row; 35] = [
     Row::eks("DescribeCluster", Scene::OperatorStarts, Named::Cluster),
     Row::eks("ListPodIdentityAssociations", Scene::Made, Named::Namespace).lagging(Scene::MadeUnseen),
     Row::of_the_cluster("eks", "ListPodIdentityAssociations", Scene::Swept),
@@ -81,6 +81,7 @@ pub const ROWS: [Row; 34] = [
     Row::own_role("GetRole", Scene::OwnRoleMade),
     Row::own_role("ListRolePolicies", Scene::OwnRoleMade).lagging(Scene::OwnRoleEndedUnseen),
     Row::own_role("GetRolePolicy", Scene::OwnRoleMade),
+    Row::own_role("ListAttachedRolePolicies", Scene::OwnRoleMade),
     Row::own_role("CreateRole", Scene::OwnRoleMade),
     Row::own_role("PutRolePolicy", Scene::OwnRoleMade),
     Row::own_role("TagRole", Scene::OwnRoleTagLost),
