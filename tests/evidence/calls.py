@@ -41,12 +41,17 @@ def in_order(records):
 
 
 class Tags:
-    """The tags of everything, brought up to date by each request that was carried out."""
+    """The tags of everything, brought up to date by each request that was carried out.
+
+    What is deleted keeps those that it had last. A second deletion may cross the first, when that hangs: AWS answers it with
+    "not found" or with a denial, whatever a policy says, and after either the operator looks again.
+    """
 
     def __init__(self):
         self.of = {}
         # Of a role: path and boundary; of a secret: key. What else ARNs and conditions are made of.
         self.facts = {}
+        self.gone = set()
 
     def take_up(self, record, key):
         if not record["done"] or key is None:
@@ -54,16 +59,22 @@ class Tags:
         operation = record["operation"]
         if operation in ("CreateSecret", "CreatePodIdentityAssociation", "CreateRole"):
             # A repeated creation changes no tags.
-            self.of.setdefault(key, request_tags(record))
-            self.facts.setdefault(key, facts(record))
+            if key not in self.of or key in self.gone:
+                self.of[key], self.facts[key] = request_tags(record), facts(record)
+            self.gone.discard(key)
         elif operation in ("TagResource", "TagRole"):
             self.of[key] = self.of.get(key, {}) | request_tags(record)
         elif operation in ("UntagResource", "UntagRole"):
             gone = untagged(record)
             self.of[key] = {name: value for name, value in self.of.get(key, {}).items() if name not in gone}
         elif operation in ("DeletePodIdentityAssociation", "DeleteRole"):
-            self.of.pop(key, None)
-            self.facts.pop(key, None)
+            self.gone.add(key)
+
+    def of_what_is_asked(self, operation, key):
+        """Tags and facts of what a request is about. Looks find no more what is gone."""
+        if key in self.gone and not operation.startswith("Delete"):
+            return {}, {}
+        return self.of.get(key, {}), self.facts.get(key, {})
 
 
 def form(record, name):
@@ -110,6 +121,7 @@ class Account:
         self.aws = aws
         self.cluster = aws["clusterArn"]
         self.cluster_uid = cluster_uid
+        self.identities = {}
         self.beginning = f"{aws['region']}:{aws['accountId']}"
 
     def key(self, record):
@@ -123,7 +135,16 @@ class Account:
             return name and f"role {name}"
         if record["operation"] == "CreatePodIdentityAssociation":
             return f"association {body['namespace']}/{body['serviceAccount']}"
-        return f"association {record['identity']}" if record.get("identity") else None
+        # Of one that is gone nothing but its id is known.
+        identifier = self.association_id(record)
+        if record.get("identity"):
+            self.identities[identifier] = record["identity"]
+        return f"association {self.identities[identifier]}" if identifier in self.identities else None
+
+    def association_id(self, record):
+        place = r"(?:%2F|/)([^/%]+)$" if record["operation"] in ("TagResource", "UntagResource") else r"/pod-identity-associations/([^/]+)$"
+        found = re.search(place, record["path"])
+        return found and found[1]
 
     def resource(self, record, known):
         """The ARN of what a request is about; * where the action knows no resources."""
@@ -140,10 +161,8 @@ class Account:
             # Requests name no path: IAM takes that of the role, and of one that does not exist the name alone.
             path = form(record, "Path") if record["operation"] == "CreateRole" else known.get("path")
             return f"arn:aws:iam::{self.aws['accountId']}:role{path or '/'}{form(record, 'RoleName')}"
-        association = re.search(r"/pod-identity-associations/([^/]+)$", record["path"])
-        if record["operation"] in ("TagResource", "UntagResource"):
-            association = re.search(r"(?:%2F|/)([^/%]+)$", record["path"])
-        return self.association(association[1]) if association else self.cluster
+        identifier = self.association_id(record)
+        return self.association(identifier) if identifier else self.cluster
 
     def association(self, identifier):
         return f"arn:aws:eks:{self.beginning}:podidentityassociation/{self.aws['clusterName']}/{identifier}"
@@ -174,7 +193,7 @@ def rights(record, account, tags):
     body, operation = record.get("body") or {}, record["operation"]
     asked, key = request_tags(record), account.key(record)
     makes = operation.startswith("Create")
-    has, known = ({}, facts(record)) if makes else (tags.of.get(key, {}), tags.facts.get(key, {}))
+    has, known = ({}, facts(record)) if makes else tags.of_what_is_asked(operation, key)
     resource = account.resource(record, known)
     bounded = {"iam:PermissionsBoundary": known["boundary"]} if known.get("boundary") else {}
 

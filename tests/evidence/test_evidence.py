@@ -189,6 +189,17 @@ class Calls(unittest.TestCase):
         )
         self.assertEqual((2, {"tenant": "alice"}), (self.one(found, "DeleteRole")["count"], self.one(found, "DeleteRole")["resourceTags"]))
 
+    def test_a_second_deletion_that_crosses_the_first_is_about_the_same(self):
+        path, identity = "/clusters/prod/pod-identity-associations/a-1", "openclaw-alice/workspace-0123456789"
+        delete = eks("DeletePodIdentityAssociation", "DELETE", path)
+        look = eks("DescribePodIdentityAssociation", "GET", path)
+        found = self.rights(create_association(), look | {"identity": identity}, delete | {"identity": identity},
+                            delete | {"done": False}, look | {"done": False})
+        deleted = self.one(found, "DeletePodIdentityAssociation")
+        self.assertEqual((2, {"openclaw-tenant": "alice"}), (deleted["count"], deleted["resourceTags"]))
+        looks = [one["resourceTags"] for one in found if one["operation"] == "DescribePodIdentityAssociation"]
+        self.assertEqual([{}, {"openclaw-tenant": "alice"}], looks)
+
     def test_a_role_that_tenants_share_and_its_policies_belong_to_the_other_mode(self):
         policy = "arn:aws:iam::123456789012:policy/workspaces"
         found = self.rights(create_association(), role("GetRole", RoleName="openclaw-tenant"), role("GetPolicy", PolicyArn=policy))
