@@ -100,6 +100,9 @@ const rolePerTenant = [
   ["iam:GetRole", false, OTHER_ROLE],
   ["iam:ListRolePolicies", true, OWN_ROLE],
   ["iam:GetRolePolicy", true, OWN_ROLE],
+  ["iam:ListAttachedRolePolicies", true, OWN_ROLE],
+  ["iam:GetRolePolicy", true, OWN_ROLE.replace("openclaw/prod/", ""), {}, "of somebody else's of that name"],
+  ["iam:ListRolePolicies", false, OTHER_ROLE],
   ["iam:CreateRole", true, OWN_ROLE, { ...made, ...bounded }],
   ["iam:CreateRole", false, OWN_ROLE, made, "without the boundary"],
   ["iam:CreateRole", false, OWN_ROLE, { ...made, ...looser }, "with another boundary"],
@@ -119,14 +122,20 @@ const rolePerTenant = [
   ...neverInIam,
 ];
 
+/** What is asked in one mode: action, whether it shall be allowed, resource, context, and more words. */
+export function questions(mode) {
+  return [...associations, ...secrets, ...(mode === "role per tenant" ? rolePerTenant : sharedRole)];
+}
+
+/** The operator's own policy in one mode. */
+export const ownPolicy = (mode) => document(mode === "role per tenant" ? "operator-role-per-tenant" : "operator-shared-role");
+
 /** Rows of one mode: what it is about, whether it shall be allowed, the question. */
 export function operator(mode) {
-  const perTenant = mode === "role per tenant";
   const role = {
     principal: `arn:aws:sts::${ACCOUNT}:assumed-role/openclaw-tenant-operator/eks-prod-operator`,
-    policy: document(perTenant ? "operator-role-per-tenant" : "operator-shared-role"),
+    policy: ownPolicy(mode),
   };
-  return [...associations, ...secrets, ...(perTenant ? rolePerTenant : sharedRole)].map(
-    ([action, allowed, resource, context = {}, words]) =>
-      [words ? `${action}, ${words}` : action, allowed, () => asRole(role, action, resource, context)]);
+  return questions(mode).map(([action, allowed, resource, context = {}, words]) =>
+    [words ? `${action}, ${words}` : action, allowed, () => asRole(role, action, resource, context)]);
 }

@@ -62,7 +62,8 @@ impl Bed {
     pub async fn with_class(instance: &'static Instance, test: &str, class: Value) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::SeqCst);
-        let tenant = format!("{test}-{}-{number}", std::process::id());
+        // No name is the beginning of another: what names one of them names it alone.
+        let tenant = format!("{test}-{}-{number:03}", std::process::id());
         let prefix = class["namespacePrefix"].as_str().unwrap_or("openclaw-").to_owned();
         let bed = Self { instance, client: instance.client().await, class: tenant.clone(), tenant, prefix };
         bed.apply_class(class).await.expect("class");
