@@ -13,6 +13,8 @@ mod class_role;
 mod create;
 mod delete;
 mod drift;
+mod gitops;
+mod guards;
 mod lost_answers;
 mod matrix;
 mod records;

@@ -6,12 +6,9 @@ mod rebuilt;
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, content};
+use crate::support::{BREAK_GLASS, Bed, content};
 
-/// The group that passes the policy.
-const BREAK_GLASS: &str = "openclaw:break-glass";
-
-/// The bed in the hands of somebody who breaks glass.
+/// The bed in the hands of somebody who breaks glass, and has no right but what the group gives.
 async fn break_glass(bed: &Bed) -> Bed {
     bed.acting_as("somebody-in-an-emergency", &[BREAK_GLASS, "system:authenticated"]).await
 }

@@ -47,6 +47,12 @@ async fn deleted_and_reinstalled_definitions_touch_nothing_of_any_tenant() {
     }
     let calls = instance.calls("crd-").await.iter().filter(|call| call["mutating"] == true).count();
 
+    let denied =
+        instance.try_kubectl(&["delete", "crd", DEFINITIONS[0], "--timeout=60s"]).expect_err("not allowed yet");
+    assert!(denied.contains("every Tenant"), "{denied}");
+    for definition in DEFINITIONS {
+        instance.kubectl(&["annotate", "crd", definition, "openclaw.io/deletion-allowed=true"]);
+    }
     instance.kubectl(&["delete", "crd", DEFINITIONS[0], DEFINITIONS[1], DEFINITIONS[2], "--timeout=60s"]);
     let told = eventually(|| async {
         let (status, body) = operator.get("/readyz").await?;
