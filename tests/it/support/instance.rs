@@ -194,10 +194,15 @@ impl Instance {
 
     /// Runs another of the program's commands as an administrator: whether it succeeded, and what it said.
     pub fn run_operator(&self, arguments: &[&str]) -> (bool, String, String) {
+        self.run_operator_with(&self.kubeconfig, arguments)
+    }
+
+    /// The same as somebody else.
+    pub fn run_operator_with(&self, kubeconfig: &Path, arguments: &[&str]) -> (bool, String, String) {
         let output = Command::new(env!("CARGO_BIN_EXE_openclaw-tenant-operator"))
             .args(arguments)
             .env("OPENCLAW_CLUSTER_NAME", self.fact("/aws/clusterName"))
-            .env("KUBECONFIG", &self.kubeconfig)
+            .env("KUBECONFIG", kubeconfig)
             .envs(self.aws_environment())
             .env("AWS_ACCESS_KEY_ID", "administrator")
             .output()
