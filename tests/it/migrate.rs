@@ -32,7 +32,7 @@ apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata:
   name: sandboxes.agents.x-k8s.io
-  annotations: {api-approved.kubernetes.io: unapproved, a test}
+  annotations: {api-approved.kubernetes.io: 'unapproved, a test'}
 spec:
   group: agents.x-k8s.io
   scope: Namespaced
@@ -54,7 +54,8 @@ impl Old {
         let directory = PathBuf::from(instance.fact("/dir")).join(&bed.tenant);
         fs::create_dir_all(&directory).expect("a directory");
         let old = Self { bed, directory };
-        old.kubectl_apply("argo.yaml", ARGO);
+        // The tests of this file do it at the same time.
+        old.kubectl_apply("argo.yaml", ARGO, &["--server-side"]);
         for definition in ["applicationsets.argoproj.io", "applications.argoproj.io", "sandboxes.agents.x-k8s.io"] {
             let is_served = || async {
                 let definition = old.bed.get("CustomResourceDefinition", None, definition).await?;
@@ -77,10 +78,10 @@ impl Old {
     }
 
     /// As a person does it, with kubectl's own field manager.
-    fn kubectl_apply(&self, file: &str, text: &str) {
+    fn kubectl_apply(&self, file: &str, text: &str, flags: &[&str]) {
         let path = self.directory.join(file);
         fs::write(&path, text).expect("a file");
-        self.bed.instance.kubectl(&["apply", "-f", &path.display().to_string()]);
+        self.bed.instance.kubectl(&[&["apply", "-f", &path.display().to_string()], flags].concat());
     }
 
     async fn set(&self, elements: Value) {
@@ -115,7 +116,7 @@ impl Old {
             },
         });
         self.bed.create("Application", Some(&self.argo()), &application, body).await.expect("Application");
-        self.kubectl_apply(&format!("{name}-old.yaml"), &chart(name, self.bed.instance.fact("/storageClass")));
+        self.kubectl_apply(&format!("{name}-old.yaml"), &chart(name, self.bed.instance.fact("/storageClass")), &[]);
     }
 
     /// Runs the command; whether it succeeded, its report, and what it complained of.
@@ -127,6 +128,24 @@ impl Old {
         let (success, out, errors) = self.bed.instance.run_operator(&arguments);
         let report = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}\n{errors}"));
         (success, report, errors)
+    }
+
+    /// The kubeconfig of a ServiceAccount with these rights, once they are known.
+    async fn reader_with(&self, rules: Value) -> PathBuf {
+        let (argo, name) = (self.argo(), format!("{}-reader", self.bed.tenant));
+        self.bed.create("ServiceAccount", Some(&argo), "reader", json!({})).await.expect("ServiceAccount");
+        self.bed.create("ClusterRole", None, &name, json!({ "rules": rules })).await.expect("role");
+        let body = json!({
+            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name },
+            "subjects": [{ "kind": "ServiceAccount", "name": "reader", "namespace": argo }],
+        });
+        self.bed.create("ClusterRoleBinding", None, &name, body).await.expect("binding");
+        let person = format!("--as=system:serviceaccount:{argo}:reader");
+        let may = || async { self.bed.instance.try_kubectl(&["auth", "can-i", "list", "namespaces", &person]).ok() };
+        self.bed.until_so("the reader's rights", may).await;
+        let kubeconfig = self.directory.join("reader.kubeconfig");
+        self.bed.instance.mint(&format!("{argo}/reader"), &kubeconfig);
+        kubeconfig
     }
 
     async fn argo_object(&self, kind: &str, name: &str) -> Value {
@@ -180,7 +199,12 @@ async fn belongings(old: &Old, name: &str) -> Value {
     let mut all = Vec::new();
     for kind in ["ServiceAccount", "PersistentVolumeClaim", "Deployment"] {
         let object = old.bed.get(kind, Some(&namespace), name).await.expect(kind);
-        all.push(json!([object["metadata"]["uid"], object["metadata"]["generation"], object["spec"], object["metadata"]["annotations"]]));
+        all.push(json!([
+            object["metadata"]["uid"],
+            object["metadata"]["generation"],
+            object["spec"],
+            object["metadata"]["annotations"]
+        ]));
     }
     json!(all)
 }
@@ -229,13 +253,23 @@ async fn an_applicationset_becomes_tenants_and_nothing_of_the_old_side_is_touche
     for part in ["workloads", "serviceAccounts", "secrets"] {
         assert_eq!(first["today"][part], has[part], "{first:#}");
     }
-    let volume = old.bed.get("PersistentVolumeClaim", Some(&application), &alice).await.expect("claim")["spec"]["volumeName"].clone();
+    let volume =
+        old.bed.get("PersistentVolumeClaim", Some(&application), &alice).await.expect("claim")["spec"]["volumeName"]
+            .clone();
     let volume = volume.as_str().expect("bound");
     let attach = [format!("Namespace {application}"), format!("PersistentVolumeClaim {alice} with volume {volume}")];
     assert_eq!(texts(&first["attach"]), attach);
-    assert!(texts(&first["differs"]).iter().any(|line| line.contains("image ghcr.io/openclaw/openclaw:2026.1.1")), "{first:#}");
+    assert!(
+        texts(&first["differs"]).iter().any(|line| line.contains("image ghcr.io/openclaw/openclaw:2026.1.1")),
+        "{first:#}"
+    );
     let claimed = texts(&first["claimed"]).join("\n");
-    assert!(claimed.contains("tracking-id") && claimed.contains("selfHeal") && claimed.contains("kubectl-client-side-apply"), "{claimed}");
+    assert!(
+        claimed.contains("tracking-id")
+            && claimed.contains("selfHeal")
+            && claimed.contains("kubectl-client-side-apply"),
+        "{claimed}"
+    );
     assert!(!report.to_string().contains("nobody-may-read-this"));
     assert_eq!(old.argo_object("ApplicationSet", "tenants").await, set, "nothing was changed");
     assert_eq!(report["applicationSet"]["toPrepare"].as_array().map(Vec::len), Some(2));
@@ -244,7 +278,10 @@ async fn an_applicationset_becomes_tenants_and_nothing_of_the_old_side_is_touche
     let (success, report, errors) = old.run(&["--apply", "--tenant", &alice]);
     assert!(success, "{errors}");
     assert_eq!(report["done"].as_array().map(Vec::len), Some(4), "{report:#}");
-    assert_eq!((&report["applicationSet"]["prepared"], &report["applicationSet"]["applicationsElsewhere"]), (&json!(false), &json!(1)));
+    assert_eq!(
+        (&report["applicationSet"]["prepared"], &report["applicationSet"]["applicationsElsewhere"]),
+        (&json!(false), &json!(1))
+    );
     let live = old.argo_object("ApplicationSet", "tenants").await;
     assert_eq!(live["spec"]["syncPolicy"]["preserveResourcesOnDeletion"], true);
     assert_eq!(live["spec"]["generators"], set["spec"]["generators"]);
@@ -259,7 +296,8 @@ async fn an_applicationset_becomes_tenants_and_nothing_of_the_old_side_is_touche
     let done = texts(&report["done"]);
     assert!(done.len() == 2 && done.iter().all(|line| line.contains(&format!("openclaw-{bob}"))), "{done:#?}");
     assert_eq!(report["applicationSet"]["prepared"], true, "{report:#}");
-    let versions = (old.argo_object("ApplicationSet", "tenants").await, old.argo_object("Application", &application).await);
+    let versions =
+        (old.argo_object("ApplicationSet", "tenants").await, old.argo_object("Application", &application).await);
     let (_, report, _) = old.run(&["--apply"]);
     assert_eq!((&report["done"], &report["failed"]), (&json!([]), &json!([])));
     let now = (old.argo_object("ApplicationSet", "tenants").await, old.argo_object("Application", &application).await);
@@ -283,8 +321,10 @@ fn manifests_are_taken(old: &Old, names: &[&str]) {
     let directory = old.directory.join("tenants");
     let path = directory.display().to_string();
     old.run(&["--manifests", &path]);
-    let mut files: Vec<String> =
-        fs::read_dir(&directory).expect("written").map(|entry| entry.expect("entry").file_name().display().to_string()).collect();
+    let mut files: Vec<String> = fs::read_dir(&directory)
+        .expect("written")
+        .map(|entry| entry.expect("entry").file_name().display().to_string())
+        .collect();
     files.sort();
     assert_eq!(files, names.iter().map(|name| format!("{name}.yaml")).collect::<Vec<_>>());
     // Only rehearsed: what becomes of a Tenant over a namespace of the old platform is adoption's affair.
@@ -332,11 +372,16 @@ async fn who_may_not_read_everything_is_told_what_is_missing() {
     old.tenant(&alice).await;
     settled(&old, &alice).await;
     let namespace = format!("openclaw-{alice}");
-    let sandbox = json!({ "spec": { "podTemplate": { "spec": { "containers": [{ "name": "openclaw", "image": "x:1" }] } } } });
+    let sandbox =
+        json!({ "spec": { "podTemplate": { "spec": { "containers": [{ "name": "openclaw", "image": "x:1" }] } } } });
     old.bed.create("Sandbox", Some(&namespace), "box", sandbox).await.expect("Sandbox");
     let (_, report, _) = old.run(&[]);
-    let kinds: Vec<&Value> =
-        report["tenants"][0]["today"]["workloads"].as_array().expect("workloads").iter().map(|one| &one["kind"]).collect();
+    let kinds: Vec<&Value> = report["tenants"][0]["today"]["workloads"]
+        .as_array()
+        .expect("workloads")
+        .iter()
+        .map(|one| &one["kind"])
+        .collect();
     assert_eq!(kinds, ["Deployment", "Sandbox"], "{report:#}");
 
     let rules = json!([
@@ -344,9 +389,20 @@ async fn who_may_not_read_everything_is_told_what_is_missing() {
         { "apiGroups": [""], "resources": ["namespaces", "persistentvolumeclaims"], "verbs": ["get", "list"] },
         { "apiGroups": ["openclaw.io"], "resources": ["tenants", "tenantclasses"], "verbs": ["get", "list"] },
     ]);
-    let kubeconfig = old.bed.kubeconfig_with(rules, &old.directory).await;
+    let kubeconfig = old.reader_with(rules).await;
     let argo = old.argo();
-    let arguments = ["migrate", "--applicationset", "tenants", "--argocd-namespace", &argo, "--class", &old.bed.class, "--output", "json", "--apply"];
+    let arguments = [
+        "migrate",
+        "--applicationset",
+        "tenants",
+        "--argocd-namespace",
+        &argo,
+        "--class",
+        &old.bed.class,
+        "--output",
+        "json",
+        "--apply",
+    ];
     let (success, out, errors) = old.bed.instance.run_operator_with(&kubeconfig, &arguments);
     let report: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}\n{errors}"));
     let unread = texts(&report["unread"]).join("\n");
@@ -355,7 +411,10 @@ async fn who_may_not_read_everything_is_told_what_is_missing() {
     }
     assert_eq!(report["tenants"][0]["today"]["claims"][0]["name"], json!(alice));
     let failed = texts(&report["failed"]);
-    assert!(!success && failed.len() == 1 && failed[0].starts_with("ApplicationSet"), "the rest is not tried: {failed:#?}");
+    assert!(
+        !success && failed.len() == 1 && failed[0].starts_with("ApplicationSet"),
+        "the rest is not tried: {failed:#?}"
+    );
     assert_eq!(report["done"], json!([]));
 }
 

@@ -166,7 +166,7 @@ impl Instance {
         let directory = PathBuf::from(self.fact("/dir"));
         let number = self.operators.lock().expect("not poisoned").len();
         let kubeconfig = directory.join(format!("operator-{number}.kubeconfig"));
-        self.mint(&kubeconfig);
+        self.mint(ACCOUNT, &kubeconfig);
         let log = directory.join(format!("operator-{number}.log"));
         self.operators.lock().expect("not poisoned").push(log.clone());
         let output = File::create(&log).expect("log");
@@ -211,13 +211,14 @@ impl Instance {
         (output.status.success(), text(&output.stdout), text(&output.stderr))
     }
 
-    fn mint(&self, out: &Path) {
+    /// Writes a kubeconfig of a ServiceAccount, NAMESPACE/NAME.
+    pub fn mint(&self, account: &str, out: &Path) {
         let status = Command::new(self.fact("/program"))
-            .args(["kubeconfig", "--dir", self.fact("/dir"), "--service-account", ACCOUNT, "--out"])
+            .args(["kubeconfig", "--dir", self.fact("/dir"), "--service-account", account, "--out"])
             .arg(out)
             .status()
             .expect("the platform's program");
-        assert!(status.success(), "no kubeconfig for {ACCOUNT}");
+        assert!(status.success(), "no kubeconfig for {account}");
     }
 
     fn aws_environment(&self) -> [(&'static str, String); 7] {
