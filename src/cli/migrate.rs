@@ -84,13 +84,11 @@ impl MigrateArgs {
         let source = match (&self.file, self.offline) {
             (Some(file), true) => Source::FileAlone(file.clone()),
             (Some(file), false) => Source::File(file.clone()),
-            (None, _) => Source::Cluster {
-                namespace: self.argocd_namespace.clone(),
-                name: self.applicationset.clone().unwrap_or_default(),
-            },
+            (None, _) => Source::Cluster { name: self.applicationset.clone().unwrap_or_default() },
         };
         Options {
             source,
+            argocd_namespace: self.argocd_namespace.clone(),
             class: self.class.clone(),
             prefix: self.namespace_prefix.clone(),
             wishes: Wishes { tenants: self.tenant.iter().cloned().collect(), consent: self.consent },

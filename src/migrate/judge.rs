@@ -13,10 +13,11 @@ use super::{
     preparation,
     report::{Report, SetReport, State, TenantReport},
     step::{OldKind, Step},
-    today::{self, Today},
+    today::{self, Data, OldClaim, Today},
 };
 use crate::{
     api::{
+        class::TenantClassSpec,
         labels,
         names::{Email, OwnerSubject, TenantName},
         quantity::Quantity,
@@ -155,41 +156,48 @@ fn placed(sight: &Sight, wishes: &Wishes, entry: &Entry, name: &TenantName, repo
              whose namespacePrefix fits, or copy the data over"
         ));
     }
-    let Some(places) = &sight.places else { return };
-    let Some(place) = places.get(&namespace) else {
-        report.differs.push(format!("namespace {namespace} is not there: the operator makes it, with an empty volume"));
-        return;
+    let place = match sight.places.get(&namespace) {
+        Some(Some(place)) => place,
+        Some(None) => {
+            return report
+                .differs
+                .push(format!("namespace {namespace} is not there: the operator makes it, with an empty volume"));
+        }
+        // Not looked at.
+        None => return,
     };
     report.blocks.extend(foreign(place, name, entry));
+    report.attach.push(format!("Namespace {namespace}"));
     let today = Today::of(place);
     match today.data() {
-        Ok(Some(claim)) => {
-            report.attach.push(format!("Namespace {namespace}"));
-            let volume = claim.volume.as_ref().map_or_else(String::new, |volume| format!(" with volume {volume}"));
-            report.attach.push(format!("PersistentVolumeClaim {}{volume}", claim.name));
-            if let Some(class) = &sight.class.spec {
-                report.differs.extend(differences::of_claim(claim, class));
-                if claim.size.parse::<Quantity>().is_ok_and(|size| size > class.storage.maximum) {
-                    report.blocks.push(format!(
-                        "claim {} has {}, more than the {} that the class allows: raise storage.maximum of the class",
-                        claim.name, claim.size, class.storage.maximum
-                    ));
-                }
-            }
-        }
-        Ok(None) => {
-            report.attach.push(format!("Namespace {namespace}"));
+        Data::In(claim) => attached(claim, sight.class.spec.as_ref(), report),
+        Data::None => {
             report.differs.push("there is no PersistentVolumeClaim: the workspace gets an empty volume".to_owned());
         }
-        Err(why) => report.blocks.push(why),
+        Data::Unseen => {}
+        Data::Undecided(why) => report.blocks.push(why),
     }
-    if let Some(class) = &sight.class.spec {
-        report.differs.extend(differences::of_workloads(&today.workloads, class));
+    if let (Some(class), Some(workloads)) = (&sight.class.spec, &today.workloads) {
+        report.differs.extend(differences::of_workloads(workloads, class));
     }
     report.hazards = today::hazards(&today, &namespace);
     report.claimed.extend(today::claimants(place));
     consent(place, wishes, name, report);
     report.today = today;
+}
+
+/// The claim that the Tenant will take over.
+fn attached(claim: &OldClaim, class: Option<&TenantClassSpec>, report: &mut TenantReport) {
+    let volume = claim.volume.as_ref().map_or_else(String::new, |volume| format!(" with volume {volume}"));
+    report.attach.push(format!("PersistentVolumeClaim {}{volume}", claim.name));
+    let Some(class) = class else { return };
+    report.differs.extend(differences::of_claim(claim, class));
+    if claim.size.parse::<Quantity>().is_ok_and(|size| size > class.storage.maximum) {
+        report.blocks.push(format!(
+            "claim {} has {}, more than the {} that the class allows: raise storage.maximum of the class",
+            claim.name, claim.size, class.storage.maximum
+        ));
+    }
 }
 
 fn consent(place: &Place, wishes: &Wishes, name: &TenantName, report: &mut TenantReport) {
@@ -262,8 +270,8 @@ fn owned(sight: &Sight, entry: &Entry, name: &TenantName, email: &Email, report:
 /// A volume never shrinks: a size above the class's goes with the tenant.
 fn larger_volume(sight: &Sight, report: &TenantReport) -> Option<Quantity> {
     let class = sight.class.spec.as_ref()?;
-    let size = report.today.data().ok()??.size.parse::<Quantity>().ok()?;
-    (size > class.storage.size).then_some(size)
+    let Data::In(claim) = report.today.data() else { return None };
+    claim.size.parse::<Quantity>().ok().filter(|size| *size > class.storage.size)
 }
 
 fn kept_for_another(record: Option<&Value>, subject: &OwnerSubject) -> Option<String> {

@@ -31,8 +31,6 @@ use crate::api::names::{ClassName, NamespacePrefix};
 pub enum Source {
     /// In the cluster.
     Cluster {
-        /// Argo CD's namespace.
-        namespace: String,
         /// Its name.
         name: String,
     },
@@ -47,6 +45,8 @@ pub enum Source {
 pub struct Options {
     /// Where the ApplicationSet is.
     pub source: Source,
+    /// Argo CD's namespace.
+    pub argocd_namespace: String,
     /// The class that the Tenants name.
     pub class: ClassName,
     /// The class's namespace prefix, where the class itself is not read.

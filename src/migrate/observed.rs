@@ -37,8 +37,9 @@ pub struct Sight {
     pub tenants: BTreeMap<String, Value>,
     /// The TenantRecords that are there, by name.
     pub records: BTreeMap<String, Value>,
-    /// What lies in the namespaces that matter, by name; one that is not there is absent.
-    pub places: Option<BTreeMap<String, Place>>,
+    /// What lies in the namespaces that matter, by name: `None` where there is no such namespace. Of one that could not be read
+    /// nothing is said.
+    pub places: BTreeMap<String, Option<Place>>,
     /// What could not be read, and why.
     pub unread: Vec<String>,
 }
@@ -54,19 +55,19 @@ pub struct ClassSight {
     pub spec: Option<TenantClassSpec>,
 }
 
-/// One namespace and what matters in it.
+/// One namespace and what matters in it. What could not be read is `None`, and never taken for missing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Place {
     /// The namespace.
     pub namespace: Value,
     /// Deployments, StatefulSets, Sandboxes and SandboxClaims, each with its `kind`.
-    pub workloads: Vec<Value>,
+    pub workloads: Option<Vec<Value>>,
     /// PersistentVolumeClaims.
-    pub claims: Vec<Value>,
+    pub claims: Option<Vec<Value>>,
     /// ServiceAccounts.
-    pub accounts: Vec<Value>,
+    pub accounts: Option<Vec<Value>>,
     /// Names of Secrets. Their values are never asked for.
-    pub secrets: Vec<String>,
+    pub secrets: Option<Vec<String>>,
     /// Reclaim policies of the volumes behind the claims, by the volume's name.
     pub reclaim: BTreeMap<String, String>,
 }

@@ -74,7 +74,7 @@ impl Reader {
     /// # Errors
     /// Where the ApplicationSet cannot be read.
     pub async fn look(&self, options: &Options) -> Result<Sight, MigrateError> {
-        let set = self.set(&options.source).await?;
+        let set = self.set(&options.source, &options.argocd_namespace).await?;
         let offline = ClassSight { name: options.class.clone(), prefix: options.prefix.clone(), spec: None };
         let mut sight = Sight {
             set,
@@ -83,15 +83,14 @@ impl Reader {
             class: offline,
             tenants: BTreeMap::new(),
             records: BTreeMap::new(),
-            places: None,
+            places: BTreeMap::new(),
             unread: Vec::new(),
         };
         let Some(client) = &self.client else { return Ok(sight) };
         let mut unread = Unread::new();
         class(client, &mut sight.class, &mut unread).await;
-        let argo = sight.set["metadata"]["namespace"].as_str().unwrap_or("argocd").to_owned();
-        sight.applications =
-            list(client, &APPLICATION.into(), Some(&argo)).await.map_err(|why| unread.insert(why)).ok();
+        let argo = sight.set["metadata"]["namespace"].as_str().unwrap_or(&options.argocd_namespace).to_owned();
+        sight.applications = told(list(client, &APPLICATION.into(), Some(&argo)).await, &mut unread);
         sight.tenants = by_name(list(client, &definitions::TENANT.into(), None).await, &mut unread);
         sight.records = by_name(list(client, &definitions::RECORD.into(), None).await, &mut unread);
         let wanted = namespaces(&sight.set, &sight.class, &options.wishes.tenants)?;
@@ -100,14 +99,14 @@ impl Reader {
         Ok(sight)
     }
 
-    async fn set(&self, source: &Source) -> Result<Value, MigrateError> {
-        let (namespace, name) = match source {
+    async fn set(&self, source: &Source, namespace: &str) -> Result<Value, MigrateError> {
+        let name = match source {
             Source::File(path) | Source::FileAlone(path) => {
                 let failed = |why: String| MigrateError::File { path: path.clone(), why };
                 let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
                 return from_text(&text).map_err(failed);
             }
-            Source::Cluster { namespace, name } => (namespace, name),
+            Source::Cluster { name } => name,
         };
         let what = format!("ApplicationSet {namespace}/{name}");
         let Some(client) = &self.client else {
@@ -152,99 +151,108 @@ fn by_name(found: Result<Vec<Value>, String>, unread: &mut Unread) -> BTreeMap<S
     all.into_iter().map(|object| (views::name(&object).to_owned(), object)).collect()
 }
 
-/// What lies in these namespaces. `None` where not even they can be read.
-async fn places(client: &Client, wanted: BTreeSet<String>, unread: &mut Unread) -> Option<BTreeMap<String, Place>> {
-    let kinds = match workload_kinds(client).await {
-        Ok(kinds) => kinds,
-        Err(why) => {
-            unread.insert(format!("what agent-sandbox serves: {why}"));
-            apps()
-        }
-    };
+/// What lies in these namespaces. One that cannot be read is left out.
+async fn places(client: &Client, wanted: BTreeSet<String>, unread: &mut Unread) -> BTreeMap<String, Option<Place>> {
+    let kinds = workload_kinds(client).await;
     let namespace = ApiResource::from(definitions::NAMESPACE);
     let looks = stream::iter(wanted).map(|name| {
         let (kinds, namespace) = (&kinds, &namespace);
         async move {
-            let found = get(client, namespace, None, &name).await;
-            match found {
+            match get(client, namespace, None, &name).await {
                 Ok(Some(object)) => {
                     let (place, missing) = place(client, kinds, &name, object).await;
-                    (name, Ok(Some(place)), missing)
+                    (name, Some(Some(place)), missing)
                 }
-                Ok(None) => (name, Ok(None), Unread::new()),
-                Err(why) => (name, Err(why), Unread::new()),
+                Ok(None) => (name, Some(None), Unread::new()),
+                Err(why) => {
+                    let missing = Unread::from([format!("Namespace {name}: {why}")]);
+                    (name, None, missing)
+                }
             }
         }
     });
     let mut all = BTreeMap::new();
     let mut looks = looks.buffer_unordered(AT_ONCE);
-    let mut blind = false;
     while let Some((name, found, missing)) = looks.next().await {
         unread.extend(missing);
-        match found {
-            Ok(Some(place)) => drop(all.insert(name, place)),
-            Ok(None) => {}
-            Err(why) => {
-                blind = true;
-                unread.insert(format!("Namespace {name}: {why}"));
-            }
-        }
+        all.extend(found.map(|found| (name, found)));
     }
-    // Half a sight would say "not there" of what was not seen.
-    (!blind).then_some(all)
+    all
 }
 
 fn apps() -> Vec<ApiResource> {
     vec![DEPLOYMENT.into(), Kind::StatefulSet.info().into()]
 }
 
+/// # Errors
+/// Where it cannot be told what agent-sandbox serves.
 async fn workload_kinds(client: &Client) -> Result<Vec<ApiResource>, String> {
     let mut kinds = apps();
     for (group, kind) in SANDBOX {
         match discovery::group(client, group).await {
             Ok(found) => kinds.extend(found.recommended_kind(kind).map(|(resource, _)| resource)),
             Err(kube::Error::Discovery(_)) => {}
-            Err(error) => return Err(describe(&error)),
+            Err(error) => return Err(format!("what {group} serves: {}", describe(&error))),
         }
     }
     Ok(kinds)
 }
 
-async fn place(client: &Client, kinds: &[ApiResource], name: &str, namespace: Value) -> (Place, Unread) {
+async fn place(
+    client: &Client,
+    kinds: &Result<Vec<ApiResource>, String>,
+    name: &str,
+    namespace: Value,
+) -> (Place, Unread) {
     let mut unread = Unread::new();
-    let mut place = Place { namespace, ..Place::default() };
-    let mut take = |found: Result<Vec<Value>, String>| {
-        found.unwrap_or_else(|why| {
-            unread.insert(why);
-            Vec::new()
-        })
+    let claims = told(list(client, &Kind::PersistentVolumeClaim.info().into(), Some(name)).await, &mut unread);
+    let reclaim = reclaim_policies(client, claims.as_deref().unwrap_or_default(), &mut unread).await;
+    let place = Place {
+        namespace,
+        workloads: told(workloads(client, kinds, name).await, &mut unread),
+        claims,
+        accounts: told(list(client, &Kind::ServiceAccount.info().into(), Some(name)).await, &mut unread),
+        secrets: told(secret_names(client, name).await, &mut unread),
+        reclaim,
     };
-    for resource in kinds {
-        let found = take(list(client, resource, Some(name)).await);
-        place.workloads.extend(found.into_iter().map(|mut object| {
+    (place, unread)
+}
+
+fn told<T>(found: Result<T, String>, unread: &mut Unread) -> Option<T> {
+    found.map_err(|why| unread.insert(why)).ok()
+}
+
+/// All of them: half a sight would say that nobody mounts a claim.
+async fn workloads(
+    client: &Client,
+    kinds: &Result<Vec<ApiResource>, String>,
+    namespace: &str,
+) -> Result<Vec<Value>, String> {
+    let mut all = Vec::new();
+    for resource in kinds.as_ref().map_err(Clone::clone)? {
+        for mut object in list(client, resource, Some(namespace)).await? {
             object["kind"] = resource.kind.clone().into();
-            object
-        }));
+            all.push(object);
+        }
     }
-    // What a Deployment or a Sandbox made is no workload of its own.
-    place.workloads.retain(|object| !made_by_another(object));
-    place.claims = take(list(client, &Kind::PersistentVolumeClaim.info().into(), Some(name)).await);
-    place.accounts = take(list(client, &Kind::ServiceAccount.info().into(), Some(name)).await);
-    match secret_names(client, name).await {
-        Ok(names) => place.secrets = names,
-        Err(why) => drop(unread.insert(why)),
-    }
-    for volume in place.claims.iter().filter_map(|claim| claim["spec"]["volumeName"].as_str()) {
+    // What another workload made is none of its own.
+    all.retain(|object| !made_by_another(object));
+    Ok(all)
+}
+
+async fn reclaim_policies(client: &Client, claims: &[Value], unread: &mut Unread) -> BTreeMap<String, String> {
+    let mut policies = BTreeMap::new();
+    for volume in claims.iter().filter_map(|claim| claim["spec"]["volumeName"].as_str()) {
         match get(client, &definitions::VOLUME.into(), None, volume).await {
             Ok(found) => {
                 let policy =
                     found.and_then(|found| Some(found["spec"]["persistentVolumeReclaimPolicy"].as_str()?.to_owned()));
-                place.reclaim.extend(policy.map(|policy| (volume.to_owned(), policy)));
+                policies.extend(policy.map(|policy| (volume.to_owned(), policy)));
             }
-            Err(why) => drop(unread.insert(format!("PersistentVolumes: {why}"))),
+            Err(why) => drop(unread.insert(format!("PersistentVolume {volume}: {why}"))),
         }
     }
-    (place, unread)
+    policies
 }
 
 /// A SandboxClaim is one of its own; the Sandbox that it got holds the pod, and is looked at all the same.

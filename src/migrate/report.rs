@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     step::{OldKind, Step},
-    today::Today,
+    today::{OldClaim, OldWorkload, Today},
 };
 use crate::api::labels;
 
@@ -109,22 +109,21 @@ impl TenantReport {
     }
 
     fn json(&self) -> Value {
-        let workloads =
-            self.today.workloads.iter().map(|one| json!({ "kind": one.kind, "name": one.name, "atRest": one.at_rest }));
-        let claims = self.today.claims.iter().map(|claim| {
+        let workload = |one: &OldWorkload| json!({ "kind": one.kind, "name": one.name, "atRest": one.at_rest });
+        let claim = |claim: &OldClaim| {
             json!({
                 "name": claim.name, "size": claim.size, "storageClass": claim.storage_class, "accessModes": claim.access_modes,
                 "volume": claim.volume, "reclaimPolicy": claim.reclaim, "owners": claim.owners,
             })
-        });
+        };
         json!({
             "name": self.name,
             "email": self.email,
             "namespace": self.namespace,
             "state": self.state.as_str(),
             "today": {
-                "workloads": workloads.collect::<Vec<_>>(),
-                "claims": claims.collect::<Vec<_>>(),
+                "workloads": self.today.workloads.as_ref().map(|all| all.iter().map(workload).collect::<Vec<_>>()),
+                "claims": self.today.claims.as_ref().map(|all| all.iter().map(claim).collect::<Vec<_>>()),
                 "serviceAccounts": self.today.accounts,
                 "secrets": self.today.secrets,
             },
@@ -142,10 +141,13 @@ impl TenantReport {
     /// What it has today, in one line.
     fn has(&self) -> String {
         let today = &self.today;
-        let mut parts: Vec<String> = today.workloads.iter().map(|one| format!("{} {}", one.kind, one.name)).collect();
-        parts.extend(today.claims.iter().map(|claim| format!("PersistentVolumeClaim {} ({})", claim.name, claim.size)));
-        parts.extend(today.accounts.iter().map(|name| format!("ServiceAccount {name}")));
-        parts.extend(today.secrets.iter().map(|name| format!("Secret {name}")));
+        let mut parts: Vec<String> =
+            today.workloads.iter().flatten().map(|one| format!("{} {}", one.kind, one.name)).collect();
+        parts.extend(
+            today.claims.iter().flatten().map(|claim| format!("PersistentVolumeClaim {} ({})", claim.name, claim.size)),
+        );
+        parts.extend(today.accounts.iter().flatten().map(|name| format!("ServiceAccount {name}")));
+        parts.extend(today.secrets.iter().flatten().map(|name| format!("Secret {name}")));
         parts.join(", ")
     }
 
@@ -238,7 +240,7 @@ impl Report {
     fn rows(&self) -> String {
         let head = ["NAME", "OWNER", "NAMESPACE", "WORKLOAD", "STATE"].map(str::to_owned);
         let row = |tenant: &TenantReport| {
-            let kinds: Vec<&str> = tenant.today.workloads.iter().map(|one| one.kind.as_str()).collect();
+            let kinds: Vec<&str> = tenant.today.workloads.iter().flatten().map(|one| one.kind.as_str()).collect();
             let cells = [tenant.name.clone(), tenant.email.clone(), tenant.namespace.clone(), kinds.join(",")];
             let [name, email, namespace, workload] =
                 cells.map(|cell| if cell.is_empty() { "-".to_owned() } else { cell });

@@ -47,55 +47,70 @@ pub struct OldWorkload {
     pub mounts: BTreeSet<String>,
 }
 
-/// What a tenant has today.
+/// What a tenant has today; `None` is what could not be read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Today {
     /// Workloads.
-    pub workloads: Vec<OldWorkload>,
+    pub workloads: Option<Vec<OldWorkload>>,
     /// Claims.
-    pub claims: Vec<OldClaim>,
+    pub claims: Option<Vec<OldClaim>>,
     /// ServiceAccounts, without `default`.
-    pub accounts: Vec<String>,
+    pub accounts: Option<Vec<String>>,
     /// Names of Secrets.
-    pub secrets: Vec<String>,
+    pub secrets: Option<Vec<String>>,
+}
+
+/// Which claim holds a tenant's data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data<'a> {
+    /// This one.
+    In(&'a OldClaim),
+    /// There is no claim.
+    None,
+    /// It was not seen.
+    Unseen,
+    /// A person has to decide.
+    Undecided(String),
 }
 
 impl Today {
     /// What lies in the namespace.
     pub fn of(place: &Place) -> Self {
-        // What a SandboxClaim became is a Sandbox of its own, and the pod is in that one.
-        let workloads = place.workloads.iter().map(workload).collect();
-        let accounts = place.accounts.iter().map(views::name).filter(|name| *name != "default").map(str::to_owned);
+        let names = |accounts: &Vec<Value>| {
+            accounts.iter().map(views::name).filter(|name| *name != "default").map(str::to_owned).collect()
+        };
         Self {
-            workloads,
-            claims: place.claims.iter().map(|one| claim(one, place)).collect(),
-            accounts: accounts.collect(),
+            workloads: place.workloads.as_ref().map(|all| all.iter().map(workload).collect()),
+            claims: place.claims.as_ref().map(|all| all.iter().map(|one| claim(one, place)).collect()),
+            accounts: place.accounts.as_ref().map(names),
             secrets: place.secrets.clone(),
         }
     }
 
     /// The one claim that holds the tenant's data: the only one, or the only one that a workload mounts.
-    ///
-    /// # Errors
-    /// What a person has to decide.
-    pub fn data(&self) -> Result<Option<&OldClaim>, String> {
-        let is_mounted =
-            |claim: &&OldClaim| self.workloads.iter().any(|workload| workload.mounts.contains(&claim.name));
-        let mounted: Vec<&OldClaim> = self.claims.iter().filter(is_mounted).collect();
-        match (self.claims.as_slice(), mounted.as_slice()) {
-            ([], _) => Ok(None),
-            ([only], _) => Ok(Some(only)),
-            (_, [only]) => Ok(Some(only)),
-            (all, _) => {
-                let names: Vec<&str> = all.iter().map(|claim| claim.name.as_str()).collect();
-                Err(format!(
-                    "there are several PersistentVolumeClaims ({}), of which a workload mounts {}: a tenant has one. Bring its \
-                     data onto one, and remove the others",
-                    names.join(", "),
-                    if mounted.is_empty() { "none" } else { "more than one" }
-                ))
-            }
+    pub fn data(&self) -> Data<'_> {
+        let Some(claims) = &self.claims else { return Data::Unseen };
+        match claims.as_slice() {
+            [] => Data::None,
+            [only] => Data::In(only),
+            all => self.mounted(all),
         }
+    }
+
+    fn mounted<'a>(&self, claims: &'a [OldClaim]) -> Data<'a> {
+        let Some(workloads) = &self.workloads else { return Data::Unseen };
+        let is_mounted = |claim: &&OldClaim| workloads.iter().any(|workload| workload.mounts.contains(&claim.name));
+        let mounted: Vec<&OldClaim> = claims.iter().filter(is_mounted).collect();
+        if let [only] = mounted.as_slice() {
+            return Data::In(only);
+        }
+        let names: Vec<&str> = claims.iter().map(|claim| claim.name.as_str()).collect();
+        Data::Undecided(format!(
+            "there are several PersistentVolumeClaims ({}), of which a workload mounts {}: a tenant has one. Bring its data onto one, \
+             and remove the others",
+            names.join(", "),
+            if mounted.is_empty() { "none" } else { "more than one" }
+        ))
     }
 }
 
@@ -142,7 +157,7 @@ fn workload(object: &Value) -> OldWorkload {
 /// What of the old side would take data along when it goes, and how to keep it from that.
 pub fn hazards(today: &Today, namespace: &str) -> Vec<String> {
     let mut hazards = Vec::new();
-    for claim in &today.claims {
+    for claim in today.claims.iter().flatten() {
         for owner in &claim.owners {
             let (kind, name) = owner.split_once(' ').unwrap_or((owner, ""));
             hazards.push(format!(
@@ -164,13 +179,14 @@ pub fn hazards(today: &Today, namespace: &str) -> Vec<String> {
 
 /// Who else says that these objects are theirs: by Argo CD's marks, and by the fields that they manage.
 pub fn claimants(place: &Place) -> Vec<String> {
-    let namespace = std::iter::once(("Namespace".to_owned(), &place.namespace));
-    let claims = place.claims.iter().map(|object| ("PersistentVolumeClaim".to_owned(), object));
-    let accounts = place.accounts.iter().filter(|account| views::name(account) != "default");
-    let accounts = accounts.map(|object| ("ServiceAccount".to_owned(), object));
-    let workloads =
-        place.workloads.iter().map(|object| (object["kind"].as_str().unwrap_or_default().to_owned(), object));
-    let all = namespace.chain(claims).chain(accounts).chain(workloads);
+    let workloads = place.workloads.iter().flatten();
+    let workloads = workloads.map(|object| (object["kind"].as_str().unwrap_or_default(), object));
+    let all = std::iter::once(("Namespace", &place.namespace))
+        .chain(place.claims.iter().flatten().map(|object| ("PersistentVolumeClaim", object)))
+        .chain(place.accounts.iter().flatten().map(|object| ("ServiceAccount", object)))
+        .chain(workloads);
+    // Every namespace has that account, and nobody claims it.
+    let all = all.filter(|(kind, object)| *kind != "ServiceAccount" || views::name(object) != "default");
     all.filter_map(|(kind, object)| {
         let marks = marks(&object["metadata"]);
         (!marks.is_empty()).then(|| format!("{kind} {}: {}", views::name(object), marks.join("; ")))

@@ -406,10 +406,11 @@ async fn who_may_not_read_everything_is_told_what_is_missing() {
     let (success, out, errors) = old.bed.instance.run_operator_with(&kubeconfig, &arguments);
     let report: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}\n{errors}"));
     let unread = texts(&report["unread"]).join("\n");
-    for what in ["secrets:", "deployments:", "sandboxes:", "serviceaccounts:", "tenantrecords:", "PersistentVolumes:"] {
+    for what in ["secrets:", "deployments:", "serviceaccounts:", "tenantrecords:", "PersistentVolume pv"] {
         assert!(unread.contains(what), "{what}: {unread}");
     }
     assert_eq!(report["tenants"][0]["today"]["claims"][0]["name"], json!(alice));
+    assert_eq!(report["tenants"][0]["today"]["workloads"], Value::Null);
     let failed = texts(&report["failed"]);
     assert!(
         !success && failed.len() == 1 && failed[0].starts_with("ApplicationSet"),

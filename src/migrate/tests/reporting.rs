@@ -7,7 +7,7 @@ use crate::{
     api::{names::OwnerSubject, tenant::TenantSpec},
     migrate::{
         judge::{Wishes, judge},
-        observed::Sight,
+        observed::{Place, Sight},
         report::{Report, State, TenantReport},
     },
 };
@@ -18,6 +18,11 @@ fn judged(sight: &Sight) -> Report {
 
 fn alice() -> Value {
     json!([{ "name": "alice", "email": "Alice@Example.com", "plan": "gold" }])
+}
+
+/// What was seen in Alice's namespace.
+fn seen(sight: &mut Sight) -> &mut Place {
+    sight.places.get_mut("openclaw-alice").and_then(Option::as_mut).expect("place")
 }
 
 fn only(report: Report) -> TenantReport {
@@ -95,8 +100,7 @@ fn json_holds_the_same_for_programs() {
 fn a_manifest_is_a_tenant() {
     let list = json!([{ "name": "alice", "email": "a@x.y", "subject": "6f1c", "displayName": "Alice" }]);
     let mut sight = sight(&list, &["alice"]);
-    let places = sight.places.as_mut().expect("places");
-    places.get_mut("openclaw-alice").expect("place").claims = vec![claim("alice", "5Gi")];
+    seen(&mut sight).claims = Some(vec![claim("alice", "5Gi")]);
     let report = only(judged(&sight));
     let manifest = report.manifest.expect("a manifest");
     let spec: TenantSpec = serde_json::from_value(manifest["spec"].clone()).expect("a Tenant's spec");
@@ -110,7 +114,7 @@ fn a_manifest_is_a_tenant() {
 #[test]
 fn without_a_cluster_only_the_list_is_judged() {
     let mut sight = sight(&alice(), &[]);
-    (sight.live, sight.applications, sight.places, sight.class.spec) = (false, None, None, None);
+    (sight.live, sight.applications, sight.class.spec) = (false, None, None);
     let report = judged(&sight);
     assert!(report.table().contains("A file cannot be prepared"), "{}", report.table());
     let manifest = json!({
@@ -167,7 +171,7 @@ fn blocked_by(change: impl FnOnce(&mut Sight)) -> Vec<String> {
 }
 
 fn namespace(sight: &mut Sight) -> &mut Value {
-    &mut sight.places.as_mut().expect("places").get_mut("openclaw-alice").expect("place").namespace
+    &mut seen(sight).namespace
 }
 
 #[test]
@@ -207,7 +211,7 @@ fn a_namespace_that_is_not_the_tenant_s_blocks() {
 fn the_claim_with_the_data_has_to_be_known_and_to_fit() {
     let claims = |claims: Vec<Value>| {
         move |sight: &mut Sight| {
-            sight.places.as_mut().expect("places").get_mut("openclaw-alice").expect("place").claims = claims;
+            seen(sight).claims = Some(claims);
         }
     };
     let two = vec![claim("alice", "10Gi"), claim("backup", "10Gi")];
@@ -224,12 +228,38 @@ fn the_claim_with_the_data_has_to_be_known_and_to_fit() {
     );
 }
 
+/// Nothing is said of what was not seen: neither that it is missing, nor that nobody mounts it.
+#[test]
+fn what_could_not_be_read_is_not_taken_for_missing() {
+    let mut sight = sight(&json!([{ "name": "alice", "email": "a@x.y" }]), &["alice"]);
+    let place = seen(&mut sight);
+    (place.claims, place.accounts, place.secrets) = (None, None, None);
+    let report = only(judged(&sight));
+    assert_eq!(
+        (report.state, report.attach.as_slice()),
+        (State::Open, ["Namespace openclaw-alice".to_owned()].as_slice())
+    );
+    assert!(report.differs.iter().all(|line| !line.contains("PersistentVolumeClaim")), "{:?}", report.differs);
+    assert_eq!(judged(&sight).json()["tenants"][0]["today"]["claims"], Value::Null);
+
+    let two = vec![claim("one", "10Gi"), claim("two", "10Gi")];
+    (seen(&mut sight).claims, seen(&mut sight).workloads) = (Some(two), None);
+    assert_eq!(only(judged(&sight)).blocks, Vec::<String>::new());
+
+    sight.places.remove("openclaw-alice");
+    let report = only(judged(&sight));
+    assert_eq!((report.attach, report.differs), (Vec::new(), Vec::new()));
+    sight.places.insert("openclaw-alice".into(), None);
+    let missing = "namespace openclaw-alice is not there: the operator makes it, with an empty volume";
+    assert_eq!(only(judged(&sight)).differs, [missing]);
+}
+
 /// What a Sandbox made goes with it: that is told, and how to keep it.
 #[test]
 fn a_sandbox_is_known_and_what_it_owns_is_in_danger() {
     let mut sight = sight(&json!([{ "name": "alice", "email": "a@x.y" }]), &["alice"]);
     let mut place = place("alice");
-    place.workloads = vec![
+    place.workloads = Some(vec![
         json!({ "kind": "SandboxClaim", "metadata": { "name": "alice" }, "spec": {} }),
         json!({
             "kind": "Sandbox", "metadata": { "name": "alice" },
@@ -238,12 +268,12 @@ fn a_sandbox_is_known_and_what_it_owns_is_in_danger() {
                 "volumeClaimTemplates": [{ "metadata": { "name": "data" } }], "operatingMode": "Suspended",
             },
         }),
-    ];
+    ]);
     let mut owned = claim("data-alice", "10Gi");
     owned["metadata"]["ownerReferences"] = json!([{ "kind": "Sandbox", "name": "alice", "controller": true }]);
-    place.claims = vec![claim("scratch", "1Gi"), owned];
+    place.claims = Some(vec![claim("scratch", "1Gi"), owned]);
     place.reclaim.clear();
-    sight.places.as_mut().expect("places").insert("openclaw-alice".into(), place);
+    sight.places.insert("openclaw-alice".into(), Some(place));
     let report = only(judged(&sight));
     assert_eq!(report.blocks, Vec::<String>::new());
     assert_eq!(

@@ -46,7 +46,7 @@ pub fn place(name: &str) -> Place {
     let id = format!("openclaw-{name}:apps/Deployment:openclaw-{name}/{name}");
     Place {
         namespace: json!({ "metadata": { "name": format!("openclaw-{name}"), "uid": format!("ns-{name}"), "resourceVersion": "9" } }),
-        workloads: vec![json!({
+        workloads: Some(vec![json!({
             "kind": "Deployment",
             "metadata": {
                 "name": name, "annotations": { "argocd.argoproj.io/tracking-id": id },
@@ -62,10 +62,10 @@ pub fn place(name: &str) -> Place {
                 }],
                 "volumes": [{ "name": "data", "persistentVolumeClaim": { "claimName": name } }],
             } } },
-        })],
-        claims: vec![claim(name, "20Gi")],
-        accounts: vec![json!({ "metadata": { "name": "default" } }), json!({ "metadata": { "name": name } })],
-        secrets: vec!["gateway-token".to_owned()],
+        })]),
+        claims: Some(vec![claim(name, "20Gi")]),
+        accounts: Some(vec![json!({ "metadata": { "name": "default" } }), json!({ "metadata": { "name": name } })]),
+        secrets: Some(vec!["gateway-token".to_owned()]),
         reclaim: BTreeMap::from([(format!("pv-{name}"), "Delete".to_owned())]),
     }
 }
@@ -99,7 +99,7 @@ pub fn sight(elements: &Value, names: &[&str]) -> Sight {
         },
         tenants: BTreeMap::new(),
         records: BTreeMap::new(),
-        places: Some(names.iter().map(|name| (format!("openclaw-{name}"), place(name))).collect()),
+        places: names.iter().map(|name| (format!("openclaw-{name}"), Some(place(name)))).collect(),
         unread: Vec::new(),
     }
 }
