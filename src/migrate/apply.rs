@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{
     preparation::{self, Change},
     report::Report,
-    step::{OldKind, OldObject, remaining},
+    step::{OldKind, OldObject, Step, remaining, still_holds},
     today::MANAGER,
 };
 use crate::telemetry::result::describe;
@@ -56,7 +56,7 @@ pub async fn prepare(client: &Client, report: &Report) -> Prepared {
 }
 
 /// In the order of kinds: Applications before namespaces.
-fn by_object(steps: &[super::step::Step]) -> BTreeMap<OldObject, Vec<Change>> {
+fn by_object(steps: &[Step]) -> BTreeMap<OldObject, Vec<Change>> {
     let mut objects: BTreeMap<OldObject, Vec<Change>> = BTreeMap::new();
     for step in steps {
         objects.entry(step.object.clone()).or_default().push(step.change.clone());
@@ -93,6 +93,7 @@ async fn change(client: &Client, object: &OldObject, planned: &[Change]) -> Resu
         };
         // Metadata and JSON always serialise.
         let live = serde_json::to_value(&live).unwrap_or(Value::Null);
+        still_holds(object.kind, &live, planned)?;
         let changes = remaining(object.kind, &live, planned);
         if changes.is_empty() {
             return Ok(Vec::new());

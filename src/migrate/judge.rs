@@ -267,11 +267,11 @@ fn owned(sight: &Sight, entry: &Entry, name: &TenantName, email: &Email, report:
     }
 }
 
-/// A volume never shrinks: a size above the class's goes with the tenant.
+/// A volume never shrinks: a size above the class's goes with the tenant, and any size where the class is not known.
 fn larger_volume(sight: &Sight, report: &TenantReport) -> Option<Quantity> {
-    let class = sight.class.spec.as_ref()?;
     let Data::In(claim) = report.today.data() else { return None };
-    claim.size.parse::<Quantity>().ok().filter(|size| *size > class.storage.size)
+    let class = sight.class.spec.as_ref().map(|class| class.storage.size);
+    claim.size.parse::<Quantity>().ok().filter(|size| class.is_none_or(|class| *size > class))
 }
 
 fn kept_for_another(record: Option<&Value>, subject: &OwnerSubject) -> Option<String> {

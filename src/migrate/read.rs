@@ -261,7 +261,7 @@ fn made_by_another(object: &Value) -> bool {
     owners.into_iter().any(|owner| owner["controller"] == true && owner["kind"] != "SandboxClaim")
 }
 
-/// Names of Secrets, without those of ServiceAccounts. Only their metadata is asked for: no value ever comes here.
+/// Names of Secrets. Only their metadata is asked for: no value ever comes here.
 async fn secret_names(client: &Client, namespace: &str) -> Result<Vec<String>, String> {
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &SECRET.into());
     let params = ListParams::default().limit(PAGE);

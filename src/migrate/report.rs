@@ -262,8 +262,9 @@ impl Report {
         let set = &self.set;
         if self.is_prepared() {
             text.push_str(
-                "Prepared: the ApplicationSet and its Applications can be deleted without taking along what they made. Look at \
-                 \"danger\" before you delete workloads.\n",
+                "Prepared: the ApplicationSet and its Applications can be deleted without taking along what they made, with kubectl or \
+                 argocd app delete --cascade=false. A plain argocd app delete, and Argo CD's pages where Non-Cascading is not chosen, put the finalizer back first. \
+                 Look at \"danger\" before you delete workloads.\n",
             );
         } else if self.cascading().next().is_some() {
             text.push_str("Not prepared: what stands behind \"cascade\" comes first, before anything of the old side is removed. ");

@@ -9,6 +9,7 @@ use super::{
     preparation::{self, Change},
 };
 use crate::{
+    api::labels,
     kubernetes::definitions,
     tenant::{child::KindInfo, views},
 };
@@ -89,6 +90,27 @@ impl Step {
     pub fn all(kind: OldKind, object: &Value, changes: Vec<Change>) -> Vec<Self> {
         let object = OldObject::of(kind, object);
         changes.into_iter().map(|change| Self { object: object.clone(), change }).collect()
+    }
+}
+
+/// Why this state of an object must not be changed: what was planned was planned for another one.
+///
+/// # Errors
+/// What has happened in between.
+pub fn still_holds(kind: OldKind, live: &Value, planned: &[Change]) -> Result<(), String> {
+    let metadata = &live["metadata"];
+    if kind != OldKind::Namespace {
+        // What keeps things from cascading is right in every state.
+        return Ok(());
+    }
+    if !metadata["deletionTimestamp"].is_null() {
+        return Err("it is being deleted by now: nothing was changed".to_owned());
+    }
+    let promised = metadata["annotations"].get(labels::ADOPT_BY).and_then(Value::as_str);
+    let is_planned = |tenant: &str| planned.contains(&Change::Consent(tenant.to_owned()));
+    match promised.filter(|tenant| !is_planned(tenant)) {
+        Some(other) => Err(format!("it has consented to be adopted by {other} in between: nothing was changed")),
+        None => Ok(()),
     }
 }
 

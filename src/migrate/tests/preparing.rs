@@ -6,6 +6,7 @@ use super::world::{application, set, sight};
 use crate::migrate::{
     judge::{Wishes, judge},
     preparation::{Change, of_application, of_namespace, of_set, patch, remarks},
+    step::{OldKind, still_holds},
 };
 
 /// JSON merge patch, RFC 7386.
@@ -82,6 +83,19 @@ fn a_namespace_consents_to_one_tenant() {
     let wanted = json!({ "metadata": { "uid": "1", "resourceVersion": "2", "annotations": { "openclaw.io/adopt-by": "alice" } } });
     assert_eq!(patch, wanted);
     assert_eq!(of_namespace(&merged(&namespace, &patch), "alice"), []);
+}
+
+/// Between the look and the change, somebody else may have promised it.
+#[test]
+fn a_namespace_that_was_promised_to_another_in_between_is_left() {
+    let planned = [Change::Consent("alice".to_owned())];
+    let holds = |metadata: Value| still_holds(OldKind::Namespace, &json!({ "metadata": metadata }), &planned);
+    assert_eq!(holds(json!({ "name": "openclaw-alice" })), Ok(()));
+    assert_eq!(holds(json!({ "annotations": { "openclaw.io/adopt-by": "alice" } })), Ok(()));
+    assert!(holds(json!({ "annotations": { "openclaw.io/adopt-by": "bob" } })).is_err_and(|why| why.contains("bob")));
+    assert!(
+        holds(json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" })).is_err_and(|why| why.contains("being deleted"))
+    );
 }
 
 /// What has the last word over what is changed here is said, not changed.

@@ -101,6 +101,10 @@ fn a_manifest_is_a_tenant() {
     let list = json!([{ "name": "alice", "email": "a@x.y", "subject": "6f1c", "displayName": "Alice" }]);
     let mut sight = sight(&list, &["alice"]);
     seen(&mut sight).claims = Some(vec![claim("alice", "5Gi")]);
+    let mut unknown = sight.clone();
+    unknown.class.spec = None;
+    let size = only(judged(&unknown)).manifest.expect("a manifest")["spec"]["storage"]["size"].clone();
+    assert_eq!(size, "5Gi", "whatever the class will say, it does not shrink");
     let report = only(judged(&sight));
     let manifest = report.manifest.expect("a manifest");
     let spec: TenantSpec = serde_json::from_value(manifest["spec"].clone()).expect("a Tenant's spec");
