@@ -1,6 +1,7 @@
 //! What can be asked of the program on the command line.
 
 mod iam;
+mod migrate;
 
 use std::{
     fmt, fs,
@@ -19,6 +20,7 @@ use openclaw_tenant_operator::{
         names::{ClusterArn, NamespaceName, SecretsPrefix},
     },
     aws::Rates,
+    migrate::MigrateError,
     orphans::{self, OrphansError},
     run::{self, Options},
     telemetry::logs::{self, LogFormat},
@@ -50,6 +52,10 @@ enum Command {
     /// List what this cluster made in AWS and nobody stands behind any more. Needs the caller's own credentials for AWS
     /// (list, describe) and Kubernetes (list tenants, tenantrecords, namespaces); changes nothing.
     Orphans(OrphansArgs),
+    /// Turn the list of an Argo CD ApplicationSet into Tenants: report what each has today, what will be taken over, what
+    /// differs and what blocks, write manifests, and with --apply keep the old side from taking anything along when it goes.
+    /// Exit code 1 also where a tenant is blocked.
+    Migrate(Box<migrate::MigrateArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -204,6 +210,14 @@ enum CliError {
     Logs(#[from] logs::LogError),
     #[error(transparent)]
     Orphans(#[from] OrphansError),
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    #[error(
+        "{failed} changes failed, and {blocked} tenants are blocked or not in the list: the report says why and what to do"
+    )]
+    Unfinished { failed: usize, blocked: usize },
+    #[error("{} is there and says otherwise: it was left as it is. Remove it to have it written anew", path.display())]
+    Differs { path: PathBuf },
     #[error("nothing can be written to standard output: {0}")]
     Print(std::io::Error),
     #[error(
@@ -228,6 +242,7 @@ impl Cli {
             Command::Crds(args) => args.execute(),
             Command::Iam(args) => args.execute(),
             Command::Orphans(args) => args.execute(),
+            Command::Migrate(args) => args.execute(),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

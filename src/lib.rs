@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod iam;
 pub mod kubernetes;
 pub mod lease;
+pub mod migrate;
 pub mod orphans;
 pub mod run;
 pub mod sweep;

@@ -41,16 +41,13 @@ pub async fn perform(
             Ok(())
         }
         AwsAction::ListAssociation { namespace, service_account, id } => {
-            if aws.pod_identity.find(namespace, service_account).await?.contains(id) {
-                learn(&mut |view| view.association_unlisted = false);
-                return Ok(());
+            let is_listed = aws.pod_identity.find(namespace, service_account).await?.contains(id);
+            if !is_listed {
+                // To a token that was used before EKS repeats its answer, even about one that is gone.
+                let found = describe_all(aws, vec![id.clone()]).await?;
+                learn(&mut |view| view.saw_association(Timestamp::now(), found.clone()));
             }
-            // To a token that was used before EKS repeats its answer, even about one that is gone.
-            let found = describe_all(aws, vec![id.clone()]).await?;
-            learn(&mut |view| {
-                view.saw_association(Timestamp::now(), found.clone());
-                view.association_unlisted = found != FoundAssociation::None;
-            });
+            learn(&mut |view| view.association_unlisted = !is_listed);
             Ok(())
         }
         AwsAction::CreateAssociation(new) => {

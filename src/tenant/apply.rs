@@ -166,7 +166,7 @@ impl Hands {
         let mut metadata = preconditions(precondition);
         metadata["finalizers"] = json!(finalizers);
         match self.kubernetes.merge_patch(&resource, &json!({ "metadata": metadata })).await {
-            Ok(answer) => self.cache.upsert(Watched::Tenant, &answer),
+            Ok(answer) => self.cache.upsert_changed_tenant(&answer),
             // It went with its last finalizer.
             Err(error) if error.is_not_found() => self.cache.remove(Watched::Tenant, &json!({ "metadata": metadata })),
             Err(error) => return Err(error),

@@ -116,6 +116,14 @@ impl Cache {
         self.lock().upsert(watched, object)
     }
 
+    /// Takes up what a Tenant became by a change of ours, if it is still the Tenant that is known. Where the watch was quicker
+    /// and has told of its end, or of another of that name, a late answer would bring the old one back, and nothing would
+    /// ever tell of the new one again.
+    pub fn upsert_changed_tenant(&self, answer: &Value) -> Concerns {
+        let mut known = self.lock();
+        if known.is_the_known_tenant(answer) { known.upsert(Watched::Tenant, answer) } else { Concerns::Nobody }
+    }
+
     /// Forgets an object that is gone.
     pub fn remove(&self, watched: Watched, object: &Value) -> Concerns {
         self.lock().remove(watched, object)

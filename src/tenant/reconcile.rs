@@ -9,7 +9,6 @@ use std::time::Duration;
 use super::{
     action::{Action, Plan, Story, Target},
     apply::{ActionError, Hands},
-    cache::Watched,
     failure::failure,
     observed::{ClassView, Observed},
     plan::plan,
@@ -246,7 +245,7 @@ impl Reconciler {
         });
         match self.hands.kubernetes.replace(&Resource::tenant_status(&observed.name), &object).await {
             Ok(answer) => {
-                self.hands.cache.upsert(Watched::Tenant, &answer);
+                self.hands.cache.upsert_changed_tenant(&answer);
                 Ok(())
             }
             // It went meanwhile: nobody is left to be told.

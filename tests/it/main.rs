@@ -18,6 +18,7 @@ mod gitops;
 mod guards;
 mod lost_answers;
 mod matrix;
+mod migrate;
 mod records;
 mod rendering;
 mod rest;

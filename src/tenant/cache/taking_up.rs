@@ -120,6 +120,12 @@ impl Known {
         }
     }
 
+    /// Whether this very Tenant, in whatever state, is the one that is known by its name.
+    pub(super) fn is_the_known_tenant(&self, object: &Value) -> bool {
+        let Ok(name) = views::name(object).parse::<TenantName>() else { return false };
+        self.tenants.get(&name).is_some_and(|(known, _)| object["metadata"]["uid"] == known.uid.as_str())
+    }
+
     fn upsert_tenant(&mut self, object: &Value) -> Concerns {
         let (Ok(name), Some(view)) = (views::name(object).parse::<TenantName>(), views::tenant(object)) else {
             return Concerns::Nobody;

@@ -94,21 +94,8 @@ impl Cloud {
         };
         match action {
             AwsAction::LookUpAssociation { namespace, service_account, known } => {
-                let is_it = |one: &&Association| {
-                    one.namespace == namespace.as_str() && one.service_account == service_account.as_str()
-                };
-                let mut found: Vec<&Association> =
-                    self.associations.iter().filter(is_it).filter(|one| self.lists(&one.id)).collect();
-                let unlisted = found.is_empty();
-                if unlisted {
-                    found.extend(self.associations.iter().filter(|one| known.as_ref() == Some(&one.id)));
-                }
-                let unlisted = unlisted && !found.is_empty();
-                associations(match found.as_slice() {
-                    [] => FoundAssociation::None,
-                    [one] => FoundAssociation::One((*one).clone()),
-                    several => FoundAssociation::Several(several.iter().map(|one| one.id.clone()).collect()),
-                });
+                let (found, unlisted) = self.find(namespace.as_str(), service_account.as_str(), known.as_ref());
+                associations(found);
                 cache.with_aws(&alice(), |view| view.association_unlisted = unlisted);
             }
             AwsAction::ListAssociation { id, .. } => {
@@ -191,6 +178,22 @@ impl Cloud {
             }
         }
         Ok(())
+    }
+
+    /// What a look for an association finds, and whether only its id led to it.
+    fn find(&self, namespace: &str, account: &str, known: Option<&AssociationId>) -> (FoundAssociation, bool) {
+        let is_it = |one: &&Association| one.namespace == namespace && one.service_account == account;
+        let listed: Vec<&Association> =
+            self.associations.iter().filter(is_it).filter(|one| self.lists(&one.id)).collect();
+        let recorded = || self.associations.iter().find(|one| known == Some(&one.id));
+        match listed.as_slice() {
+            [] => match recorded() {
+                Some(one) => (FoundAssociation::One(one.clone()), true),
+                None => (FoundAssociation::None, false),
+            },
+            [one] => (FoundAssociation::One((*one).clone()), false),
+            several => (FoundAssociation::Several(several.iter().map(|one| one.id.clone()).collect()), false),
+        }
     }
 
     /// Whether a listing shows it by now: those that were made last come last.

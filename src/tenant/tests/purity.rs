@@ -83,9 +83,11 @@ fn is_pure(path: &Path, text: &str) -> bool {
 #[test]
 fn pure_files_reach_nothing_outside() {
     let sweeps = sources(&root().with_file_name("sweep"));
+    let migration = sources(&root().with_file_name("migrate"));
     let all: Vec<(PathBuf, String)> = sources(&root())
         .into_iter()
         .chain(sweeps)
+        .chain(migration)
         .map(|path| (path.clone(), fs::read_to_string(&path).expect("a source file")))
         .filter(|(path, text)| is_pure(path, text) && !path.to_string_lossy().ends_with("tests.rs"))
         .collect();
@@ -113,7 +115,9 @@ fn documents_are_built_from_values_alone() {
 #[test]
 fn every_file_that_decides_is_marked_pure() {
     let sweeps = ["audit", "findings", "orphans", "report", "seed"].map(|name| format!("../sweep/{name}"));
-    for name in DECISIONS.map(str::to_owned).into_iter().chain(sweeps) {
+    let migration = ["differences", "elements", "entries", "judge", "preparation", "report", "step", "today"]
+        .map(|name| format!("../migrate/{name}"));
+    for name in DECISIONS.map(str::to_owned).into_iter().chain(sweeps).chain(migration) {
         let path = root().join(format!("{name}.rs"));
         let text = fs::read_to_string(&path).expect("a source file");
         assert!(is_pure(&path, &text), "{} is not marked PURE", path.display());

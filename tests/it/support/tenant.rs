@@ -353,7 +353,9 @@ pub fn merge(target: &mut Value, more: Value) {
 fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
         "Tenant" | "TenantClass" | "TenantRecord" => ("openclaw.io", "v1alpha1"),
-        "StatefulSet" => ("apps", "v1"),
+        "StatefulSet" | "Deployment" => ("apps", "v1"),
+        "ApplicationSet" | "Application" => ("argoproj.io", "v1alpha1"),
+        "Sandbox" => ("agents.x-k8s.io", "v1alpha1"),
         "NetworkPolicy" => ("networking.k8s.io", "v1"),
         "PodDisruptionBudget" => ("policy", "v1"),
         "HTTPRoute" => ("gateway.networking.k8s.io", "v1"),
@@ -370,6 +372,7 @@ fn resource(kind: &str) -> ApiResource {
         "TenantClass" => "tenantclasses".to_owned(),
         "StorageClass" => "storageclasses".to_owned(),
         "RuntimeClass" => "runtimeclasses".to_owned(),
+        "Sandbox" => "sandboxes".to_owned(),
         _ => format!("{}s", kind.to_lowercase()),
     };
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &plural)
