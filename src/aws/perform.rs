@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     api::{
-        labels::{CURRENT_STAGE, NEXT_STAGE},
+        labels::{CURRENT_STAGE, NEXT_STAGE, tags},
         names::{AssociationId, SecretItemName},
     },
     tenant::{
@@ -98,6 +98,10 @@ pub async fn perform(
             look_anew(item, dropped, &learn)
         }
         AwsAction::RestoreSecret { item, arn } => look_anew(item, aws.secrets.restore(arn).await, &learn),
+        AwsAction::StripSecret { item, arn } => look_anew(item, aws.secrets.untag(arn, &tags::ACCESS).await, &learn),
+        AwsAction::DeleteSecret { item, arn, window_days } => {
+            look_anew(item, aws.secrets.delete(arn, *window_days).await, &learn)
+        }
         AwsAction::TagSecret { item, arn, tags } => match aws.secrets.tag(arn, tags).await {
             Ok(()) => {
                 learn(&mut |view| {
@@ -142,6 +146,8 @@ async fn perform_on_role(
         | AwsAction::MoveCurrent { .. }
         | AwsAction::DropNext { .. }
         | AwsAction::RestoreSecret { .. }
+        | AwsAction::StripSecret { .. }
+        | AwsAction::DeleteSecret { .. }
         | AwsAction::TagSecret { .. } => return Ok(()),
     };
     learn(&mut |view| view.role = Look::Never);

@@ -16,6 +16,7 @@ mod drift;
 mod lost_answers;
 mod matrix;
 mod records;
+mod removal;
 mod rendering;
 mod rest;
 mod role_per_tenant;

@@ -52,7 +52,7 @@ impl Row {
 }
 
 /// Everything that the operator asks of AWS; `coverage.rs` compares it with the source.
-const ROWS: [Row; 13] = [
+const ROWS: [Row; 15] = [
     Row::eks("DescribeCluster", Scene::OperatorStarts, Named::Cluster),
     Row::eks("ListPodIdentityAssociations", Scene::Made, Named::Namespace).lagging(Scene::MadeUnseen),
     Row::eks("DescribePodIdentityAssociation", Scene::Suspended, Named::Association),
@@ -66,6 +66,8 @@ const ROWS: [Row; 13] = [
     Row::secrets("TagResource", Scene::Suspended),
     Row::secrets("UpdateSecretVersionStage", Scene::Rotated),
     Row::secrets("RestoreSecret", Scene::ScheduledForDeletion),
+    Row::secrets("UntagResource", Scene::Removed),
+    Row::secrets("DeleteSecret", Scene::Removed),
 ];
 
 /// What goes wrong, how often in a row, and how the table calls it.

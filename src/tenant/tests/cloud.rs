@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{fixtures::alice, world::Refused};
 use crate::{
     api::{
-        labels::{CURRENT_STAGE, NEXT_STAGE},
+        labels::{CURRENT_STAGE, NEXT_STAGE, tags},
         names::VersionId,
     },
     aws::types::{Association, NewAssociation, NewRole, NewSecret, Role, Secret},
@@ -56,6 +56,8 @@ impl Cloud {
             | AwsAction::MoveCurrent { item, .. }
             | AwsAction::DropNext { item, .. }
             | AwsAction::RestoreSecret { item, .. }
+            | AwsAction::StripSecret { item, .. }
+            | AwsAction::DeleteSecret { item, .. }
             | AwsAction::TagSecret { item, .. } => {
                 view.secrets.remove(item);
             }
@@ -152,6 +154,15 @@ impl Cloud {
             }
             AwsAction::RestoreSecret { item, arn } => {
                 self.secret(|one| one.arn == *arn)?.deleted_at = None;
+                cache.with_aws(&alice(), |view| view.secrets.remove(item));
+            }
+            AwsAction::StripSecret { item, arn } => {
+                let secret = self.secret(|one| one.arn == *arn && one.deleted_at.is_none())?;
+                secret.tags.retain(|key, _| !tags::ACCESS.contains(&key.as_str()));
+                cache.with_aws(&alice(), |view| view.secrets.remove(item));
+            }
+            AwsAction::DeleteSecret { item, arn, .. } => {
+                self.secret(|one| one.arn == *arn)?.deleted_at = Some(now);
                 cache.with_aws(&alice(), |view| view.secrets.remove(item));
             }
             AwsAction::TagSecret { item, arn, tags } => {
@@ -252,6 +263,12 @@ impl Cloud {
         };
         self.secrets.insert(new.name.clone(), secret.clone());
         Ok(secret)
+    }
+
+    /// What was scheduled for deletion long enough ago is gone.
+    pub(super) fn let_go(&mut self, now: Timestamp) {
+        let window = jiff::SignedDuration::from_hours(24 * 30);
+        self.secrets.retain(|_, one| one.deleted_at.is_none_or(|at| now.duration_since(at) < window));
     }
 
     fn association(&mut self, is_it: impl Fn(&Association) -> bool) -> Result<&mut Association, Refused> {

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{
-    fixtures::{class_json, spec_json},
+    fixtures::{alice, class_json, draw, spec_json},
     sights::{wait_for_audit, wait_for_sweep},
     world::{Fault, World},
 };
@@ -12,6 +12,7 @@ use crate::{
     api::labels::{self, tags},
     tenant::{
         action::{Action, AwsAction, Story},
+        cache::Watched,
         child::Child,
         ledger::secret_name,
         plan::plan,
@@ -323,4 +324,17 @@ fn a_foreign_namespace_is_looked_at_again_without_any_event() {
     world.settle();
     assert_eq!(world.ready(), (false, "NamespaceTaken".into()));
     assert!(world.round().look_again.is_some(), "nobody tells when it goes");
+}
+
+/// The answer to a write can come after the watch has told that its object is gone.
+#[test]
+fn what_is_gone_is_not_brought_back_by_a_late_answer() {
+    let mut world = settled();
+    let late = world.tenant.take().expect("a Tenant");
+    assert!(world.observe().tenant.is_none());
+    world.cache.upsert(Watched::Tenant, &late);
+    let known = world.cache.observe(&alice(), world.now, draw(1)).tenant;
+    assert_eq!(known, None, "a ghost would hold the name for ever");
+    world.make_tenant(&spec_json());
+    assert!(world.observe().tenant.is_some(), "another of the same name is another");
 }

@@ -31,6 +31,8 @@ pub enum Scene {
     Rotated,
     /// Somebody schedules the secret for deletion.
     ScheduledForDeletion,
+    /// The Tenant is deleted with Delete, and an administrator lets that through the breaker: there are many at a time.
+    Removed,
 }
 
 /// A scene before or after the call.
@@ -92,14 +94,15 @@ impl Staged {
             | Scene::AssociationTagLost
             | Scene::Suspended
             | Scene::Rotated
-            | Scene::ScheduledForDeletion => staged.begin_ready().await,
+            | Scene::ScheduledForDeletion => staged.begin_ready(json!({})).await,
+            Scene::Removed => staged.begin_ready(json!({ "deletionPolicy": "Delete" })).await,
             Scene::ValueMissing => staged.begin_without_value().await,
         }
         staged
     }
 
-    async fn begin_ready(&mut self) {
-        let tenant = self.bed.ready_tenant(json!({})).await;
+    async fn begin_ready(&mut self, more: Value) {
+        let tenant = self.bed.ready_tenant(more).await;
         self.association = tenant["status"]["identity"]["associationId"].as_str().map(str::to_owned);
         self.value = verdict::value(&self.bed).await.map(|(_, value)| value);
         assert!(self.association.is_some() && self.value.is_some(), "{tenant:#}");
@@ -146,6 +149,10 @@ impl Staged {
                 let delete = bed.instance.secrets().delete_secret().secret_id(verdict::secret_name(bed));
                 delete.recovery_window_in_days(7).send().await.expect("scheduled");
             }
+            Scene::Removed => {
+                bed.delete("Tenant", None, &bed.tenant).await;
+                bed.order("confirm-deletion", &bed.incarnation().await).await;
+            }
             Scene::ValueMissing => drop(bed.apply_class(example_class(bed.instance)).await.expect("class")),
         }
     }
@@ -188,6 +195,9 @@ impl Staged {
     pub async fn verdict(&self) -> Result<(), String> {
         if self.scene == Scene::OperatorStarts {
             return Ok(());
+        }
+        if self.scene == Scene::Removed {
+            return verdict::removed(self).await;
         }
         let tenant: Value = self.bed.get("Tenant", None, &self.bed.tenant).await.ok_or("the Tenant is gone")?;
         verdict::tenant(self, &tenant)?;
