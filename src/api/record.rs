@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 mod ending;
 
-pub use ending::{HistoryEntry, HistoryEvent, Outcome, Purge, PurgeCause, ReceiptLine, Retirement, remember};
+pub use ending::{
+    HistoryEntry, HistoryEvent, Outcome, Purge, PurgeCause, ReceiptLine, Retirement, former_owners, remember,
+};
 
 use super::{
     class::{IdentityMode, RoutingMode, SecretsMode},

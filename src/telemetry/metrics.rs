@@ -336,6 +336,7 @@ mod tests {
             r#"openclaw_aws_requests_total{service="secretsmanager",operation="CreateSecret",result="throttled"} 1"#,
             r#"openclaw_events_total{result="timeout"} 1"#,
             "openclaw_lease_is_leader 1",
+            r#"openclaw_deletions{state="held"} 0"#,
             r#"openclaw_build_info{version="1.2.3",revision="abc"} 1"#,
             "# EOF",
         ] {

@@ -15,7 +15,7 @@ use crate::api::{
     class::TenantClassSpec,
     labels,
     names::{Incarnation, NamespaceName},
-    record::{HistoryEvent, RecordPhase, RecordedNamespace, RecordedOwner, TenantRecordSpec},
+    record::{RecordPhase, RecordedNamespace, RecordedOwner, TenantRecordSpec, former_owners},
     tenant::TenantSpec,
 };
 
@@ -333,10 +333,7 @@ pub(super) fn check_mirror(observed: &Observed, record: &TenantRecordSpec) -> Re
     let Some(live) = &observed.namespace else { return Ok(()) };
     let facts = namespace_facts(live);
     // A transfer changes the record first, and the namespace follows.
-    let is_former = |mark: &str| {
-        let transfers = record.history.iter().filter(|entry| entry.event == HistoryEvent::Transferred);
-        transfers.filter_map(|entry| entry.former_owner.as_ref()).any(|hash| hash.as_str() == mark)
-    };
+    let is_former = |mark: &str| former_owners(&record.history).any(|hash| hash.as_str() == mark);
     let contradicted: Vec<String> = [
         (labels::TENANT, observed.name.as_str()),
         (labels::INCARNATION, record.incarnation.as_str()),

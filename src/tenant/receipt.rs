@@ -36,8 +36,12 @@ fn line(kind: &str, name: impl Into<String>, outcome: Outcome) -> ReceiptLine {
     ReceiptLine { kind: kind.to_owned(), name: name.into(), outcome, until: None, note: None }
 }
 
+/// The longest note that the API takes: a receipt that is refused would never be written.
+const LONGEST_NOTE: usize = 1024;
+
 fn noted(line: ReceiptLine, note: impl Into<String>) -> ReceiptLine {
-    ReceiptLine { note: Some(note.into()), ..line }
+    let note: String = note.into();
+    ReceiptLine { note: Some(note.chars().take(LONGEST_NOTE).collect()), ..line }
 }
 
 /// The namespace, and each object that the operator kept in it: they went with it.

@@ -5,16 +5,13 @@
 use super::{observed::Observed, purge};
 use crate::api::{
     names::OwnerSubject,
-    record::{HistoryEvent, RecordPhase, TenantRecordSpec},
+    record::{RecordPhase, TenantRecordSpec, former_owners},
 };
 
 /// Why a name is not this owner's.
 pub fn reserved(observed: &Observed, asking: &OwnerSubject, record: &TenantRecordSpec) -> String {
     let name = &observed.name;
-    let was_handed_over = record
-        .history
-        .iter()
-        .any(|entry| entry.event == HistoryEvent::Transferred && entry.former_owner.as_ref() == Some(&asking.hash()));
+    let was_handed_over = former_owners(&record.history).any(|former| *former == asking.hash());
     if was_handed_over {
         return format!(
             "an administrator handed what the name {name} holds to another owner. Nothing of it is touched by this Tenant any \

@@ -120,7 +120,7 @@ pub struct HistoryEntry {
     #[schemars(length(max = 1024))]
     pub message: String,
 
-    /// The owner before a transfer.
+    /// The owner before a transfer, or of what was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former_owner: Option<OwnerHash>,
 
@@ -169,6 +169,13 @@ pub fn remember(history: &mut Vec<HistoryEntry>, entry: HistoryEntry) {
     }
 }
 
+/// Owners who had the present incarnation before it was handed on.
+pub fn former_owners(history: &[HistoryEntry]) -> impl Iterator<Item = &OwnerHash> {
+    let began = history.iter().rposition(|entry| entry.event == HistoryEvent::Purged).map_or(0, |last| last + 1);
+    let transfers = history[began..].iter().filter(|entry| entry.event == HistoryEvent::Transferred);
+    transfers.filter_map(|entry| entry.former_owner.as_ref())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +206,15 @@ mod tests {
         assert_eq!(of(HistoryEvent::Purged), ["2", "3", "4", "5", "6"]);
         assert_eq!(of(HistoryEvent::Ordered).first(), Some(&"132"));
         assert_eq!(of(HistoryEvent::Ordered).last(), Some(&"139"));
+    }
+
+    #[test]
+    fn who_had_a_former_incarnation_is_no_former_owner_of_this_one() {
+        let hash = |digit: &str| digit.repeat(64).parse::<OwnerHash>().expect("a hash");
+        let of = |event, owner| HistoryEntry { former_owner: Some(hash(owner)), ..entry(event, 0) };
+        let history =
+            [of(HistoryEvent::Transferred, "a"), of(HistoryEvent::Purged, "b"), of(HistoryEvent::Transferred, "c")];
+        assert_eq!(former_owners(&history).collect::<Vec<_>>(), [&hash("c")]);
     }
 
     #[test]

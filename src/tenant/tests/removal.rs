@@ -1,17 +1,19 @@
 //! The road's end: what is removed for good, when, and what is given back all the same.
 
 use jiff::SignedDuration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
 use super::{fixtures::spec_json, mishaps::settled, world::World};
 use crate::{
     api::{
         labels::{self, tags},
-        record::{HistoryEvent, Outcome, PurgeCause, RecordPhase},
+        record::{HistoryEvent, Outcome, Purge, PurgeCause, RecordPhase},
     },
     tenant::{
-        action::{Action, AwsAction},
+        action::{Action, AwsAction, Plan, Precondition, Step, Story},
         child::{Child, Kind},
+        keep::replace_record,
     },
 };
 
@@ -22,6 +24,11 @@ impl World {
     pub(super) fn pass(&mut self, seconds: i64) {
         self.now += SignedDuration::from_secs(seconds);
         self.settle();
+    }
+
+    fn deleted_at(&self) -> jiff::Timestamp {
+        let tenant = self.tenant.as_ref().expect("a Tenant that goes");
+        tenant["metadata"]["deletionTimestamp"].as_str().and_then(|at| at.parse().ok()).expect("a time")
     }
 
     pub(super) fn phase(&self) -> RecordPhase {
@@ -128,6 +135,61 @@ fn the_order_strands_nothing_and_the_volume_goes_last() {
     assert_eq!(order, ["strip", "schedule", "namespace", "volume", "finalizer"]);
     let looks = world.done.iter().filter(|action| matches!(action, Action::LookAtCluster { .. })).count();
     assert_eq!(looks, 5, "one right before each step, the first being that the record says so");
+}
+
+/// Each step as a whole plan: what is done, what is told, and when to look again.
+#[test]
+fn every_step_is_asked_for_and_then_taken() {
+    let mut world = deleted("Delete");
+    world.now += SignedDuration::from_secs(61);
+    let soon = Some(std::time::Duration::from_secs(2));
+    let plan =
+        |actions, message: &str| Plan { actions, story: Story::Leaving { message: message.into() }, look_again: soon };
+    let look = |before| vec![Action::LookAtCluster { before }];
+    // What was seen when access ended is too old a ground by now.
+    assert!(world.round().actions.iter().all(Action::is_look));
+    assert_eq!(world.round(), plan(look(Step::Begin), "the removal is being recorded"));
+    let view = world.observe().record.expect("a record");
+    let mut next = world.record_spec();
+    next.phase = RecordPhase::Purging;
+    next.purge = Some(Purge {
+        cause: PurgeCause::Deleted,
+        begun: Time(world.deleted_at()),
+        ended: None,
+        recoverable_until: None,
+        receipt: Vec::new(),
+    });
+    let begun = world.round();
+    assert_eq!(begun, plan(vec![replace_record(&view, &next)], "the removal is being recorded"));
+    let (item, arn) = {
+        let secret = &world.record_spec().secrets.items[0];
+        (secret.name.clone(), secret.arn.clone().expect("an ARN"))
+    };
+    let message = "the last tags that give access to secrets are being taken off";
+    assert_eq!(world.round(), plan(look(Step::Strip), message));
+    let strip = AwsAction::StripSecret { item: item.clone(), arn: arn.clone() };
+    assert_eq!(world.round(), plan(vec![Action::Aws(strip)], message));
+    assert!(world.round().actions.iter().all(Action::is_look), "what came of it is seen by looking");
+    let message = "secrets are being scheduled for deletion";
+    assert_eq!(world.round(), plan(look(Step::Schedule), message));
+    let schedule = AwsAction::DeleteSecret { item, arn, window_days: 30 };
+    assert_eq!(world.round(), plan(vec![Action::Aws(schedule)], message));
+    world.round();
+    let message = "namespace openclaw-alice is being deleted";
+    assert_eq!(world.round(), plan(look(Step::Namespace), message));
+    let live = world.observe().namespace.expect("a namespace");
+    let precondition = Precondition::of(&live.uid, &live.resource_version);
+    assert_eq!(world.round(), plan(vec![Action::RemoveNamespace { precondition }], message));
+    assert_eq!(world.round(), plan(Vec::new(), message));
+    while super::controllers::run(&mut world) {}
+    let message = "volume pv-1 is given to be deleted";
+    assert_eq!(world.round(), plan(look(Step::Volume), message));
+    let volume = world.observe().volume.expect("a volume");
+    let precondition = Precondition::of(&volume.uid, &volume.resource_version);
+    let release = Action::ReleaseVolume { name: "pv-1".into(), precondition };
+    assert_eq!(world.round(), plan(vec![release], message));
+    let waits = "volume pv-1 (fs-1::fsap-1) is being deleted by its storage; it is Released";
+    assert_eq!(world.round(), plan(Vec::new(), waits));
 }
 
 #[test]
