@@ -24,6 +24,7 @@ use crate::{
     sweep::{
         findings::{Listing, judge},
         orphans::{Kind, Memory, Orphan, Orphans},
+        prefixes,
     },
     tenant::{cache::marks, census::Census, child, digest::Digest, observed::Definitions, views},
 };
@@ -84,7 +85,8 @@ pub async fn look(options: Options) -> Result<Report, OrphansError> {
         AwsSettings { cluster_name: options.cluster_name.clone(), region: options.region, rates: Rates::default() };
     let aws = aws::connect(settings, Fence::closed()).await?;
     let now = Timestamp::now();
-    let listing = crate::sweep::list(&aws, &format!("{}/", options.secrets_prefix), now).await?;
+    let prefixes = prefixes(&options.secrets_prefix, &census(&client).await?);
+    let listing = crate::sweep::list(&aws, &prefixes, now).await?;
     // After AWS: what a tenant made meanwhile has a record by now.
     let census = census(&client).await?;
     let orphans = orphans(&aws, &listing, &census, now).await?;

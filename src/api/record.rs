@@ -14,7 +14,7 @@ pub use ending::{
 use super::{
     class::{IdentityMode, RoutingMode, SecretsMode},
     names::{
-        AssociationId, ClassName, DomainName, Incarnation, NamespaceName, NamespacePrefix, Nonce, OwnerHash,
+        AssociationId, ClassName, DomainName, Incarnation, KmsKeyArn, NamespaceName, NamespacePrefix, Nonce, OwnerHash,
         OwnerSubject, RoleArn, SecretArn, SecretItemName, SecretsPrefix, ServiceAccountName, Uid, VersionId,
     },
     quantity::Quantity,
@@ -155,9 +155,13 @@ pub struct RecordedIdentity {
     /// The mode it was made with.
     pub mode: IdentityMode,
 
-    /// The role of the association.
+    /// The role that the association is to have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<RoleArn>,
+
+    /// The role that it had when it was looked at last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_role_arn: Option<RoleArn>,
 
     /// The association; absent before it was made and after it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -184,6 +188,10 @@ pub struct RecordedSecrets {
 
     /// What their names begin with.
     pub prefix: SecretsPrefix,
+
+    /// The KMS key that they were made under; absent: the account's default key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key_arn: Option<KmsKeyArn>,
 
     /// SHA-256 of the order to rotate (annotation `openclaw.io/rotate-secrets` of the Tenant) that was taken up last.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -22,21 +22,21 @@ use crate::{
 
 /// What was asked.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
-    pub(super) method: String,
-    pub(super) uri: String,
-    pub(super) body: String,
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) uri: String,
+    pub(crate) body: String,
 }
 
 impl Seen {
-    pub(super) fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).expect("a JSON body")
     }
 }
 
 /// What to answer.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     status: u16,
     content_type: &'static str,
     headers: Vec<(&'static str, String)>,
@@ -45,25 +45,25 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn json(status: u16, body: &str) -> Self {
+    pub(crate) fn json(status: u16, body: &str) -> Self {
         Self { status, content_type: "application/x-amz-json-1.1", headers: vec![], body: body.to_owned(), comes: true }
     }
 
-    pub(super) fn xml(status: u16, body: &str) -> Self {
+    pub(crate) fn xml(status: u16, body: &str) -> Self {
         Self { content_type: "text/xml", ..Self::json(status, body) }
     }
 
     /// An error as the JSON services word it.
-    pub(super) fn error(status: u16, code: &str, message: &str) -> Self {
+    pub(crate) fn error(status: u16, code: &str, message: &str) -> Self {
         Self::json(status, &serde_json::json!({"__type": code, "message": message}).to_string())
     }
 
     /// No answer at all.
-    pub(super) fn never() -> Self {
+    pub(crate) fn never() -> Self {
         Self { comes: false, ..Self::json(200, "") }
     }
 
-    pub(super) fn with_header(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
@@ -76,14 +76,14 @@ struct Script {
 }
 
 /// The server. It ends with the test's runtime.
-pub(super) struct FakeAws {
+pub(crate) struct FakeAws {
     script: Arc<Script>,
     config: aws_config::SdkConfig,
 }
 
 impl FakeAws {
     /// Answers in this order; after the last with 418, so that a request too many is seen.
-    pub(super) async fn start(answers: Vec<Answer>) -> Self {
+    pub(crate) async fn start(answers: Vec<Answer>) -> Self {
         let script = Arc::new(Script { answers: Mutex::new(answers.into()), ..Script::default() });
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -97,18 +97,18 @@ impl FakeAws {
         Self { script, config }
     }
 
-    pub(super) fn clients(&self, fence: Fence) -> AwsClients {
+    pub(crate) fn clients(&self, fence: Fence) -> AwsClients {
         from_config(&self.config, "prod".to_owned(), Rates::default(), fence).expect("a region")
     }
 
     /// Clients that ask somewhere else.
-    pub(super) fn clients_at(&self, endpoint: &str, fence: Fence) -> AwsClients {
+    pub(crate) fn clients_at(&self, endpoint: &str, fence: Fence) -> AwsClients {
         let config = self.config.clone().into_builder().endpoint_url(endpoint).build();
         from_config(&config, "prod".to_owned(), Rates::default(), fence).expect("a region")
     }
 
     /// What was asked so far.
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.script.seen.lock().expect("lock").clone()
     }
 }
@@ -134,7 +134,7 @@ async fn answer(State(script): State<Arc<Script>>, request: Request) -> Response
 }
 
 /// A fence that lets writes through.
-pub(super) fn open_fence() -> Fence {
+pub(crate) fn open_fence() -> Fence {
     let fence = Fence::closed();
     fence.open_until(BootInstant::now().after(REQUEST_TIMEOUT * 100));
     fence

@@ -4,7 +4,7 @@ mod caller;
 pub mod client;
 pub mod error;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 pub mod limits;
 mod perform;
 mod pod_identity;
@@ -14,7 +14,7 @@ mod secrets;
 pub mod types;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::BoxFuture;
 
@@ -108,11 +108,12 @@ pub trait Secrets: Send + Sync {
 
 /// IAM roles of the operator's account. A role that may not be looked at is an error, `AccessDenied`, and not "missing".
 pub trait Roles: Send + Sync {
-    /// The role of this name with its inline policies; `None` where there is none. One request for each policy.
+    /// The role of this name with its inline policies and what is attached to it; `None` where there is none. One request
+    /// for each inline policy.
     fn look<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Role>, AwsError>>;
 
-    /// Managed policies that are attached to the role, with what each says now, by ARN.
-    fn attached<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<BTreeMap<String, String>, AwsError>>;
+    /// What these managed policies say now, by ARN.
+    fn managed<'a>(&'a self, arns: &'a BTreeSet<String>) -> BoxFuture<'a, Result<BTreeMap<String, String>, AwsError>>;
 
     /// Makes a role.
     fn create<'a>(&'a self, new: &'a NewRole) -> BoxFuture<'a, Result<RoleArn, AwsError>>;

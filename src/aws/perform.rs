@@ -30,13 +30,26 @@ pub async fn perform(
     match action {
         AwsAction::LookUpAssociation { namespace, service_account, known } => {
             let mut ids = aws.pod_identity.find(namespace, service_account).await?;
+            let unlisted = ids.is_empty();
             // A listing lags: the one that is recorded is asked for by its id.
-            ids.extend(known.clone().filter(|_| ids.is_empty()));
+            ids.extend(known.clone().filter(|_| unlisted));
             let found = describe_all(aws, ids).await?;
-            learn(&mut |view| view.saw_association(Timestamp::now(), found.clone()));
+            learn(&mut |view| {
+                view.saw_association(Timestamp::now(), found.clone());
+                view.association_unlisted = unlisted && found != FoundAssociation::None;
+            });
             Ok(())
         }
-        AwsAction::CreateAssociation(new) => took_association(aws.pod_identity.create(new).await, &learn),
+        AwsAction::ListAssociation { namespace, service_account, id } => {
+            let ids = aws.pod_identity.find(namespace, service_account).await?;
+            learn(&mut |view| view.association_unlisted = !ids.contains(id));
+            Ok(())
+        }
+        AwsAction::CreateAssociation(new) => {
+            let made = aws.pod_identity.create(new).await;
+            learn(&mut |view| view.association_unlisted = true);
+            took_association(made, &learn)
+        }
         AwsAction::UpdateRole { id, role, token } => {
             took_association(aws.pod_identity.update_role(id, role, token).await, &learn)
         }
@@ -136,6 +149,7 @@ async fn perform_on_role(
             return Ok(());
         }
         AwsAction::LookUpAssociation { .. }
+        | AwsAction::ListAssociation { .. }
         | AwsAction::CreateAssociation(_)
         | AwsAction::UpdateRole { .. }
         | AwsAction::TagAssociation { .. }

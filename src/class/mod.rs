@@ -3,6 +3,7 @@
 //! Looked at when the class changes and as often as everything else in AWS; told in the class's status, and written only
 //! where that differs.
 
+mod sights;
 mod told;
 
 use std::{
@@ -24,18 +25,19 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::{
         class::{IdentityMode, TenantClassSpec, TenantClassStatus},
-        labels::{GROUP, tags},
+        labels::GROUP,
         names::RoleArn,
     },
-    aws::{AwsClients, AwsError, AwsErrorKind, types::Secret},
+    aws::{AwsClients, AwsError, AwsErrorKind},
     chance::chance,
     iam::{
         Place, Reach,
-        judge::{Asked, Found, judge},
+        judge::{Asked, judge},
     },
     kubernetes::{Kubernetes, RequestError, Resource, definitions},
     tenant::{settings::Settings, views},
 };
+use sights::{Read, Sights};
 use told::{Seen, told};
 
 /// How soon what failed is tried again.
@@ -64,6 +66,9 @@ struct Context {
     checks: ClassChecks,
     /// The generation that was looked at last, and when to look again.
     looked: Mutex<HashMap<String, (i64, Instant)>>,
+    /// Held while something is read: classes that name one role read it once, and one after the other, so that many
+    /// classes leave tenants their share of the requests to IAM.
+    sights: tokio::sync::Mutex<Sights>,
 }
 
 impl ClassChecks {
@@ -75,7 +80,8 @@ impl ClassChecks {
         }
         let resource = ApiResource::from(definitions::CLASS);
         let classes: Api<DynamicObject> = Api::all_with(self.kubernetes.client(), &resource);
-        let context = Arc::new(Context { checks: self, looked: Mutex::default() });
+        let context =
+            Arc::new(Context { checks: self, looked: Mutex::default(), sights: tokio::sync::Mutex::default() });
         Controller::new_with(classes, watcher::Config::default(), resource)
             .graceful_shutdown_on(async move { stop.cancelled().await })
             .run(check, |_, _, _| Action::requeue(AGAIN), context)
@@ -93,7 +99,7 @@ async fn check(class: Arc<DynamicObject>, context: Arc<Context>) -> Result<Actio
     let object = json!(*class);
     // A class that cannot be read is told by the tenants that name it.
     if let Ok(spec) = views::class(&object) {
-        let looked = context.checks.look(&spec).await;
+        let looked = context.look(&spec, context.not_before(&name, generation)).await;
         if let Err(error) = &looked {
             tracing::info!(%error, class = name, "the class's role is looked at again");
         }
@@ -123,26 +129,38 @@ impl Context {
         (*of == generation && !rest.is_zero()).then_some(rest)
     }
 
+    /// How old what was read for another class may be: a class that has just changed is told what is so now.
+    fn not_before(&self, name: &str, generation: i64) -> Instant {
+        let looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_changed = looked.get(name).is_some_and(|(of, _)| *of != generation);
+        let now = Instant::now();
+        if has_changed { now } else { now.checked_sub(self.checks.settings.sweeps.interval / 2).unwrap_or(now) }
+    }
+
     fn believe(&self, name: String, generation: i64, interval: Duration) {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         looked.insert(name, (generation, Instant::now() + interval));
     }
-}
 
-impl ClassChecks {
-    async fn look(&self, class: &TenantClassSpec) -> Result<Seen, AwsError> {
-        let (Some(aws), Some(place)) = (&self.aws, Place::of(&self.settings)) else { return Ok(Seen::NoAws) };
+    async fn look(&self, class: &TenantClassSpec, not_before: Instant) -> Result<Seen, AwsError> {
+        let ClassChecks { aws, settings, .. } = &self.checks;
+        let (Some(aws), Some(place)) = (aws, Place::of(settings)) else { return Ok(Seen::NoAws) };
         match (class.identity.mode, &class.identity.role_arn) {
             (IdentityMode::None, _) | (IdentityMode::SharedRole, None) => Ok(Seen::NoIdentity),
             (IdentityMode::RolePerTenant, _) => Ok(Seen::RolePerTenant),
-            (IdentityMode::SharedRole, Some(role)) => match shared_role(aws, &place, class, role).await {
-                // A role that may not be read is not bad, it is unread.
-                Err(error) if error.kind == AwsErrorKind::AccessDenied => Ok(Seen::Unread(error.to_string())),
-                seen => seen,
-            },
+            (IdentityMode::SharedRole, Some(role)) => {
+                let mut sights = self.sights.lock().await;
+                match shared_role(&mut sights, not_before, aws, &place, class, role).await {
+                    // A role that may not be read is not bad, it is unread.
+                    Err(error) if error.kind == AwsErrorKind::AccessDenied => Ok(Seen::Unread(error.to_string())),
+                    seen => seen,
+                }
+            }
         }
     }
+}
 
+impl ClassChecks {
     async fn write(&self, class: &DynamicObject, status: &TenantClassStatus) -> Result<(), RequestError> {
         let name = class.metadata.name.as_deref().unwrap_or_default();
         let object = json!({
@@ -166,18 +184,18 @@ impl ClassChecks {
 }
 
 async fn shared_role(
+    sights: &mut Sights,
+    not_before: Instant,
     aws: &AwsClients,
     place: &Place,
     class: &TenantClassSpec,
     role: &RoleArn,
 ) -> Result<Seen, AwsError> {
-    let Some(live) = aws.roles.look(role.name()).await? else { return Ok(Seen::Missing(role.clone())) };
-    if live.arn != *role {
-        return Ok(Seen::OtherArn { wanted: role.clone(), found: live.arn });
-    }
-    let mut policies = live.inline;
-    policies.extend(aws.roles.attached(role.name()).await?);
-    let found = Found { trust: live.trust, policies };
+    let found = match sights.role(aws, role, not_before).await? {
+        Read::Missing => return Ok(Seen::Missing(role.clone())),
+        Read::OtherArn(found) => return Ok(Seen::OtherArn { wanted: role.clone(), found }),
+        Read::Found(found) => found,
+    };
     let reach = Reach::of(place, class, None);
     let asked = Asked { place, prefix: &class.namespace_prefix, reach: &reach, untagged: &[] };
     let judgement = judge(&found, &asked);
@@ -185,13 +203,6 @@ async fn shared_role(
         return Ok(Seen::Judged(role.clone(), judgement));
     }
     // Only now it matters which secrets the stricter conditions would shut out.
-    let secrets = aws.secrets.list(&format!("{}/", place.secrets_prefix)).await?;
-    let secrets = secrets.into_iter().map(|listed| listed.secret);
-    let untagged: Vec<String> = secrets.filter(lacks_tags).map(|secret| secret.name).collect();
+    let untagged = sights.untagged(aws, &place.secrets_prefix, not_before).await?;
     Ok(Seen::Judged(role.clone(), judge(&found, &Asked { untagged: &untagged, ..asked })))
-}
-
-fn lacks_tags(secret: &Secret) -> bool {
-    let compared = [tags::NAMESPACE, tags::SERVICE_ACCOUNT, tags::CLUSTER_ARN];
-    secret.deleted_at.is_none() && compared.iter().any(|key| !secret.tags.contains_key(*key))
 }

@@ -147,7 +147,7 @@ fn tenant_roles(place: &Place, boundary: &str) -> Vec<Statement> {
     vec![
         pass(place, "PassTenantRoles", vec![roles.clone()]),
         Statement::allow("LookForTenantRoles", &["iam:GetRole"], [roles.clone(), place.names_of_tenant_roles()]),
-        all("ReadTenantRoles", &["iam:ListRolePolicies", "iam:GetRolePolicy"]),
+        all("ReadTenantRoles", &["iam:ListRolePolicies", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies"]),
         bounded(becomes_ours(place, all("MakeTenantRoles", &["iam:CreateRole"]))),
         becomes_ours(place, all("TagNewTenantRoles", &["iam:TagRole"])),
         bounded(resource_is_ours(place, all("ChangeOwnTenantRoles", &write))),

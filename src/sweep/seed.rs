@@ -47,8 +47,8 @@ pub fn seeds(listing: &Listing, census: &Census) -> BTreeMap<TenantName, Seed> {
     census.living().map(seed).collect()
 }
 
-/// The recorded association and no other, or none where none is recorded. Role and tags are not in a listing: they are
-/// taken for what they should be until the association is described.
+/// The recorded association and no other, or none where none is recorded. Role and tags are not in a listing: the role is
+/// taken for the one that was seen last, and tags for what they should be, until the association is described.
 fn association(
     tenant: &TenantName,
     record: &TenantRecordSpec,
@@ -65,7 +65,7 @@ fn association(
             arn: one.arn.clone(),
             namespace: one.namespace.clone(),
             service_account: one.service_account.clone(),
-            role_arn: record.identity.role_arn.clone(),
+            role_arn: record.identity.given_role_arn.clone(),
             owner_arn: None,
             tags: identifying_tags(tenant, record, cluster_uid),
             created_at: None,

@@ -170,6 +170,15 @@ pub enum AwsAction {
         /// The one that the record names, which listings may not show yet.
         known: Option<AssociationId>,
     },
+    /// See whether EKS lists the association that stands.
+    ListAssociation {
+        /// Its namespace.
+        namespace: NamespaceName,
+        /// Its ServiceAccount.
+        service_account: ServiceAccountName,
+        /// Which.
+        id: AssociationId,
+    },
     /// Make the association.
     CreateAssociation(NewAssociation),
     /// Give it another role.
@@ -340,7 +349,10 @@ impl Action {
             Self::AskForTurn(_)
                 | Self::LookAtCluster { .. }
                 | Self::Aws(
-                    AwsAction::LookUpAssociation { .. } | AwsAction::LookUpRole(_) | AwsAction::LookUpSecret { .. }
+                    AwsAction::LookUpAssociation { .. }
+                        | AwsAction::ListAssociation { .. }
+                        | AwsAction::LookUpRole(_)
+                        | AwsAction::LookUpSecret { .. }
                 )
         )
     }
@@ -396,6 +408,7 @@ impl AwsAction {
             | Self::DeleteSecret { item, .. }
             | Self::TagSecret { item, .. } => Some(item),
             Self::LookUpAssociation { .. }
+            | Self::ListAssociation { .. }
             | Self::CreateAssociation(_)
             | Self::UpdateRole { .. }
             | Self::TagAssociation { .. }
@@ -414,6 +427,7 @@ impl AwsAction {
     pub const fn part(&self) -> Part {
         match self {
             Self::LookUpAssociation { .. }
+            | Self::ListAssociation { .. }
             | Self::CreateAssociation(_)
             | Self::UpdateRole { .. }
             | Self::TagAssociation { .. }

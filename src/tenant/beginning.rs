@@ -50,6 +50,7 @@ pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: O
         identity: RecordedIdentity {
             mode: class.identity.mode,
             role_arn: None,
+            given_role_arn: None,
             association_id: None,
             nonce: observed.draw.derive("association"),
             ended_at: None,
@@ -58,6 +59,7 @@ pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: O
         secrets: RecordedSecrets {
             mode: class.secrets.mode,
             prefix: observed.settings.secrets_prefix.clone(),
+            kms_key_arn: class.secrets.kms_key_arn.clone(),
             order: origin.order,
             items: Vec::new(),
         },

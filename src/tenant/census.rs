@@ -77,7 +77,8 @@ impl Census {
             Some(Ok(_)) | None => {}
         }
         if incarnation.is_some_and(|incarnation| self.marks.contains(&(tenant.clone(), incarnation))) {
-            return Claim::Unrecorded(tenant);
+            // Where another incarnation has a record, the namespace is for a person to judge, and nobody's record is made.
+            return if holder.is_none() { Claim::Unrecorded(tenant) } else { Claim::Held };
         }
         if holder.is_none() && self.tenants.contains(&tenant) { Claim::Held } else { Claim::Nobody }
     }

@@ -51,7 +51,10 @@ fn described(action: &Action) -> Option<String> {
         Action::DeletePod { name, .. } => Some(format!("pod {name} is of an older template")),
         Action::AskForTurn(_) => Some("the pod template differs".into()),
         Action::Aws(action) => match action {
-            AwsAction::LookUpAssociation { .. } | AwsAction::LookUpRole(_) | AwsAction::LookUpSecret { .. } => None,
+            AwsAction::LookUpAssociation { .. }
+            | AwsAction::ListAssociation { .. }
+            | AwsAction::LookUpRole(_)
+            | AwsAction::LookUpSecret { .. } => None,
             AwsAction::CreateAssociation(_) => Some("the association is missing".into()),
             AwsAction::UpdateRole { .. } | AwsAction::TagAssociation { .. } | AwsAction::DeleteAssociation(_) => {
                 Some("the association differs".into())

@@ -81,6 +81,7 @@ fn learn_association(observed: &Observed, blueprint: &Blueprint<'_>, record: &mu
             if is_own_association(observed, blueprint.tenant, blueprint.record, association) =>
         {
             record.identity.association_id = Some(association.id.clone());
+            record.identity.given_role_arn.clone_from(&association.role_arn);
             record.identity.ended_at = None;
         }
         Look::At(_, FoundAssociation::None) if record.identity.association_id.is_some() => {
@@ -93,6 +94,7 @@ fn learn_association(observed: &Observed, blueprint: &Blueprint<'_>, record: &mu
 /// An association that was seen to be gone: the token of the next is a new one, and what sessions it gave ends later.
 pub fn forget_association(observed: &Observed, record: &mut TenantRecordSpec) {
     record.identity.association_id = None;
+    record.identity.given_role_arn = None;
     record.identity.nonce = observed.draw.derive("association");
     record.identity.ended_at = Some(observed.time());
 }

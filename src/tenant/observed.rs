@@ -236,6 +236,9 @@ pub struct PodView {
 pub struct AwsView {
     /// Its association.
     pub association: Look<FoundAssociation>,
+    /// Whether EKS did not list the association yet when it was asked last: what was just made "may take several seconds to
+    /// be effective" (EKS API Reference, CreatePodIdentityAssociation).
+    pub association_unlisted: bool,
     /// Its own role, where the class wants one for each tenant.
     pub role: Look<Option<Role>>,
     /// Its secrets.

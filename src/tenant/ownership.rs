@@ -14,7 +14,7 @@ use super::{
 use crate::api::{
     class::TenantClassSpec,
     labels,
-    names::{Incarnation, NamespaceName},
+    names::{Incarnation, KmsKeyArn, NamespaceName},
     record::{RecordPhase, RecordedNamespace, RecordedOwner, TenantRecordSpec, former_owners},
     tenant::TenantSpec,
 };
@@ -281,6 +281,9 @@ fn check_class(
     compare("identity.mode", format!("{:?}", class.identity.mode), format!("{:?}", record.identity.mode));
     compare("secrets.mode", format!("{:?}", class.secrets.mode), format!("{:?}", record.secrets.mode));
     compare("routing.mode", format!("{:?}", class.routing.mode), format!("{:?}", record.routing.mode));
+    let key =
+        |key: &Option<KmsKeyArn>| key.as_ref().map_or_else(|| "the account's default".to_owned(), ToString::to_string);
+    compare("secrets.kmsKeyArn", key(&class.secrets.kms_key_arn), key(&record.secrets.kms_key_arn));
     if differences.is_empty() {
         return Ok(());
     }

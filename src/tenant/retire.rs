@@ -127,7 +127,8 @@ fn retained(observed: &Observed, record: &TenantRecordSpec) -> TenantRecordSpec 
     next.retained_since = Some(observed.time());
     next.purge_after = purge_after(observed, record);
     next.storage.volume = unrecorded_volume(observed, record).or(next.storage.volume);
-    if matches!(observed.aws.association, Look::At(_, FoundAssociation::None)) {
+    let is_gone = matches!(observed.aws.association, Look::At(_, FoundAssociation::None));
+    if is_gone && next.identity.association_id.is_some() {
         let ended_at = next.identity.ended_at.clone();
         forget_association(observed, &mut next);
         next.identity.ended_at = ended_at.or(next.identity.ended_at);

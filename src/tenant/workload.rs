@@ -168,6 +168,11 @@ pub fn has_ended(observed: &Observed) -> bool {
     set_is_at_zero && observed.pods.is_empty()
 }
 
+/// Whether pods of the workspace are wanted, by the StatefulSet as it stands.
+pub fn is_started(observed: &Observed) -> bool {
+    observed.child(Child::StatefulSet).is_some() && set_facts(observed).replicas > 0
+}
+
 /// How far the pod of the live template is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewestPod {

@@ -116,3 +116,20 @@ async fn a_tenant_does_not_go_before_aws_has_confirmed_the_end_of_access() {
     bed.gone().await;
     assert_eq!(association_count(&bed).await, 0);
 }
+
+/// EKS gives a pod no credentials before it knows the association, which can be seconds after it said that it is made.
+#[tokio::test]
+async fn a_workspace_starts_only_when_its_association_is_listed() {
+    let bed = Bed::new("unlisted").await;
+    let id = bed.instance.fault("ListPodIdentityAssociations", &bed.namespace(), Fault::Stale, 0).await;
+    bed.apply_tenant(json!({})).await.expect("taken");
+    let waits = |tenant: &Value| {
+        let said = condition(tenant, "IdentityReady")["message"].as_str().unwrap_or_default().to_owned();
+        said.contains("before EKS lists it") && condition(tenant, "SecretsReady")["status"] == "True"
+    };
+    bed.until("waiting for the listing and for nothing else", waits).await;
+    assert!(bed.children("StatefulSet").await.is_empty(), "nothing starts");
+    bed.instance.heal(&id).await;
+    bed.ready().await;
+    assert_eq!(association_count(&bed).await, 1);
+}

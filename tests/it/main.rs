@@ -8,11 +8,14 @@
 
 mod support;
 
+mod bad_days;
 mod bad_input;
 mod class_role;
 mod create;
 mod delete;
 mod drift;
+mod gitops;
+mod guards;
 mod lost_answers;
 mod matrix;
 mod records;

@@ -79,7 +79,7 @@ pub(super) fn record(tenant: &str) -> TenantRecordSpec {
         "namespace": { "name": format!("openclaw-{tenant}"), "prefix": "openclaw-" },
         "serviceAccount": format!("workspace-{incarnation}"),
         "identity": {
-            "mode": "SharedRole", "roleArn": ROLE, "associationId": format!("a-{tenant}"), "nonce": "0".repeat(32),
+            "mode": "SharedRole", "roleArn": ROLE, "givenRoleArn": ROLE, "associationId": format!("a-{tenant}"), "nonce": "0".repeat(32),
         },
         "secrets": { "mode": "SecretsManager", "prefix": "openclaw", "items": items },
         "storage": { "className": "efs", "size": "10Gi" },

@@ -18,6 +18,7 @@ use crate::{
         looks::Subject,
         observed::{FoundAssociation, Observed},
         reason::Reason,
+        workload::is_started,
     },
 };
 
@@ -102,7 +103,21 @@ fn judge_association(observed: &Observed, blueprint: &Blueprint<'_>, association
             format!("tags of association {} are brought back", association.id),
         );
     }
+    if observed.aws.association_unlisted && !is_started(observed) {
+        return listed_first(record, association);
+    }
     Half::done(Reason::Verified, format!("association {} stands", association.id))
+}
+
+/// A pod that starts before EKS knows the association gets no credentials, and would have to be made anew.
+fn listed_first(record: &TenantRecordSpec, association: &Association) -> Half {
+    let list = AwsAction::ListAssociation {
+        namespace: record.namespace.name.clone(),
+        service_account: record.service_account.clone(),
+        id: association.id.clone(),
+    };
+    let message = format!("association {} is made, and no pod starts before EKS lists it", association.id);
+    Half::working(vec![Action::Aws(list)], message)
 }
 
 /// Whether an association is this tenant's: not an add-on's, and with our tags.

@@ -1,6 +1,6 @@
 //! EKS and Secrets Manager in memory, as far as actions reach them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use super::{fixtures::alice, world::Refused};
 use crate::{
     api::{
         labels::{CURRENT_STAGE, NEXT_STAGE, tags},
-        names::VersionId,
+        names::{AssociationId, VersionId},
     },
     aws::types::{Association, NewAssociation, NewRole, NewSecret, Role, Secret},
     tenant::{
@@ -29,6 +29,8 @@ pub(super) struct Cloud {
     /// Answers by idempotency token, deleted ones too: EKS repeats itself.
     answered: BTreeMap<String, Association>,
     made: usize,
+    /// How many of the associations that were made are listed by now; `None` where listings keep up.
+    pub(super) listed: Option<usize>,
 }
 
 /// Puts a label on one version and takes it off all others. A version without labels is gone.
@@ -67,7 +69,10 @@ impl Cloud {
             | AwsAction::PutRolePolicy { .. }
             | AwsAction::DeleteRolePolicy { .. }
             | AwsAction::DeleteRole(_) => view.role = Look::Never,
-            AwsAction::LookUpAssociation { .. } | AwsAction::LookUpRole(_) | AwsAction::LookUpSecret { .. } => {}
+            AwsAction::LookUpAssociation { .. }
+            | AwsAction::ListAssociation { .. }
+            | AwsAction::LookUpRole(_)
+            | AwsAction::LookUpSecret { .. } => {}
         });
     }
 
@@ -84,18 +89,32 @@ impl Cloud {
             cache.with_aws(&alice(), |view| view.saw_association(now, found.clone()));
         };
         match action {
-            AwsAction::LookUpAssociation { namespace, service_account, .. } => {
+            AwsAction::LookUpAssociation { namespace, service_account, known } => {
                 let is_it = |one: &&Association| {
                     one.namespace == namespace.as_str() && one.service_account == service_account.as_str()
                 };
-                let found: Vec<&Association> = self.associations.iter().filter(is_it).collect();
+                let mut found: Vec<&Association> =
+                    self.associations.iter().filter(is_it).filter(|one| self.lists(&one.id)).collect();
+                let unlisted = found.is_empty();
+                if unlisted {
+                    found.extend(self.associations.iter().filter(|one| known.as_ref() == Some(&one.id)));
+                }
+                let unlisted = unlisted && !found.is_empty();
                 associations(match found.as_slice() {
                     [] => FoundAssociation::None,
                     [one] => FoundAssociation::One((*one).clone()),
                     several => FoundAssociation::Several(several.iter().map(|one| one.id.clone()).collect()),
                 });
+                cache.with_aws(&alice(), |view| view.association_unlisted = unlisted);
             }
-            AwsAction::CreateAssociation(new) => associations(FoundAssociation::One(self.create_association(new)?)),
+            AwsAction::ListAssociation { id, .. } => {
+                let unlisted = !self.lists(id);
+                cache.with_aws(&alice(), |view| view.association_unlisted = unlisted);
+            }
+            AwsAction::CreateAssociation(new) => {
+                associations(FoundAssociation::One(self.create_association(new)?));
+                cache.with_aws(&alice(), |view| view.association_unlisted = true);
+            }
             AwsAction::UpdateRole { id, role, .. } => {
                 let association = self.association(|one| one.id == *id)?;
                 association.role_arn = Some(role.clone());
@@ -175,6 +194,12 @@ impl Cloud {
         Ok(())
     }
 
+    /// Whether a listing shows it by now: those that were made last come last.
+    pub(super) fn lists(&self, id: &AssociationId) -> bool {
+        let number = self.associations.iter().position(|one| one.id == *id);
+        number.is_some_and(|number| self.listed.is_none_or(|listed| number < listed))
+    }
+
     fn change_role(&mut self, action: &AwsAction) -> Result<(), Refused> {
         let missing = || Refused::Aws("NoSuchEntity".into());
         match action {
@@ -193,7 +218,11 @@ impl Cloud {
                 self.roles.get_mut(name.as_str()).ok_or_else(missing)?.inline.remove(policy);
             }
             AwsAction::DeleteRole(name) => {
-                if self.roles.get(name.as_str()).is_some_and(|role| !role.inline.is_empty()) {
+                if self
+                    .roles
+                    .get(name.as_str())
+                    .is_some_and(|role| !role.inline.is_empty() || !role.attached.is_empty())
+                {
                     return Err(Refused::Aws("DeleteConflict".into()));
                 }
                 self.roles.remove(name.as_str());
@@ -213,6 +242,7 @@ impl Cloud {
             tags: new.tags.clone(),
             trust: new.trust.clone(),
             inline: BTreeMap::new(),
+            attached: BTreeSet::new(),
         };
         self.roles.insert(new.name.to_string(), role);
         Ok(())

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{
+    controllers,
     fixtures::{alice, class_json, draw, spec_json},
     sights::{wait_for_audit, wait_for_sweep},
     world::{Fault, World},
@@ -41,9 +42,54 @@ fn pod_uid(world: &World) -> Option<Value> {
 
 fn is_aws_write(action: &Action) -> bool {
     match action {
-        Action::Aws(action) => !matches!(action, AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. }),
+        Action::Aws(_) => !action.is_look(),
         _ => false,
     }
+}
+
+/// What is asked for again and again never comes to rest.
+pub(super) fn for_a_while(world: &mut World) {
+    for _ in 0..20 {
+        world.round();
+        controllers::run(world);
+        world.now += SignedDuration::from_secs(2);
+    }
+}
+
+/// A pod that starts before EKS knows the association would run without credentials.
+#[test]
+fn no_workspace_starts_before_its_association_is_listed() {
+    let mut world = World::with_alice();
+    world.cloud.listed = Some(0);
+    for_a_while(&mut world);
+    assert_eq!(world.cloud.associations.len(), 1);
+    assert!(world.child(Child::StatefulSet).is_none(), "no workload yet");
+    let status = world.status().expect("a status");
+    let told = status.conditions.iter().find(|one| one.type_ == "IdentityReady").expect("IdentityReady");
+    assert_eq!((told.status.as_str(), told.reason.as_str()), ("False", "Progressing"));
+    assert!(told.message.contains("no pod starts before EKS lists it"), "{}", told.message);
+
+    // Another process does not know what the first one made.
+    world.restart();
+    for_a_while(&mut world);
+    assert!(world.child(Child::StatefulSet).is_none(), "no workload after a restart either");
+
+    world.cloud.listed = None;
+    world.now += SignedDuration::from_secs(2);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(world.cloud.associations.len(), 1);
+}
+
+/// What runs is not stopped, and not said to be anything but Ready, because a listing lags behind.
+#[test]
+fn a_listing_that_lags_stops_nothing_that_runs() {
+    let mut world = settled();
+    world.cloud.listed = Some(0);
+    world.restart();
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(world.child(Child::StatefulSet).expect("a workload")["spec"]["replicas"], 1);
 }
 
 #[test]

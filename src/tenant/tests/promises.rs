@@ -110,6 +110,10 @@ fn everything_stands(world: &World, why: &Action) {
     if let Some(recorded) = &record.storage.volume {
         assert_eq!(volume["metadata"]["name"], *recorded.name, "the workspace gets its own volume");
     }
+    let is_listed = associations(world).iter().any(|one| world.cloud.lists(&one.id));
+    // A pod that is made anew is not held up by a listing that lags behind.
+    let starts = !matches!(why, Action::DeletePod { .. });
+    assert!(record.identity.mode == IdentityMode::None || is_listed || !starts, "S5: no identity: {why:?}");
     assert!(record.identity.mode == IdentityMode::None || !associations(world).is_empty(), "S5: no identity: {why:?}");
     if record.secrets.mode == SecretsMode::SecretsManager {
         let token = secret_name(&record, "gateway-token");
@@ -136,7 +140,10 @@ fn aws(world: &World, action: &AwsAction) {
     let known = |id| world.cloud.associations.iter().find(|one: &&Association| one.id == id);
     let secret = |arn: &SecretArn| world.cloud.secrets.values().find(|one| one.arn == *arn);
     match action {
-        AwsAction::LookUpAssociation { .. } | AwsAction::LookUpRole(_) | AwsAction::LookUpSecret { .. } => {}
+        AwsAction::LookUpAssociation { .. }
+        | AwsAction::ListAssociation { .. }
+        | AwsAction::LookUpRole(_)
+        | AwsAction::LookUpSecret { .. } => {}
         AwsAction::CreateAssociation(new) => {
             let is_own = record.identity.mode == IdentityMode::RolePerTenant;
             let role = world.cloud.roles.values().find(|role| role.arn == new.role_arn);

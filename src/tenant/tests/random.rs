@@ -50,6 +50,8 @@ enum Event {
     ChangeTag,
     ChangeOwnRole,
     CloudDown(bool),
+    /// EKS lists associations that are made from now on late, or keeps up again.
+    ListingLags(bool),
     Restart,
     Wait(u16),
     /// An order to rotate, after a leak or not.
@@ -112,6 +114,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::ChangeTag),
         1 => Just(Event::ChangeOwnRole),
         1 => any::<bool>().prop_map(Event::CloudDown),
+        1 => any::<bool>().prop_map(Event::ListingLags),
         1 => Just(Event::Restart),
         1 => (1..1000u16).prop_map(Event::Wait),
         1 => (0..9u8, any::<bool>()).prop_map(|(number, leaked)| Event::Order(number, leaked)),
@@ -202,6 +205,7 @@ fn happen(world: &mut World, event: &Event) {
         Event::Wait(seconds) => world.now += SignedDuration::from_secs(i64::from(*seconds)),
         Event::Restart => world.restart(),
         Event::CloudDown(down) => world.cloud.down = *down,
+        Event::ListingLags(lags) => world.cloud.listed = lags.then_some(world.cloud.associations.len()),
         Event::LoseClass(lost) => {
             if *lost {
                 world.class = None;
@@ -383,6 +387,7 @@ fn lose_the_record(world: &mut World, event: &Event) {
 /// Whatever people did is put right again; nothing fails any more.
 fn quiet(world: &mut World) {
     world.cloud.down = false;
+    world.cloud.listed = None;
     world.break_pods(|_| false);
     super::rolling::somebody_rolls(world, false, false);
     if world.class.is_none() {

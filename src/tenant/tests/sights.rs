@@ -1,12 +1,20 @@
 //! How far what is seen in AWS is believed: what stands rests, what is in doubt is looked at, and a listing is no proof.
 
 use jiff::SignedDuration;
+use serde_json::json;
 
-use super::{fixtures::alice, mishaps::settled, world::World};
+use super::{
+    fixtures::alice,
+    mishaps::settled,
+    world::{Fault, World},
+};
 use crate::{
-    api::names::SecretItemName,
+    api::names::{RoleArn, SecretItemName},
     aws::types::{Association, ListedAssociation, ListedSecret, Tags},
-    sweep::findings::{Listing, suspicions},
+    sweep::{
+        findings::{Listing, suspicions},
+        seed::seeds,
+    },
     tenant::{
         action::{Action, AwsAction},
         looks::Subject,
@@ -71,20 +79,45 @@ fn what_is_in_doubt_and_changed_is_put_right() {
 /// A restart whose first sweep listed everything as it is recorded.
 fn restarted() -> World {
     let mut world = settled();
-    let known = view(&world);
+    restart_and_sweep(&mut world);
+    world
+}
+
+/// A restart whose first sweep takes over what is listed as it is recorded.
+fn restart_and_sweep(world: &mut World) {
     world.restart();
+    drop(world.observe());
+    let seed = seeds(&listing(world), &world.cache.census()).remove(&alice()).expect("a seed");
     let now = world.now;
     world.cache.with_aws(&alice(), |view| {
-        if let Look::At(_, found) = known.association {
+        if let Some(found) = seed.association {
             view.saw_association_listed(now, found);
         }
-        for (item, look) in known.secrets {
-            if let Look::At(_, Some(secret)) = look {
-                view.saw_secret_listed(&item, now, secret);
-            }
+        for (item, secret) in seed.secrets {
+            view.saw_secret_listed(&item, now, secret);
         }
     });
-    world
+}
+
+/// The record says first what the association is about to get: a process that ends in between leaves the other one.
+#[test]
+fn a_restart_between_recording_another_role_and_giving_it_gives_it() {
+    let other = "arn:aws:iam::123456789012:role/another-role";
+    let mut world = settled();
+    let mut class = world.usual_class.clone();
+    class["identity"]["roleArn"] = json!(other);
+    world.set_class(&class);
+    let is_update = |action: &Action| matches!(action, Action::Aws(AwsAction::UpdateRole { .. }));
+    for _ in 0..3 {
+        world.round_with(&mut |action| if is_update(action) { Fault::Lost } else { Fault::None });
+    }
+    let is_other = |role: Option<&RoleArn>| role.is_some_and(|role| role.as_str() == other);
+    assert!(is_other(world.record_spec().identity.role_arn.as_ref()), "recorded");
+    assert!(!is_other(world.cloud.associations[0].role_arn.as_ref()), "and not given");
+    restart_and_sweep(&mut world);
+    world.settle();
+    assert!(is_other(world.cloud.associations[0].role_arn.as_ref()));
+    assert_eq!(world.ready(), (true, "Verified".into()));
 }
 
 #[test]
@@ -125,6 +158,13 @@ pub(super) fn wait_for_sweep(world: &mut World) {
     world.now += SignedDuration::from_secs(601);
     // The cache follows the API server meanwhile.
     drop(world.observe());
+    for suspicion in suspicions(&listing(world), &world.cache.census()) {
+        world.cache.with_aws(&suspicion.tenant, |view| view.doubt(suspicion.subject));
+    }
+}
+
+/// What a sweep lists now.
+fn listing(world: &World) -> Listing {
     let listed = |one: &Association| ListedAssociation {
         id: one.id.clone(),
         arn: one.arn.clone(),
@@ -132,18 +172,11 @@ pub(super) fn wait_for_sweep(world: &mut World) {
         service_account: one.service_account.clone(),
         is_addons: one.owner_arn.is_some(),
     };
-    let listing = Listing {
+    let secrets = world.cloud.secrets.values().map(|one| ListedSecret { secret: one.clone(), created_at: None });
+    Listing {
         began: world.now,
         associations: world.cloud.associations.iter().map(listed).collect(),
-        secrets: world
-            .cloud
-            .secrets
-            .values()
-            .map(|one| ListedSecret { secret: one.clone(), created_at: None })
-            .collect(),
-    };
-    for suspicion in suspicions(&listing, &world.cache.census()) {
-        world.cache.with_aws(&suspicion.tenant, |view| view.doubt(suspicion.subject));
+        secrets: secrets.collect(),
     }
 }
 

@@ -120,6 +120,17 @@ impl Instance {
         all.as_array().into_iter().flatten().filter(names).cloned().collect()
     }
 
+    /// Keeps etcd as it is now, under this name.
+    pub async fn back_up_etcd(&self, name: &str) {
+        self.control("POST", &format!("/etcd/{name}"), None).await;
+    }
+
+    /// Puts a backup in the place of what etcd holds. No operator may run meanwhile: like every component that has seen
+    /// the later state, it is started anew.
+    pub async fn restore_etcd(&self, name: &str) {
+        self.control("PUT", &format!("/etcd/{name}"), None).await;
+    }
+
     /// Makes an association like one of an EKS add-on's.
     pub async fn give_to_addon(&self, association: &str, owner: &str) {
         self.control("PUT", &format!("/associations/{association}"), Some(json!({ "ownerArn": owner }))).await;

@@ -92,7 +92,7 @@ impl Instance {
     }
 
     /// Installs what a platform engineer installs: definitions, policies, rights.
-    fn install(&self) {
+    pub fn install(&self) {
         self.kubectl(&["apply", "--server-side", "-f", &in_repository("crds")]);
         self.kubectl(&["apply", "-k", &in_repository("deploy/policies")]);
         for file in ["namespace", "service-account", "rbac"] {
@@ -179,7 +179,7 @@ impl Instance {
             .args(["--log-filter", "openclaw_tenant_operator=debug"])
             // Faster than the defaults: the emulators' quotas are their own.
             .args(["--eks-write-rate", "50", "--eks-read-rate", "100", "--secrets-write-rate", "100"])
-            .args(["--secrets-tag-rate", "100"])
+            .args(["--secrets-tag-rate", "100", "--iam-read-rate", "100", "--iam-write-rate", "100"])
             .args(flags)
             .env("KUBECONFIG", &kubeconfig)
             .envs(self.aws_environment())

@@ -7,7 +7,7 @@ mod tenant;
 
 pub use aws::{Disturbance, Fault};
 pub use instance::{Instance, LOOKS_OFTEN, OperatorProcess};
-pub use tenant::{Bed, condition, content, example_class, merge, refusal};
+pub use tenant::{BREAK_GLASS, Bed, condition, content, example_class, merge, refusal};
 
 use std::{future::Future, time::Duration};
 

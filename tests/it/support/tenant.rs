@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 
 use super::{Instance, eventually};
 
+/// The group that passes the policies.
+pub const BREAK_GLASS: &str = "openclaw:break-glass";
+
 /// Everything that one test has.
 pub struct Bed {
     /// The platform.
@@ -72,6 +75,11 @@ impl Bed {
         let client = self.instance.client_as(user, groups).await;
         let (tenant, class, prefix) = (self.tenant.clone(), self.class.clone(), self.prefix.clone());
         Self { instance: self.instance, client, tenant, class, prefix }
+    }
+
+    /// The bed in the hands of an administrator who breaks glass.
+    pub async fn breaking_glass(&self) -> Self {
+        self.acting_as("somebody-in-an-emergency", &[BREAK_GLASS, "system:masters"]).await
     }
 
     /// `kubectl apply` of the class.
@@ -193,6 +201,18 @@ impl Bed {
     ) -> Result<Value, kube::Error> {
         let answer = self.api(kind, namespace).delete(name, parameters).await?;
         Ok(answer.either(|object| json!(object), |status| json!(status.message)))
+    }
+
+    /// Deletes all objects of a kind, or those with these fields, as somebody who may not be allowed to.
+    pub async fn try_delete_all(
+        &self,
+        kind: &str,
+        namespace: Option<&str>,
+        fields: &str,
+    ) -> Result<Value, kube::Error> {
+        let list = ListParams::default().fields(fields);
+        let answer = self.api(kind, namespace).delete_collection(&DeleteParams::default(), &list).await?;
+        Ok(answer.either(|objects| json!(objects.items.len()), |status| json!(status.message)))
     }
 
     /// The record.
