@@ -171,17 +171,10 @@ impl Cloud {
                 move_label(secret, NEXT_STAGE, None);
                 cache.with_aws(&alice(), |view| view.secrets.remove(item));
             }
-            AwsAction::RestoreSecret { item, arn } => {
-                self.secret(|one| one.arn == *arn)?.deleted_at = None;
-                cache.with_aws(&alice(), |view| view.secrets.remove(item));
-            }
-            AwsAction::StripSecret { item, arn } => {
-                let secret = self.secret(|one| one.arn == *arn && one.deleted_at.is_none())?;
-                secret.tags.retain(|key, _| !tags::ACCESS.contains(&key.as_str()));
-                cache.with_aws(&alice(), |view| view.secrets.remove(item));
-            }
-            AwsAction::DeleteSecret { item, arn, .. } => {
-                self.secret(|one| one.arn == *arn)?.deleted_at = Some(now);
+            AwsAction::RestoreSecret { item, .. }
+            | AwsAction::StripSecret { item, .. }
+            | AwsAction::DeleteSecret { item, .. } => {
+                self.remove_or_restore(action, now)?;
                 cache.with_aws(&alice(), |view| view.secrets.remove(item));
             }
             AwsAction::TagSecret { item, arn, tags } => {
@@ -198,6 +191,19 @@ impl Cloud {
     pub(super) fn lists(&self, id: &AssociationId) -> bool {
         let number = self.associations.iter().position(|one| one.id == *id);
         number.is_some_and(|number| self.listed.is_none_or(|listed| number < listed))
+    }
+
+    fn remove_or_restore(&mut self, action: &AwsAction, now: Timestamp) -> Result<(), Refused> {
+        match action {
+            AwsAction::StripSecret { arn, .. } => {
+                let secret = self.secret(|one| one.arn == *arn && one.deleted_at.is_none())?;
+                secret.tags.retain(|key, _| !tags::ACCESS.contains(&key.as_str()));
+            }
+            AwsAction::DeleteSecret { arn, .. } => self.secret(|one| one.arn == *arn)?.deleted_at = Some(now),
+            AwsAction::RestoreSecret { arn, .. } => self.secret(|one| one.arn == *arn)?.deleted_at = None,
+            _ => {}
+        }
+        Ok(())
     }
 
     fn change_role(&mut self, action: &AwsAction) -> Result<(), Refused> {
