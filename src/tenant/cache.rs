@@ -130,6 +130,12 @@ impl Cache {
         self.lock().remove(watched, object)
     }
 
+    /// A fresh list of a kind begins. What is in it exists, even if it was seen to be gone: an older backup may have been put
+    /// back.
+    pub fn begin_list(&self, watched: Watched) {
+        self.lock().gone.retain(|(of, _), _| *of != watched);
+    }
+
     /// Identities of all known objects of a kind, to find those that a fresh list lacks.
     pub fn identities(&self, watched: Watched) -> Vec<Value> {
         self.lock().identities(watched)

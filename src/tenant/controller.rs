@@ -193,6 +193,7 @@ fn take_up(
 ) {
     let concerns = match event {
         Event::Init => {
+            cache.begin_list(one.watched);
             seen.clear();
             Concerns::Nobody
         }
