@@ -1,5 +1,6 @@
 //! What can be asked of the program on the command line.
 
+mod administer;
 mod iam;
 mod migrate;
 
@@ -15,6 +16,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use openclaw_tenant_operator::{
+    administer::AdministerError,
     api::{
         custom_resource_definitions,
         names::{ClusterArn, NamespaceName, SecretsPrefix},
@@ -56,6 +58,35 @@ enum Command {
     /// differs and what blocks, write manifests, and with --apply keep the old side from taking anything along when it goes.
     /// Exit code 1 also where a tenant is blocked.
     Migrate(Box<migrate::MigrateArgs>),
+    /// List who is kept after their Tenant was deleted: what of theirs, and until when
+    ///
+    /// A Tenant of the same name and owner gets everything back. Needs the right to list tenants, tenantrecords and
+    /// tenantclasses.
+    Retained(administer::RetainedArgs),
+    /// List what is being removed for good and what holds it, or confirm what the breaker holds
+    ///
+    /// A removal settles for a while in which it can be taken back. Where more began within ten minutes than the larger of 5
+    /// and 10 % of all tenants, nothing of any of them is removed until an administrator confirms it. To take one back: set
+    /// deletionPolicy Retain on its Tenant; where there is no Tenant: openclaw-tenant-operator keep.
+    Deletions(administer::DeletionsArgs),
+    /// Keep a retained tenant longer, or one whose removal has begun and not gone too far
+    ///
+    /// Writes the annotation openclaw.io/keep-until on the TenantRecord. Needs the verbs patch and administer on tenantrecords.
+    Keep(administer::KeepArgs),
+    /// End the retention of a tenant that is kept: everything it had is removed for good
+    ///
+    /// Writes the annotation openclaw.io/purge-now on the TenantRecord. The settling time and the breaker hold for it too.
+    PurgeNow(administer::PurgeNowArgs),
+    /// Hand a tenant to another owner, with everything it has
+    ///
+    /// Writes the annotation openclaw.io/transfer-to on the TenantRecord. The former owner's Tenant can be deleted afterwards
+    /// without touching anything; a Tenant of the same name that names the new owner takes over. The former owner may know the
+    /// gateway token: order its rotation (openclaw.io/rotate-secrets) when the new Tenant is there.
+    Transfer(administer::TransferArgs),
+    /// Before a complete uninstall: take the operator's finalizer off all Tenants, and touch nothing else
+    ///
+    /// Stop the operator first: it would put them back.
+    Release(administer::ReleaseArgs),
 }
 
 #[derive(Debug, Args)]
@@ -187,7 +218,7 @@ struct OrphansArgs {
     /// How they are listed
     #[arg(long, value_enum, default_value_t = Output::Table)]
     output: Output,
-    /// Delete them. Not in this version, which has no purge yet
+    /// Delete them. Not in this version: the list says how to remove each by hand
     #[arg(long)]
     delete: bool,
 }
@@ -218,6 +249,8 @@ enum CliError {
     Unfinished { failed: usize, blocked: usize },
     #[error("{} is there and says otherwise: it was left as it is. Remove it to have it written anew", path.display())]
     Differs { path: PathBuf },
+    #[error(transparent)]
+    Administer(#[from] AdministerError),
     #[error("nothing can be written to standard output: {0}")]
     Print(std::io::Error),
     #[error(
@@ -243,6 +276,12 @@ impl Cli {
             Command::Iam(args) => args.execute(),
             Command::Orphans(args) => args.execute(),
             Command::Migrate(args) => args.execute(),
+            Command::Retained(args) => args.execute(),
+            Command::Deletions(args) => args.execute(),
+            Command::Keep(args) => args.execute(),
+            Command::PurgeNow(args) => args.execute(),
+            Command::Transfer(args) => args.execute(),
+            Command::Release(args) => args.execute(),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,6 @@
 //! An operator that turns one `Tenant` object into one person's isolated OpenClaw workspace on Amazon EKS.
 
+pub mod administer;
 pub mod api;
 pub mod aws;
 pub mod chance;

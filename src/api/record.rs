@@ -5,6 +5,12 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod ending;
+
+pub use ending::{
+    HistoryEntry, HistoryEvent, Outcome, Purge, PurgeCause, ReceiptLine, Retirement, former_owners, remember,
+};
+
 use super::{
     class::{IdentityMode, RoutingMode, SecretsMode},
     names::{
@@ -12,7 +18,6 @@ use super::{
         OwnerSubject, RoleArn, SecretArn, SecretItemName, SecretsPrefix, ServiceAccountName, Uid, VersionId,
     },
     quantity::Quantity,
-    tenant::DeletionPolicy,
 };
 
 /// What the operator knows about one tenant name, written by the operator alone.
@@ -88,6 +93,19 @@ pub struct TenantRecordSpec {
     /// When it may be purged; never by time where this is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purge_after: Option<Time>,
+
+    /// The beginning of the removal that an administrator has let through the breaker; another one is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Time>,
+
+    /// The removal that is under way (phase Purging) or at its end (Purged).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purge: Option<Purge>,
+
+    /// What happened to this name before: receipts of former incarnations, and administrators' orders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub history: Vec<HistoryEntry>,
 }
 
 /// Where a tenant name stands in its life.
@@ -390,21 +408,4 @@ pub struct Placement {
 
     /// The domain or shared host.
     pub domain: DomainName,
-}
-
-/// What the end of a tenant needs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Retirement {
-    /// The Tenant's deletion policy, as last seen.
-    pub deletion_policy: DeletionPolicy,
-
-    /// Days of retention; absent: never purged by time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 365))]
-    pub retention_days: Option<u16>,
-
-    /// Days for which a deleted secret can be restored.
-    #[schemars(range(min = 7, max = 30))]
-    pub recovery_window_days: u8,
 }

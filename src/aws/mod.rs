@@ -97,6 +97,13 @@ pub trait Secrets: Send + Sync {
 
     /// Adds or overwrites tags.
     fn tag<'a>(&'a self, arn: &'a SecretArn, tags: &'a Tags) -> BoxFuture<'a, Result<(), AwsError>>;
+
+    /// Takes tags off; those that are not there are success.
+    fn untag<'a>(&'a self, arn: &'a SecretArn, keys: &'a [&'a str]) -> BoxFuture<'a, Result<(), AwsError>>;
+
+    /// Schedules a secret for deletion, so many days (7 to 30) from now; one that is scheduled or gone already is success.
+    /// Never without a recovery window.
+    fn delete<'a>(&'a self, arn: &'a SecretArn, window_days: u8) -> BoxFuture<'a, Result<(), AwsError>>;
 }
 
 /// IAM roles of the operator's account. A role that may not be looked at is an error, `AccessDenied`, and not "missing".

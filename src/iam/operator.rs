@@ -89,14 +89,22 @@ fn secrets(place: &Place) -> Vec<Statement> {
         "secretsmanager:PutSecretValue",
         "secretsmanager:UpdateSecretVersionStage",
         "secretsmanager:RestoreSecret",
+        "secretsmanager:DeleteSecret",
         "secretsmanager:TagResource",
     ];
+    // What says whose it is stays on it, whatever becomes of it.
+    let strip = Statement::allow("CloseOwnSecrets", &["secretsmanager:UntagResource"], [secrets.clone()]).when_any(
+        "ForAllValues:StringEquals",
+        "aws:TagKeys",
+        tags::ACCESS.map(str::to_owned).to_vec(),
+    );
     vec![
         Statement::allow("LookAtSecrets", &["secretsmanager:DescribeSecret"], [secrets.clone()]),
         // Knows no resource to be named.
         Statement::allow("ListSecrets", &["secretsmanager:ListSecrets"], ["*".to_owned()]),
         becomes_ours(place, Statement::allow("MakeSecrets", &make, [secrets.clone()])),
         resource_is_ours(place, Statement::allow("ChangeOwnSecrets", &change, [secrets])),
+        resource_is_ours(place, strip),
     ]
 }
 
@@ -149,7 +157,8 @@ fn tenant_roles(place: &Place, boundary: &str) -> Vec<Statement> {
     ]
 }
 
-/// Denied whatever else the operator's role is given: values are written and never read, and no boundary moves.
+/// Denied whatever else the operator's role is given: values are written and never read, no secret goes without a recovery
+/// window, and no boundary moves.
 fn never(mode: &OperatorMode) -> Vec<Statement> {
     let values = ["secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"];
     let boundaries = [
@@ -160,6 +169,11 @@ fn never(mode: &OperatorMode) -> Vec<Statement> {
     ];
     let mut all = vec![
         Statement::deny("NeverReadValues", &values, "*"),
+        Statement::deny("NeverForceDeletion", &["secretsmanager:DeleteSecret"], "*").when(
+            "Bool",
+            "secretsmanager:ForceDeleteWithoutRecovery",
+            "true",
+        ),
         Statement::deny("NeverMoveBoundaries", &boundaries, "*"),
     ];
     if let OperatorMode::RolePerTenant { boundary } = mode {

@@ -74,6 +74,9 @@ pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: O
         retirement: retirement(origin.deletion_policy, class),
         retained_since: None,
         purge_after: None,
+        confirmed: None,
+        purge: None,
+        history: Vec::new(),
     };
     record.identity.role_arn = wanted_role(&observed.name, &record, class, &observed.settings);
     record
@@ -88,6 +91,7 @@ pub fn retirement(deletion_policy: DeletionPolicy, class: &TenantClassSpec) -> R
             Retention::Forever => None,
         },
         recovery_window_days: class.secrets.recovery_window_days,
+        settling_seconds: class.deletion.settling_seconds,
     }
 }
 

@@ -3,6 +3,7 @@
 //! PURE. Rules S1, S2 and section 6 of the design. Whether to look again is decided here too: a look is an action.
 
 mod association;
+mod removal;
 mod role;
 mod secrets;
 
@@ -27,6 +28,7 @@ use crate::{
 };
 
 pub use association::{is_own_association, what_is_left};
+pub use removal::{Evidence, evidence, own, to_schedule, to_strip};
 pub use role::{POLICY, wanted_role};
 pub use secrets::{is_own_secret, is_usable, secrets, secrets_ended};
 

@@ -193,6 +193,7 @@ fn take_up(
 ) {
     let concerns = match event {
         Event::Init => {
+            cache.begin_list(one.watched);
             seen.clear();
             Concerns::Nobody
         }
@@ -309,6 +310,7 @@ impl Controller {
         self.queue.done(name, next, chance());
         self.cache.take_woken().into_iter().for_each(|name| self.entrance.now(name));
         self.metrics.set_gate(self.cache.gate_figures(jiff::Timestamp::now()).by_state());
+        self.metrics.set_deletions(&self.cache.deletions(jiff::Timestamp::now()));
         self.metrics.set_tenants(&count_phases(&self.cache.phases()));
     }
 }

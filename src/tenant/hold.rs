@@ -39,6 +39,10 @@ fn described(action: &Action) -> Option<String> {
         Action::Delete { child, .. } => Some(format!("{} is not wanted", child.title())),
         Action::CreateRecord(_) => Some("the record is missing".into()),
         Action::ReplaceRecord { .. } => Some("the record is not up to date".into()),
+        Action::CarryOutOrders { .. } => Some("an order waits".into()),
+        Action::LookAtCluster { .. } => None,
+        Action::RemoveNamespace { .. } => Some("the namespace is to be deleted".into()),
+        Action::ReleaseVolume { name, .. } => Some(format!("volume {name} is to be deleted")),
         Action::SetFinalizers { .. } => Some("the finalizers differ".into()),
         Action::ScaleToZero { .. } => Some("the workspace runs".into()),
         Action::RetainVolume { name, .. } | Action::ReofferVolume { name, .. } => {
@@ -64,6 +68,8 @@ fn described(action: &Action) -> Option<String> {
             AwsAction::CreateSecret { item, .. } => Some(format!("secret {item} is missing")),
             AwsAction::PutGenerated { item, .. }
             | AwsAction::TagSecret { item, .. }
+            | AwsAction::StripSecret { item, .. }
+            | AwsAction::DeleteSecret { item, .. }
             | AwsAction::MoveCurrent { item, .. }
             | AwsAction::DropNext { item, .. } => Some(format!("secret {item} differs")),
             AwsAction::RestoreSecret { item, .. } => Some(format!("secret {item} is scheduled for deletion")),

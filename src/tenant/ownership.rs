@@ -7,13 +7,15 @@ use super::{
     blueprint::Refusal,
     digest::{Digest, Facts, NamespaceFacts},
     observed::{ClassView, Definitions, Observed, RecordView, TenantView},
+    purge,
     reason::Reason,
+    reserved::reserved,
 };
 use crate::api::{
     class::TenantClassSpec,
     labels,
     names::{Incarnation, KmsKeyArn, NamespaceName},
-    record::{RecordPhase, RecordedNamespace, RecordedOwner, TenantRecordSpec},
+    record::{RecordPhase, RecordedNamespace, RecordedOwner, TenantRecordSpec, former_owners},
     tenant::TenantSpec,
 };
 
@@ -32,6 +34,12 @@ pub enum Situation<'a> {
     Rebuild(Box<TenantRecordSpec>),
     /// A name that was never used begins its first incarnation.
     Begin(Box<TenantRecordSpec>),
+    /// A name whose former incarnation is gone for good begins another.
+    BeginAgain(&'a RecordView, Box<TenantRecordSpec>),
+    /// The owner comes back while what the name held goes past giving back: that comes to its end first.
+    Ending(&'a RecordView, &'a TenantRecordSpec),
+    /// No Tenant holds the record.
+    Unattended(&'a RecordView, &'a TenantRecordSpec),
     /// The owner comes back, or the Tenant has a new UID: the record changes hands.
     Attach(&'a RecordView, Box<TenantRecordSpec>),
     /// Nothing is written on request.
@@ -55,10 +63,14 @@ pub fn situation(observed: &Observed) -> Situation<'_> {
     }
 }
 
-/// A missing Tenant is not a deletion. Only a lost record is made again, so that the name stays taken.
+/// A missing Tenant is not a deletion. A lost record is made again, so that the name stays taken; one that is there goes by
+/// its own dates.
 fn without_tenant(observed: &Observed) -> Situation<'_> {
-    if observed.record.is_some() {
-        return Situation::Nothing;
+    if let Some(view) = &observed.record {
+        return match &view.spec {
+            Ok(record) => Situation::Unattended(view, record),
+            Err(_) => Situation::Nothing,
+        };
     }
     match rebuilt(observed, None) {
         Some(Ok(record)) => Situation::Rebuild(Box::new(record)),
@@ -79,7 +91,9 @@ fn leaving_tenant<'a>(observed: &'a Observed, tenant: &'a TenantView) -> Situati
         },
         Some(view) => match &view.spec {
             Err(why) => Situation::Refused(tenant, unreadable_record(why)),
-            Ok(record) if record.tenant_uid.as_ref() != Some(&tenant.uid) => returned_to_leave(tenant, view, record),
+            Ok(record) if record.tenant_uid.as_ref() != Some(&tenant.uid) => {
+                returned_to_leave(observed, tenant, view, record)
+            }
             Ok(record) => Situation::Retire(tenant, view, record),
         },
     }
@@ -87,10 +101,15 @@ fn leaving_tenant<'a>(observed: &'a Observed, tenant: &'a TenantView) -> Situati
 
 /// A Tenant that goes and never held the record: it leaves nothing behind, unless its owner's workspace still runs.
 /// Then the owner asks for its end.
-fn returned_to_leave<'a>(tenant: &'a TenantView, view: &'a RecordView, record: &'a TenantRecordSpec) -> Situation<'a> {
+fn returned_to_leave<'a>(
+    observed: &Observed,
+    tenant: &'a TenantView,
+    view: &'a RecordView,
+    record: &'a TenantRecordSpec,
+) -> Situation<'a> {
     match &tenant.spec {
         Ok(spec) if record.phase == RecordPhase::Active && is_owner(spec, record) => {
-            Situation::Attach(view, Box::new(attached(tenant, spec, record)))
+            Situation::Attach(view, Box::new(attached(observed, tenant, spec, record)))
         }
         Ok(_) | Err(_) => Situation::Release(tenant),
     }
@@ -136,6 +155,16 @@ fn first_contact<'a>(
     if let Some(rebuilt) = rebuilt(observed, Some(tenant)) {
         return Ok(Situation::Rebuild(Box::new(rebuilt?)));
     }
+    Ok(Situation::Begin(Box::new(first_record(observed, tenant, spec, class)?)))
+}
+
+/// The record of a Tenant with which an incarnation begins.
+fn first_record(
+    observed: &Observed,
+    tenant: &TenantView,
+    spec: &TenantSpec,
+    class: &TenantClassSpec,
+) -> Result<TenantRecordSpec, Refusal> {
     let namespace = class.namespace_prefix.namespace(&observed.name);
     check_reserved(observed, class, &namespace)?;
     if let Some(live) = &observed.namespace {
@@ -156,7 +185,7 @@ fn first_contact<'a>(
         // What is about to be generated need not be rotated.
         order: tenant.rotate.as_ref().map(|order| order.hash.clone()),
     };
-    Ok(Situation::Begin(Box::new(new_record(observed, class, origin))))
+    Ok(new_record(observed, class, origin))
 }
 
 /// A Tenant whose name has a record.
@@ -168,6 +197,16 @@ fn second_contact<'a>(
     view: &'a RecordView,
 ) -> Result<Situation<'a>, Refusal> {
     let record = view.spec.as_ref().map_err(|why| unreadable_record(why))?;
+    if record.phase == RecordPhase::Purged && !purge::is_recoverable(observed, record) {
+        let mut next = first_record(observed, tenant, spec, class)?;
+        let mut former = record.clone();
+        purge::remember_purge(observed, &mut former);
+        next.history = former.history;
+        return Ok(Situation::BeginAgain(view, Box::new(next)));
+    }
+    if purge::is_committed(observed, record) {
+        return Ok(Situation::Ending(view, record));
+    }
     check_owner(observed, spec, record)?;
     check_class(observed, spec, class, record)?;
     check_reserved(observed, class, &record.namespace.name)?;
@@ -177,31 +216,30 @@ fn second_contact<'a>(
         return Err(namespace_taken(&record.namespace.name, live));
     }
     check_mirror(observed, record)?;
-    match record.phase {
-        RecordPhase::Purging | RecordPhase::Purged => {
-            let message = format!(
-                "what the name {} held is being removed; the name is free again afterwards (kubectl get tenantrecord {})",
-                observed.name, observed.name
-            );
-            Err(Refusal::new(Reason::NameReserved, message))
-        }
-        RecordPhase::Active | RecordPhase::Retained
-            if record.tenant_uid.as_ref() != Some(&tenant.uid)
-                || record.phase == RecordPhase::Retained
-                || record.owner.subject.is_none() =>
-        {
-            Ok(Situation::Attach(view, Box::new(attached(tenant, spec, record))))
-        }
-        RecordPhase::Active | RecordPhase::Retained if tenant.paused || observed.settings.dry_run => {
-            Ok(Situation::Paused(tenant, spec, class, record))
-        }
-        RecordPhase::Active | RecordPhase::Retained => Ok(Situation::Keep(tenant, spec, class, record)),
+    let is_held = record.tenant_uid.as_ref() == Some(&tenant.uid) && record.owner.subject.is_some();
+    if record.phase != RecordPhase::Active || !is_held {
+        return Ok(Situation::Attach(view, Box::new(attached(observed, tenant, spec, record))));
     }
+    if tenant.paused || observed.settings.dry_run {
+        return Ok(Situation::Paused(tenant, spec, class, record));
+    }
+    Ok(Situation::Keep(tenant, spec, class, record))
 }
 
-/// The record in the hands of this Tenant.
-fn attached(tenant: &TenantView, spec: &TenantSpec, record: &TenantRecordSpec) -> TenantRecordSpec {
+/// The record in the hands of this Tenant. A removal that has not gone past giving back ends with it; what one has removed is
+/// remembered.
+fn attached(
+    observed: &Observed,
+    tenant: &TenantView,
+    spec: &TenantSpec,
+    record: &TenantRecordSpec,
+) -> TenantRecordSpec {
     let mut record = record.clone();
+    if record.phase == RecordPhase::Purged {
+        purge::remember_purge(observed, &mut record);
+    }
+    record.purge = None;
+    record.confirmed = None;
     record.tenant_uid = Some(tenant.uid.clone());
     record.owner.subject = Some(spec.owner.effective_subject());
     record.phase = RecordPhase::Active;
@@ -222,16 +260,7 @@ fn check_owner(observed: &Observed, spec: &TenantSpec, record: &TenantRecordSpec
     if is_owner(spec, record) {
         return Ok(());
     }
-    let until = record
-        .purge_after
-        .as_ref()
-        .map_or_else(|| "it is kept with no end by time".to_owned(), |time| format!("it is kept until {}", time.0));
-    let message = format!(
-        "the name {name} is kept for another owner: {until}. Choose another name; an administrator can hand it over with \
-         the annotation openclaw.io/transfer-to on TenantRecord {name}",
-        name = observed.name
-    );
-    Err(Refusal::new(Reason::NameReserved, message))
+    Err(Refusal::new(Reason::NameReserved, reserved(observed, &spec.owner.effective_subject(), record)))
 }
 
 /// Where class and record differ in what data hangs on, the record wins.
@@ -303,9 +332,11 @@ pub fn is_ours(live: &Digest, record: &TenantRecordSpec) -> bool {
 
 /// All marks that exist must agree with the record. One that is missing is put back; one that says something else is not
 /// drift: either side may be the wrong one, and AWS knows the tenant by what they say.
-fn check_mirror(observed: &Observed, record: &TenantRecordSpec) -> Result<(), Refusal> {
+pub(super) fn check_mirror(observed: &Observed, record: &TenantRecordSpec) -> Result<(), Refusal> {
     let Some(live) = &observed.namespace else { return Ok(()) };
     let facts = namespace_facts(live);
+    // A transfer changes the record first, and the namespace follows.
+    let is_former = |mark: &str| former_owners(&record.history).any(|hash| hash.as_str() == mark);
     let contradicted: Vec<String> = [
         (labels::TENANT, observed.name.as_str()),
         (labels::INCARNATION, record.incarnation.as_str()),
@@ -315,6 +346,9 @@ fn check_mirror(observed: &Observed, record: &TenantRecordSpec) -> Result<(), Re
     .into_iter()
     .filter_map(|(key, recorded)| {
         let mark = facts.annotations.get(key).filter(|mark| *mark != recorded)?;
+        if key == labels::OWNER_HASH && is_former(mark) {
+            return None;
+        }
         Some(format!("{key} is {mark} on the namespace, {recorded} in the record"))
     })
     .collect();

@@ -167,6 +167,14 @@ reasons! {
     PodsEnding,
     /// The Tenant is deleted; everything is kept.
     Retained,
+    /// Nothing is removed until somebody says or does something.
+    DeletionHeld,
+    /// Everything is removed, as the receipt in the record says.
+    Purged,
+    /// An administrator's order was carried out.
+    OrderDone,
+    /// An administrator's order was not carried out.
+    OrderRefused,
     /// The Tenant got what was kept for it.
     Attached,
     /// The CRDs go; everything is left as it is.

@@ -20,6 +20,7 @@ mod lost_answers;
 mod matrix;
 mod migrate;
 mod records;
+mod removal;
 mod rendering;
 mod rest;
 mod role_per_tenant;

@@ -127,6 +127,11 @@ fn access_tags(record: &TenantRecordSpec, open: bool) -> Tags {
     ])
 }
 
+/// The tags of a secret that decide who may read it.
+pub(super) fn access_tags_of(secret: &Secret) -> impl Iterator<Item = &str> {
+    tags::ACCESS.into_iter().filter(|key| secret.tags.contains_key(*key))
+}
+
 fn judge_secret(
     observed: &Observed,
     blueprint: &Blueprint<'_>,
@@ -147,8 +152,9 @@ fn judge_secret(
             format!("secret {name} was scheduled for deletion by somebody and is taken back"),
         );
     }
-    let is_revoked = secret.tags.get(tags::SERVICE_ACCOUNT).map(String::as_str) == Some(tags::REVOKED);
-    if blueprint.open && is_revoked && !identity_stands {
+    // Revoked when access ended, or stripped before it was scheduled for deletion.
+    let is_closed = secret.tags.get(tags::SERVICE_ACCOUNT).is_none_or(|reader| reader == tags::REVOKED);
+    if blueprint.open && is_closed && !identity_stands {
         return Half::working(Vec::new(), format!("secret {name} is opened again once the association stands"));
     }
     let tags = missing(&secret_tags(blueprint, blueprint.open), &secret.tags);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{fixtures::alice, world::Refused};
 use crate::{
     api::{
-        labels::{CURRENT_STAGE, NEXT_STAGE},
+        labels::{CURRENT_STAGE, NEXT_STAGE, tags},
         names::{AssociationId, VersionId},
     },
     aws::types::{Association, NewAssociation, NewRole, NewSecret, Role, Secret},
@@ -64,6 +64,8 @@ impl Cloud {
             | AwsAction::MoveCurrent { item, .. }
             | AwsAction::DropNext { item, .. }
             | AwsAction::RestoreSecret { item, .. }
+            | AwsAction::StripSecret { item, .. }
+            | AwsAction::DeleteSecret { item, .. }
             | AwsAction::TagSecret { item, .. } => {
                 view.secrets.remove(item);
             }
@@ -166,8 +168,10 @@ impl Cloud {
                 move_label(secret, NEXT_STAGE, None);
                 cache.with_aws(&alice(), |view| view.secrets.remove(item));
             }
-            AwsAction::RestoreSecret { item, arn } => {
-                self.secret(|one| one.arn == *arn)?.deleted_at = None;
+            AwsAction::RestoreSecret { item, .. }
+            | AwsAction::StripSecret { item, .. }
+            | AwsAction::DeleteSecret { item, .. } => {
+                self.remove_or_restore(action, now)?;
                 cache.with_aws(&alice(), |view| view.secrets.remove(item));
             }
             AwsAction::TagSecret { item, arn, tags } => {
@@ -200,6 +204,19 @@ impl Cloud {
     pub(super) fn lists(&self, id: &AssociationId) -> bool {
         let number = self.associations.iter().position(|one| one.id == *id);
         number.is_some_and(|number| self.listed.is_none_or(|listed| number < listed))
+    }
+
+    fn remove_or_restore(&mut self, action: &AwsAction, now: Timestamp) -> Result<(), Refused> {
+        match action {
+            AwsAction::StripSecret { arn, .. } => {
+                let secret = self.secret(|one| one.arn == *arn && one.deleted_at.is_none())?;
+                secret.tags.retain(|key, _| !tags::ACCESS.contains(&key.as_str()));
+            }
+            AwsAction::DeleteSecret { arn, .. } => self.secret(|one| one.arn == *arn)?.deleted_at = Some(now),
+            AwsAction::RestoreSecret { arn, .. } => self.secret(|one| one.arn == *arn)?.deleted_at = None,
+            _ => {}
+        }
+        Ok(())
     }
 
     fn change_role(&mut self, action: &AwsAction) -> Result<(), Refused> {
@@ -295,6 +312,12 @@ impl Cloud {
         };
         self.secrets.insert(new.name.clone(), secret.clone());
         Ok(secret)
+    }
+
+    /// What was scheduled for deletion long enough ago is gone.
+    pub(super) fn let_go(&mut self, now: Timestamp) {
+        let window = jiff::SignedDuration::from_hours(24 * 30);
+        self.secrets.retain(|_, one| one.deleted_at.is_none_or(|at| now.duration_since(at) < window));
     }
 
     fn association(&mut self, is_it: impl Fn(&Association) -> bool) -> Result<&mut Association, Refused> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     controllers,
-    fixtures::{class_json, spec_json},
+    fixtures::{alice, class_json, draw, spec_json},
     sights::{wait_for_audit, wait_for_sweep},
     world::{Fault, World},
 };
@@ -13,6 +13,7 @@ use crate::{
     api::labels::{self, tags},
     tenant::{
         action::{Action, AwsAction, Story},
+        cache::Watched,
         child::Child,
         ledger::secret_name,
         plan::plan,
@@ -97,7 +98,7 @@ fn a_tenant_deleted_while_it_is_being_made_goes_when_nothing_can_come_any_more()
         }
         assert!(world.is_awaited(), "something is on its way");
         world.delete_tenant();
-        world.settle();
+        world.settle_late();
         assert!(world.tenant.is_none(), "it goes in the end, with every promise kept");
     }
 }
@@ -202,7 +203,7 @@ fn a_leaving_tenant_whose_record_is_lost_is_not_let_go_for_want_of_a_class() {
     world.settle();
     assert!(world.tenant.is_some(), "its access has not ended");
     world.set_class(&class_json());
-    world.settle();
+    world.settle_late();
     assert!(world.tenant.is_none() && world.cloud.associations.is_empty());
 }
 
@@ -391,4 +392,22 @@ fn a_foreign_namespace_is_looked_at_again_without_any_event() {
     world.settle();
     assert_eq!(world.ready(), (false, "NamespaceTaken".into()));
     assert!(world.round().look_again.is_some(), "nobody tells when it goes");
+}
+
+/// The answer to a write can come after the watch has told that its object is gone.
+#[test]
+fn what_is_gone_is_not_brought_back_by_a_late_answer() {
+    let mut world = settled();
+    let late = world.tenant.take().expect("a Tenant");
+    assert!(world.observe().tenant.is_none());
+    world.cache.upsert(Watched::Tenant, &late);
+    let known = world.cache.observe(&alice(), world.now, draw(1)).tenant;
+    assert_eq!(known, None, "a ghost would hold the name for ever");
+    world.cache.begin_list(Watched::Tenant);
+    world.cache.upsert(Watched::Tenant, &late);
+    let known = world.cache.observe(&alice(), world.now, draw(1)).tenant;
+    assert!(known.is_some(), "what a fresh list shows is there: somebody has put an older backup back");
+    assert!(world.observe().tenant.is_none());
+    world.make_tenant(&spec_json());
+    assert!(world.observe().tenant.is_some(), "another of the same name is another");
 }

@@ -24,12 +24,14 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// Files that hold decisions and must say so. Types and tables without a decision need not.
-const DECISIONS: [&str; 28] = [
+const DECISIONS: [&str; 34] = [
     "action",
     "blueprint",
+    "breaker",
     "census",
     "cloud",
     "cloud/association",
+    "cloud/removal",
     "cloud/role",
     "cloud/secrets",
     "comparison",
@@ -44,9 +46,13 @@ const DECISIONS: [&str; 28] = [
     "ledger",
     "looks",
     "observed",
+    "orders",
     "ownership",
     "plan",
+    "purge",
+    "receipt",
     "replacement",
+    "reserved",
     "retire",
     "status",
     "storage",

@@ -14,9 +14,9 @@ use super::{
     promises,
 };
 use crate::{
-    api::{record::TenantRecordSpec, tenant::TenantStatus},
+    api::{labels, record::TenantRecordSpec, tenant::TenantStatus},
     tenant::{
-        action::{Action, AwsAction, Plan, Story},
+        action::{Action, AwsAction, Plan},
         cache::{Cache, DEFINITIONS, Watched},
         child::{Child, Kind, ObjectKey},
         observed::Observed,
@@ -74,6 +74,8 @@ pub(super) struct World {
     pub(super) cloud: Cloud,
     /// Every action that was carried out, in order.
     pub(super) done: Vec<Action>,
+    /// Tenants of other names, and their records: they only count.
+    pub(super) others: Vec<(Value, Value)>,
     /// Controllers that do not work now.
     pub(super) broken: Vec<&'static str>,
     /// Whether the Pod Identity webhook gives pods their credentials.
@@ -104,6 +106,7 @@ impl World {
             storage_class: None,
             cloud: Cloud::default(),
             done: Vec::new(),
+            others: Vec::new(),
             broken: Vec::new(),
             injects: true,
             never_ready: |_| false,
@@ -252,6 +255,47 @@ impl World {
         self.cache = Arc::new(Cache::new(Arc::clone(&self.settings)));
     }
 
+    /// Whether the class says that nothing is removed.
+    pub(super) fn is_halted(&self) -> bool {
+        self.class.as_ref().is_some_and(|class| class["metadata"]["annotations"][labels::HALT] == "true")
+    }
+
+    /// `kubectl annotate tenantclass default openclaw.io/halt=true`, and back.
+    pub(super) fn halt(&mut self, halted: bool) {
+        let Some(mut class) = self.class.take() else { return };
+        class["metadata"]["annotations"] = if halted { json!({ labels::HALT: "true" }) } else { json!({}) };
+        self.touch(&mut class);
+        self.class = Some(class);
+    }
+
+    /// So many others are being deleted with `Delete` from now on, or none any more.
+    pub(super) fn delete_others(&mut self, count: usize) {
+        self.others.clear();
+        for number in 0..count {
+            let name = format!("other-{number}");
+            let mut tenant = self.born(json!({ "metadata": { "name": name }, "spec": spec_json() }));
+            tenant["spec"]["deletionPolicy"] = json!("Delete");
+            tenant["metadata"]["deletionTimestamp"] = json!(self.now);
+            let mut spec = json!(self.record_spec());
+            spec["tenantUid"] = tenant["metadata"]["uid"].clone();
+            for field in ["purge", "purgeAfter", "confirmed", "history"] {
+                spec.as_object_mut().expect("a spec").remove(field);
+            }
+            spec["phase"] = json!("Retained");
+            spec["routing"]["placement"] = Value::Null;
+            let record = self.born(json!({ "metadata": { "name": name }, "spec": spec }));
+            self.others.push((tenant, record));
+        }
+    }
+
+    /// An administrator's order.
+    pub(super) fn order(&mut self, key: &str, value: &str) {
+        let mut record = self.record.take().expect("a record");
+        record["metadata"]["annotations"][key] = json!(value);
+        self.touch(&mut record);
+        self.record = Some(record);
+    }
+
     /// What a decision sees now.
     pub(super) fn observe(&mut self) -> Observed {
         self.sync();
@@ -267,8 +311,14 @@ impl World {
             (Watched::Definition, all(&self.definitions)),
             (Watched::StorageClass, one(&self.storage_class)),
             (Watched::Class, one(&self.class)),
-            (Watched::Record, one(&self.record)),
-            (Watched::Tenant, one(&self.tenant)),
+            (
+                Watched::Record,
+                self.record.iter().chain(self.others.iter().map(|(_, record)| record)).cloned().collect(),
+            ),
+            (
+                Watched::Tenant,
+                self.tenant.iter().chain(self.others.iter().map(|(tenant, _)| tenant)).cloned().collect(),
+            ),
             (Watched::Volume, all(&self.volumes)),
         ];
         lists.extend(self.children.iter().map(|(kind, objects)| (Watched::Child(*kind), all(objects))));
@@ -331,6 +381,13 @@ impl World {
         !self.late.is_empty()
     }
 
+    /// The same once whatever was asked for before has come to be, or cannot any more.
+    pub(super) fn settle_late(&mut self) {
+        self.settle();
+        self.now += SignedDuration::from_secs(31);
+        self.settle();
+    }
+
     /// Requests that arrive by now. Nobody waits for their answers any more.
     fn let_arrive(&mut self) {
         let (now, nobodys) = (self.now, Cache::new(Arc::clone(&self.settings)));
@@ -343,14 +400,10 @@ impl World {
 
     /// Rounds, with controllers at work between them, until nothing is left to do; says how many rounds that took.
     pub(super) fn settle(&mut self) -> usize {
-        let mut idle = 0;
         for round in 1..=60 {
-            let decided = self.round();
+            let acted = !self.round().actions.is_empty();
             let moved = controllers::run(self);
-            idle = if decided.actions.is_empty() && !moved { idle + 1 } else { 0 };
-            // A tenant that leaves may wait for nothing but time.
-            let is_waiting = matches!(decided.story, Story::Leaving { .. }) && idle < 20;
-            if idle > 0 && !is_waiting {
+            if !acted && !moved {
                 return round;
             }
             self.now += SignedDuration::from_secs(2);

@@ -58,7 +58,7 @@ impl Row {
 }
 
 /// All of them.
-pub const ROWS: [Row; 35] = [
+pub const ROWS: [Row; 37] = [
     Row::eks("DescribeCluster", Scene::OperatorStarts, Named::Cluster),
     Row::eks("ListPodIdentityAssociations", Scene::Made, Named::Namespace).lagging(Scene::MadeUnseen),
     Row::of_the_cluster("eks", "ListPodIdentityAssociations", Scene::Swept),
@@ -78,6 +78,8 @@ pub const ROWS: [Row; 35] = [
     Row::secrets("UpdateSecretVersionStage", Scene::Rotated),
     Row::secrets("UpdateSecretVersionStage", Scene::RotatedBySchedule),
     Row::secrets("RestoreSecret", Scene::ScheduledForDeletion),
+    Row::secrets("UntagResource", Scene::Removed),
+    Row::secrets("DeleteSecret", Scene::Removed),
     Row::own_role("GetRole", Scene::OwnRoleMade),
     Row::own_role("ListRolePolicies", Scene::OwnRoleMade).lagging(Scene::OwnRoleEndedUnseen),
     Row::own_role("GetRolePolicy", Scene::OwnRoleMade),

@@ -55,6 +55,8 @@ pub enum Scene {
     Swept,
     /// The role of a class wants another policy, and secrets are looked for that this would shut out.
     UntaggedLookedFor,
+    /// The Tenant is deleted with Delete, and an administrator lets that through the breaker: there are many at a time.
+    Removed,
 }
 
 /// A scene before or after the call.
@@ -106,6 +108,7 @@ impl Scene {
             Self::Rotated => "a rotation is ordered",
             Self::RotatedBySchedule => "a rotation is due",
             Self::ScheduledForDeletion => "a secret is scheduled for deletion",
+            Self::Removed => "a tenant is removed for good",
             Self::OwnRoleMade => "a tenant with its own role is made",
             Self::OwnRoleTagLost => "a tag of an own role is lost",
             Self::OwnRoleTrustWidened => "the trust of an own role is widened",
@@ -163,7 +166,7 @@ impl Staged {
             Scene::RotatedBySchedule => {
                 schedule::apply_in_its_hour(&mut staged.bed).await;
                 staged.bed.apply_class(schedule::class(rotate::class(instance))).await.expect("class");
-                staged.begin_ready().await;
+                staged.begin_ready(json!({})).await;
             }
             Scene::MadeUnseen => {
                 let namespace = staged.bed.namespace();
@@ -176,19 +179,20 @@ impl Staged {
             | Scene::ScheduledForDeletion
             | Scene::OwnRoleTagLost
             | Scene::OwnRoleTrustWidened
-            | Scene::OwnRoleEnded => staged.begin_ready().await,
+            | Scene::OwnRoleEnded => staged.begin_ready(json!({})).await,
             Scene::OwnRoleEndedUnseen => {
-                staged.begin_ready().await;
+                staged.begin_ready(json!({})).await;
                 let role = own_role::names_begin(&staged.bed);
                 instance.fault("DeleteRolePolicy", &role, Fault::ServerError, 1).await;
             }
+            Scene::Removed => staged.begin_ready(json!({ "deletionPolicy": "Delete" })).await,
             Scene::ValueMissing => staged.begin_without_value().await,
         }
         staged
     }
 
-    async fn begin_ready(&mut self) {
-        let tenant = self.bed.ready_tenant(json!({})).await;
+    async fn begin_ready(&mut self, more: Value) {
+        let tenant = self.bed.ready_tenant(more).await;
         self.association = tenant["status"]["identity"]["associationId"].as_str().map(str::to_owned);
         self.value = verdict::value(&self.bed).await.map(|(_, value)| value);
         assert!(self.association.is_some() && self.value.is_some(), "{tenant:#}");
@@ -252,6 +256,10 @@ impl Staged {
                 let delete = bed.instance.secrets().delete_secret().secret_id(verdict::secret_name(bed));
                 delete.recovery_window_in_days(7).send().await.expect("scheduled");
             }
+            Scene::Removed => {
+                bed.delete("Tenant", None, &bed.tenant).await;
+                bed.order("confirm-deletion", &bed.incarnation().await).await;
+            }
             Scene::ValueMissing => drop(bed.apply_class(example_class(bed.instance)).await.expect("class")),
         }
     }
@@ -314,6 +322,9 @@ impl Staged {
         }
         if let Some(role) = &self.shared_role {
             return role.is_told_open(&class_role::told(&self.bed).await.ok_or("the class says nothing")?);
+        }
+        if self.scene == Scene::Removed {
+            return verdict::removed(self).await;
         }
         let tenant: Value = self.bed.get("Tenant", None, &self.bed.tenant).await.ok_or("the Tenant is gone")?;
         verdict::tenant(self, &tenant)?;

@@ -55,6 +55,26 @@ pub fn tenant(staged: &Staged, tenant: &Value) -> Result<(), String> {
     expect("phase", &tenant["status"]["phase"], &phase.into())
 }
 
+/// Everything is removed, in the record's words and in fact: the secret can be restored, and nobody could read it then.
+pub async fn removed(staged: &Staged) -> Result<(), String> {
+    let bed = &staged.bed;
+    expect("the Tenant is gone", &bed.get("Tenant", None, &bed.tenant).await, &None)?;
+    let record = bed.record().await.ok_or("no record")?;
+    expect("phase", &record["spec"]["phase"], &"Purged".into())?;
+    expect("the namespace is gone", &bed.get("Namespace", None, &bed.namespace()).await, &None)?;
+    let volume = record["spec"]["purge"]["receipt"].as_array().into_iter().flatten();
+    let volume = volume.filter(|line| line["kind"] == "PersistentVolume").collect::<Vec<_>>();
+    expect("volumes that are removed", &volume.iter().filter(|line| line["outcome"] == "Removed").count(), &1)?;
+    let describe = bed.instance.secrets().describe_secret().secret_id(secret_name(bed));
+    let found = describe.send().await.map_err(|_| "no secret".to_owned())?;
+    expect("it is scheduled", &found.deleted_date().is_some(), &true)?;
+    let keys: Vec<&str> = found.tags().iter().filter_map(|tag| tag.key()).collect();
+    for access in ["tenant-namespace", "tenant-service-account"] {
+        expect(&format!("its tag {access}"), &keys.contains(&access), &false)?;
+    }
+    expect("its identifying tags", &keys.contains(&"openclaw-incarnation"), &true)
+}
+
 /// One association, none where access has ended; with the right role and our tags.
 pub async fn association(staged: &Staged, tenant: &Value) -> Result<(), String> {
     let bed = &staged.bed;

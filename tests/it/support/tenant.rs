@@ -44,6 +44,7 @@ pub fn example_class(instance: &Instance) -> Value {
             "domain": "openclaw.local", "scheme": "http", "capacity": 10_000,
         }] },
         "allow": { "env": ["LOG_*"], "resources": true },
+        "deletion": { "settlingSeconds": 1 },
     })
 }
 
@@ -218,6 +219,25 @@ impl Bed {
     /// The record.
     pub async fn record(&self) -> Option<Value> {
         self.get("TenantRecord", None, &self.tenant).await
+    }
+
+    /// The incarnation that the record names.
+    pub async fn incarnation(&self) -> String {
+        let record = self.record().await.expect("a record");
+        record["spec"]["incarnation"].as_str().expect("an incarnation").to_owned()
+    }
+
+    /// An administrator's order: an annotation on the record.
+    pub async fn order(&self, order: &str, value: &str) {
+        let annotations = json!({ format!("openclaw.io/{order}"): value });
+        let patch = json!({ "metadata": { "annotations": annotations } });
+        self.patch("TenantRecord", None, &self.tenant, patch).await.expect("an order");
+    }
+
+    /// Waits until the record satisfies the predicate.
+    pub async fn until_record(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let look = || async { self.record().await.filter(|record| wanted(record)) };
+        self.until_so(what, look).await
     }
 
     fn api(&self, kind: &str, namespace: Option<&str>) -> Api<DynamicObject> {
