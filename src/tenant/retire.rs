@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{
-    action::{Action, Plan, Precondition, Story},
+    action::{Action, PartState, Plan, Precondition, Story},
     beginning::purge_after,
     child::{Child, WhenAccessEnds},
     cloud,
@@ -83,13 +83,20 @@ fn end_access(observed: &Observed, record: &TenantRecordSpec) -> Option<Plan> {
     let closed = actions.is_empty() && secrets.state.is_done() && is_quiet(observed, record);
     actions.extend(secrets.actions);
     if !closed {
-        return Some(leaving(actions, pods_ending(observed)));
+        let message = match secrets.state {
+            PartState::Working(_, message) | PartState::Blocked(_, message) if is_quiet(observed, record) => message,
+            PartState::Done(..) | PartState::Working(..) | PartState::Blocked(..) => pods_ending(observed),
+        };
+        return Some(leaving(actions, message));
     }
     let identity = cloud::identity_ended(observed, &observed.name, record);
-    if identity.state.is_done() {
-        return None;
+    match identity.state {
+        PartState::Done(..) => None,
+        PartState::Working(_, message) => Some(leaving(identity.actions, message)),
+        PartState::Blocked(_, message) => {
+            Some(Plan { story: Story::Held { message: message.clone() }, ..leaving(identity.actions, message) })
+        }
     }
-    Some(leaving(identity.actions, "the Pod Identity association is being deleted".into()))
 }
 
 fn end_children(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {

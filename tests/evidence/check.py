@@ -1,6 +1,7 @@
 """Examines what a test run left behind (OPENCLAW_EVIDENCE_DIR): see README.md.
 
     python3 tests/evidence/check.py DIRECTORY CALLS.json
+    python3 tests/evidence/check.py --wait DIRECTORY    only waits until everything is written
 
 Prints what it found and ends with "N passed, N failed".
 """
@@ -177,4 +178,7 @@ def main(directory, calls_path):
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "--wait":
+        complete_runs(Path(sys.argv[2]).resolve(), Checks())
+        sys.exit()
     sys.exit(main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()))

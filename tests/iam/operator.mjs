@@ -51,6 +51,7 @@ const secrets = [
   ["secretsmanager:TagResource", true, SECRET, made, "while it is made"],
   ["secretsmanager:TagResource", true, SECRET, ours, "repair and revoke"],
   ["secretsmanager:TagResource", false, SECRET, { ...made, ...another }, "taking another cluster's over"],
+  ["secretsmanager:TagResource", true, SECRET, made, "taking one over that has no cluster's tag: what adoption needs"],
   ["secretsmanager:PutSecretValue", true, SECRET, ours],
   ["secretsmanager:PutSecretValue", false, SECRET, another, "of another cluster"],
   ["secretsmanager:UpdateSecretVersionStage", true, SECRET, ours],
