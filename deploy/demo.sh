@@ -100,6 +100,14 @@ install() {
     "${apply[@]}" -f "$top/deploy/examples/class-local.yaml"
 }
 
+# The documents for this cluster, as the operator's own program renders them. The UID tells clusters of one name apart.
+give_role() {
+  local uid
+  uid=$(kubectl get namespace kube-system --output=jsonpath='{.metadata.uid}') &&
+    "$dir/operator/openclaw-tenant-operator" iam --cluster-arn "$OPENCLAW_CLUSTER_ARN" --cluster-uid "$uid" --output "$dir/operator/iam" &&
+    "$OPENCLAW_PLATFORM_PYTHON" "$look" role "$dir/operator/iam"
+}
+
 instance_dir() { echo "${TMPDIR:-/tmp}/openclaw-platform-$(id -u)/$name"; }
 
 operator() {
@@ -129,11 +137,14 @@ operator() {
   install >"$dir/operator/install.log" 2>&1 || { cat "$dir/operator/install.log" >&2; fail "the cluster did not take it"; }
   printf '%s' "$dim"; sed 's/^/  /' "$dir/operator/install.log"; printf '%s' "$plain"
 
+  eval "$(cluster "$dir/platform.json")"
+  stage "give the tenants' role in AWS its trust and permissions (deploy/aws)"
+  give_role >"$dir/operator/role.log" 2>&1 || { cat "$dir/operator/role.log" >&2; fail "the account did not take it"; }
+
   stage "start the operator as $account"
   config=$dir/operator/kubeconfig
   "$platform" kubeconfig --name "$name" --service-account "$account" --out "$config"
   port=$(python3 "$look" port)
-  eval "$(cluster "$dir/platform.json")"
   KUBECONFIG=$config nohup "$dir/operator/openclaw-tenant-operator" run \
     --cluster-arn "$OPENCLAW_CLUSTER_ARN" --cluster-cidrs 10.96.0.0/16,10.244.0.0/16 \
     --emulator-endpoint "$AWS_ENDPOINT_URL_SECRETS_MANAGER" --health-address "127.0.0.1:$port" \
@@ -150,6 +161,8 @@ up() {
   stage "three tenants: ${tenants[*]}"
   python3 "$look" tenants "$top/deploy/examples/tenants.yaml" "$pid" "$patience" "${tenants[@]}" ||
     fail "not every tenant became Ready; 'kubectl describe tenant NAME' tells more"
+  kubectl wait --for=condition=RoleReady --timeout=60s tenantclass/default >/dev/null ||
+    fail "the class is not content with its role; 'kubectl describe tenantclass default' tells more"
   stage_end
 
   printf '\n%sIn Kubernetes%s\n' "$bold" "$plain"
@@ -184,7 +197,8 @@ cluster() {
   python3 - "$1" <<'END'
 import json, shlex, sys
 aws = json.load(open(sys.argv[1]))["aws"]
-print(f"export OPENCLAW_CLUSTER_NAME={shlex.quote(aws['clusterName'])} OPENCLAW_CLUSTER_ARN={shlex.quote(aws['clusterArn'])}")
+print(f"export OPENCLAW_CLUSTER_NAME={shlex.quote(aws['clusterName'])} OPENCLAW_CLUSTER_ARN={shlex.quote(aws['clusterArn'])}"
+      f" OPENCLAW_TENANT_ROLE={shlex.quote(aws['tenantRoleArn'])}")
 END
 }
 

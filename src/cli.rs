@@ -1,6 +1,8 @@
 //! What can be asked of the program on the command line.
 
+mod administer;
 mod iam;
+mod migrate;
 
 use std::{
     fmt, fs,
@@ -14,11 +16,13 @@ use std::{
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use openclaw_tenant_operator::{
+    administer::AdministerError,
     api::{
         custom_resource_definitions,
         names::{ClusterArn, NamespaceName, SecretsPrefix},
     },
     aws::Rates,
+    migrate::MigrateError,
     orphans::{self, OrphansError},
     run::{self, Options},
     telemetry::logs::{self, LogFormat},
@@ -50,6 +54,39 @@ enum Command {
     /// List what this cluster made in AWS and nobody stands behind any more. Needs the caller's own credentials for AWS
     /// (list, describe) and Kubernetes (list tenants, tenantrecords, namespaces); changes nothing.
     Orphans(OrphansArgs),
+    /// Turn the list of an Argo CD ApplicationSet into Tenants: report what each has today, what will be taken over, what
+    /// differs and what blocks, write manifests, and with --apply keep the old side from taking anything along when it goes.
+    /// Exit code 1 also where a tenant is blocked.
+    Migrate(Box<migrate::MigrateArgs>),
+    /// List who is kept after their Tenant was deleted: what of theirs, and until when
+    ///
+    /// A Tenant of the same name and owner gets everything back. Needs the right to list tenants, tenantrecords and
+    /// tenantclasses.
+    Retained(administer::RetainedArgs),
+    /// List what is being removed for good and what holds it, or confirm what the breaker holds
+    ///
+    /// A removal settles for a while in which it can be taken back. Where more began within ten minutes than the larger of 5
+    /// and 10 % of all tenants, nothing of any of them is removed until an administrator confirms it. To take one back: set
+    /// deletionPolicy Retain on its Tenant; where there is no Tenant: openclaw-tenant-operator keep.
+    Deletions(administer::DeletionsArgs),
+    /// Keep a retained tenant longer, or one whose removal has begun and not gone too far
+    ///
+    /// Writes the annotation openclaw.io/keep-until on the TenantRecord. Needs the verbs patch and administer on tenantrecords.
+    Keep(administer::KeepArgs),
+    /// End the retention of a tenant that is kept: everything it had is removed for good
+    ///
+    /// Writes the annotation openclaw.io/purge-now on the TenantRecord. The settling time and the breaker hold for it too.
+    PurgeNow(administer::PurgeNowArgs),
+    /// Hand a tenant to another owner, with everything it has
+    ///
+    /// Writes the annotation openclaw.io/transfer-to on the TenantRecord. The former owner's Tenant can be deleted afterwards
+    /// without touching anything; a Tenant of the same name that names the new owner takes over. The former owner may know the
+    /// gateway token: order its rotation (openclaw.io/rotate-secrets) when the new Tenant is there.
+    Transfer(administer::TransferArgs),
+    /// Before a complete uninstall: take the operator's finalizer off all Tenants, and touch nothing else
+    ///
+    /// Stop the operator first: it would put them back.
+    Release(administer::ReleaseArgs),
 }
 
 #[derive(Debug, Args)]
@@ -181,7 +218,7 @@ struct OrphansArgs {
     /// How they are listed
     #[arg(long, value_enum, default_value_t = Output::Table)]
     output: Output,
-    /// Delete them. Not in this version, which has no purge yet
+    /// Delete them. Not in this version: the list says how to remove each by hand
     #[arg(long)]
     delete: bool,
 }
@@ -204,6 +241,16 @@ enum CliError {
     Logs(#[from] logs::LogError),
     #[error(transparent)]
     Orphans(#[from] OrphansError),
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    #[error(
+        "{failed} changes failed, and {blocked} tenants are blocked or not in the list: the report says why and what to do"
+    )]
+    Unfinished { failed: usize, blocked: usize },
+    #[error("{} is there and says otherwise: it was left as it is. Remove it to have it written anew", path.display())]
+    Differs { path: PathBuf },
+    #[error(transparent)]
+    Administer(#[from] AdministerError),
     #[error("nothing can be written to standard output: {0}")]
     Print(std::io::Error),
     #[error(
@@ -228,6 +275,13 @@ impl Cli {
             Command::Crds(args) => args.execute(),
             Command::Iam(args) => args.execute(),
             Command::Orphans(args) => args.execute(),
+            Command::Migrate(args) => args.execute(),
+            Command::Retained(args) => args.execute(),
+            Command::Deletions(args) => args.execute(),
+            Command::Keep(args) => args.execute(),
+            Command::PurgeNow(args) => args.execute(),
+            Command::Transfer(args) => args.execute(),
+            Command::Release(args) => args.execute(),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

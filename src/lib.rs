@@ -1,5 +1,6 @@
 //! An operator that turns one `Tenant` object into one person's isolated OpenClaw workspace on Amazon EKS.
 
+pub mod administer;
 pub mod api;
 pub mod aws;
 pub mod chance;
@@ -10,6 +11,7 @@ pub mod gateway;
 pub mod iam;
 pub mod kubernetes;
 pub mod lease;
+pub mod migrate;
 pub mod orphans;
 pub mod run;
 pub mod sweep;

@@ -3,37 +3,30 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
-    time::Duration,
 };
 
 use jiff::Timestamp;
-use kube::{
-    Api, Client, Config,
-    api::{ApiResource, DynamicObject, ListParams},
-};
+use kube::Client;
 use serde_json::{Value, json};
 
 use crate::{
+    administer::table,
     api::{
         labels::tags,
         names::{SecretsPrefix, TenantName, Uid},
     },
     aws::{self, AwsClients, AwsError, AwsSettings, AwsStartError, Rates},
     fence::Fence,
-    kubernetes::definitions,
+    kubernetes::{
+        definitions,
+        listing::{ListError, all, callers_cluster},
+    },
     sweep::{
         findings::{Listing, judge},
         orphans::{Kind, Memory, Orphan, Orphans},
+        prefixes,
     },
-    telemetry::result::describe,
-    tenant::{
-        cache::marks,
-        census::Census,
-        child::{self, KindInfo},
-        digest::Digest,
-        observed::Definitions,
-        views,
-    },
+    tenant::{cache::marks, census::Census, child, digest::Digest, observed::Definitions, views},
 };
 
 /// What the command is told.
@@ -50,29 +43,9 @@ pub struct Options {
 /// Why orphans cannot be told.
 #[derive(Debug, thiserror::Error)]
 pub enum OrphansError {
-    /// No cluster to talk to.
-    #[error("no Kubernetes cluster: {0}. Run inside a cluster or set KUBECONFIG")]
-    NoCluster(#[from] kube::config::InferConfigError),
-    /// The client cannot be made.
-    #[error("the Kubernetes client cannot be made: {0}")]
-    Client(kube::Error),
-    /// Kubernetes refuses or does not answer.
-    #[error("{plural} cannot be listed: {why}. The command needs to list tenants, tenantrecords and namespaces")]
-    Kubernetes {
-        /// What was to be listed.
-        plural: &'static str,
-        /// Why not.
-        why: String,
-    },
-    /// Without Tenants and records everything would look like an orphan.
-    #[error(
-        "{plural} are not served: without them everything in AWS would look like an orphan. Install the \
-         CustomResourceDefinitions, or name the right cluster in KUBECONFIG"
-    )]
-    NotServed {
-        /// What is not served.
-        plural: &'static str,
-    },
+    /// The cluster cannot be seen, and everything would look like an orphan.
+    #[error(transparent)]
+    Kubernetes(#[from] ListError),
     /// This is no cluster that tenants can live in.
     #[error("namespace kube-system is not there: by its UID resources in AWS tell clusters apart")]
     NoKubeSystem,
@@ -82,19 +55,13 @@ pub enum OrphansError {
     /// AWS refuses or does not answer.
     #[error(transparent)]
     Aws(#[from] AwsError),
-    /// The purge does not exist yet.
+    /// Nothing deletes orphans yet.
     #[error(
-        "--delete needs the purge, which this version does not have: nothing was deleted. Without --delete the command \
-         lists the orphans and says how to remove each by hand"
+        "--delete is not in this version: nothing was deleted. Without --delete the command lists the orphans and says how to \
+         remove each by hand"
     )]
     NoPurge,
 }
-
-/// The longest that one page of a list may take.
-const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Objects in one page.
-const PAGE: u32 = 500;
 
 /// What one sweep sees of orphans.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,15 +79,14 @@ pub struct Report {
 /// # Errors
 /// Where either side refuses or does not answer: half a sight is none.
 pub async fn look(options: Options) -> Result<Report, OrphansError> {
-    let mut config = Config::infer().await?;
-    config.default_retry = false;
-    let client = Client::try_from(config).map_err(OrphansError::Client)?;
+    let client = callers_cluster().await?;
     // Closed for ever: this command writes nothing.
     let settings =
         AwsSettings { cluster_name: options.cluster_name.clone(), region: options.region, rates: Rates::default() };
     let aws = aws::connect(settings, Fence::closed()).await?;
     let now = Timestamp::now();
-    let listing = crate::sweep::list(&aws, &format!("{}/", options.secrets_prefix), now).await?;
+    let prefixes = prefixes(&options.secrets_prefix, &census(&client).await?);
+    let listing = crate::sweep::list(&aws, &prefixes, now).await?;
     // After AWS: what a tenant made meanwhile has a record by now.
     let census = census(&client).await?;
     let orphans = orphans(&aws, &listing, &census, now).await?;
@@ -153,31 +119,6 @@ async fn census(client: &Client) -> Result<Census, OrphansError> {
         marks: digests.flat_map(|digest| marks(&digest)).collect(),
         aws: BTreeMap::new(),
     })
-}
-
-/// Every object of a cluster-scoped kind.
-async fn all(client: &Client, info: KindInfo) -> Result<Vec<Value>, OrphansError> {
-    let plural = info.plural;
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from(info));
-    let mut params = ListParams::default().limit(PAGE);
-    let mut found = Vec::new();
-    loop {
-        let page = match tokio::time::timeout(PAGE_TIMEOUT, api.list(&params)).await {
-            Ok(Ok(page)) => page,
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 => return Err(OrphansError::NotServed { plural }),
-            Ok(Err(error)) => return Err(OrphansError::Kubernetes { plural, why: describe(&error) }),
-            Err(_) => {
-                let why = format!("no answer within {} s", PAGE_TIMEOUT.as_secs());
-                return Err(OrphansError::Kubernetes { plural, why });
-            }
-        };
-        // Metadata and JSON always serialise.
-        found.extend(page.items.iter().map(|object| serde_json::to_value(object).unwrap_or_default()));
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(found),
-        }
-    }
 }
 
 impl Report {
@@ -226,15 +167,7 @@ impl Report {
         if rows.is_empty() {
             return "No orphans: somebody stands behind everything of this cluster in AWS.\n".to_owned();
         }
-        let width =
-            |column: usize| rows.iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths: [usize; 5] = std::array::from_fn(width);
-        let mut text = String::new();
-        for row in [&head].into_iter().chain(&rows) {
-            let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{}", cells.join("  ").trim_end());
-        }
+        let mut text = table(&head, &rows);
         text.push_str(&self.advice());
         text
     }

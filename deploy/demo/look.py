@@ -1,15 +1,19 @@
-"""What deploy/demo.sh shows: how the tenants come to be, and what exists then on the side of AWS.
+"""What deploy/demo.sh shows: how the tenants come to be, and what exists then on the side of AWS. And the one thing in AWS
+that a platform engineer does.
 
   look.py port                            a free port on loopback
   look.py ready URL PID SECONDS           waits until URL answers 200, or the process PID is gone
   look.py tenants FILE PID SECONDS NAME…  applies FILE, and follows its Tenants until all are Ready
+  look.py role DIRECTORY                  gives the role that tenants share the documents of `iam --output DIRECTORY` (needs
+                                          boto3)
   look.py account                         what the emulated account holds (needs boto3); never a secret's value
 
-Only `account` needs more than the standard library. Ends with 0 where what it waited for came true.
+The others need no more than the standard library. Ends with 0 where what it waited for came true.
 """
 
 import json
 import os
+import pathlib
 import queue
 import select
 import socket
@@ -206,6 +210,17 @@ def tenants(file, pid, seconds, *names):
     return 0
 
 
+def role(directory):
+    """Without CloudFormation, which emulators lack: what deploy/aws/shared-role.yaml makes."""
+    import boto3
+
+    iam, name = boto3.client("iam"), os.environ["OPENCLAW_TENANT_ROLE"].rpartition("/")[2]
+    trust, permissions = (pathlib.Path(directory, "policies", f"shared-role-{part}.json").read_text() for part in ("trust", "permissions"))
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=trust)
+    iam.put_role_policy(RoleName=name, PolicyName="openclaw-workspace", PolicyDocument=permissions)
+    return 0
+
+
 def account():
     import boto3
 
@@ -237,7 +252,7 @@ def shortened(value):
     return value if len(value) <= 48 or value.startswith("arn:") else value[:10] + "…"
 
 
-COMMANDS = {"port": port, "ready": ready, "tenants": tenants, "account": account}
+COMMANDS = {"port": port, "ready": ready, "tenants": tenants, "role": role, "account": account}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:

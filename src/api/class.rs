@@ -132,7 +132,16 @@ pub struct Deletion {
     #[serde(default = "defaults::retention_days")]
     #[schemars(range(min = 7, max = 365))]
     pub retention_days: u16,
+
+    /// Seconds between the beginning of a removal and its first step that cannot be undone. Within this time a deletion can
+    /// be taken back by setting its Tenant's `deletionPolicy` to Retain, and the breaker sees what comes together with it.
+    #[serde(default = "defaults::settling_seconds")]
+    #[schemars(range(min = 1, max = 86400))]
+    pub settling_seconds: u32,
 }
+
+/// Seconds that a removal settles where a class says nothing.
+pub const SETTLING_SECONDS: u32 = 60;
 
 fn both_policies() -> Vec<DeletionPolicy> {
     vec![DeletionPolicy::Retain, DeletionPolicy::Delete]
@@ -144,6 +153,7 @@ impl Default for Deletion {
             allowed_policies: both_policies(),
             retention: Retention::default(),
             retention_days: defaults::retention_days(),
+            settling_seconds: defaults::settling_seconds(),
         }
     }
 }
@@ -352,7 +362,7 @@ mod tests {
             (Quantity::units(4), Quantity::gibibytes(8), 10)
         );
         assert_eq!(class.secrets.generated[0].name.as_str(), "gateway-token");
-        assert_eq!(class.deletion.retention_days, 30);
+        assert_eq!((class.deletion.retention_days, class.deletion.settling_seconds), (30, 60));
         assert_eq!(class.routing.gateways[0].capacity, 90);
         assert_eq!(class.budget_monthly_usd, 100);
         assert_eq!(class.network.egress_mode, EgressMode::Internet);

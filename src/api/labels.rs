@@ -68,6 +68,21 @@ pub const COMPROMISED: &str = "compromised";
 /// Annotation on an owned namespace: the order to rotate that was carried out last.
 pub const ROTATION_ORDER: &str = "openclaw.io/rotation-order";
 
+/// Annotation on a TenantRecord, an administrator's order: the subject of the owner who shall have it from now on.
+pub const TRANSFER_TO: &str = "openclaw.io/transfer-to";
+
+/// Annotation on a TenantRecord, an administrator's order: the incarnation whose retention ends now.
+pub const PURGE_NOW: &str = "openclaw.io/purge-now";
+
+/// Annotation on a TenantRecord, an administrator's order: the time until which it is kept.
+pub const KEEP_UNTIL: &str = "openclaw.io/keep-until";
+
+/// Annotation on a TenantRecord, an administrator's order: the incarnation whose removal may pass the breaker.
+pub const CONFIRM_DELETION: &str = "openclaw.io/confirm-deletion";
+
+/// Annotation on a TenantClass: with the value `true` nothing of its tenants is removed for good.
+pub const HALT: &str = "openclaw.io/halt";
+
 /// The secret that owners log in with.
 pub const GATEWAY_TOKEN: &str = "gateway-token";
 
@@ -107,6 +122,9 @@ pub mod tags {
     pub const ADOPT_BY: &str = "openclaw-adopt-by";
     /// What the cost layer watches.
     pub const BUDGET: &str = "budget-usd";
+    /// The tags that give access to a secret: taken off before it is scheduled for deletion, because a restored one is
+    /// readable as it was tagged. The identifying ones stay.
+    pub const ACCESS: [&str; 2] = [NAMESPACE, SERVICE_ACCOUNT];
     /// The value of [`SERVICE_ACCOUNT`] that matches no session.
     pub const REVOKED: &str = "revoked";
 }

@@ -290,6 +290,12 @@ impl VersionId {
     pub fn of(secret: &str, incarnation: &Incarnation, nonce: &Nonce) -> Self {
         Self(sha256_hex(&[secret, incarnation.as_str(), nonce.as_str()]))
     }
+
+    /// Whether it looks like one that the operator made. The nonce is lost with a record, so the form has to tell: what the
+    /// SDKs, the command line and the console make is a UUID ("ClientRequestToken", API reference of PutSecretValue).
+    pub fn is_of_our_making(&self) -> bool {
+        self.0.len() == 64 && self.0.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    }
 }
 
 /// SHA-256 in lower hex over the parts, each ended by a zero byte so that no two lists of parts read alike.

@@ -8,15 +8,19 @@ use serde::{Deserialize, Serialize};
 mod adoption;
 
 pub use adoption::{AdoptionStage, RecordedAdoption};
+mod ending;
+
+pub use ending::{
+    HistoryEntry, HistoryEvent, Outcome, Purge, PurgeCause, ReceiptLine, Retirement, former_owners, remember,
+};
 
 use super::{
     class::{IdentityMode, RoutingMode, SecretsMode},
     names::{
-        AssociationId, ClassName, DomainName, Incarnation, NamespaceName, NamespacePrefix, Nonce, OwnerHash,
+        AssociationId, ClassName, DomainName, Incarnation, KmsKeyArn, NamespaceName, NamespacePrefix, Nonce, OwnerHash,
         OwnerSubject, RoleArn, SecretArn, SecretItemName, SecretsPrefix, ServiceAccountName, Uid, VersionId,
     },
     quantity::Quantity,
-    tenant::DeletionPolicy,
 };
 
 /// What the operator knows about one tenant name, written by the operator alone.
@@ -96,6 +100,18 @@ pub struct TenantRecordSpec {
     /// How far the adoption of what an earlier system made is; absent where nothing is being adopted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adoption: Option<RecordedAdoption>,
+    /// The beginning of the removal that an administrator has let through the breaker; another one is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Time>,
+
+    /// The removal that is under way (phase Purging) or at its end (Purged).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purge: Option<Purge>,
+
+    /// What happened to this name before: receipts of former incarnations, and administrators' orders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub history: Vec<HistoryEntry>,
 }
 
 /// Where a tenant name stands in its life.
@@ -178,6 +194,10 @@ pub struct RecordedSecrets {
 
     /// What their names begin with.
     pub prefix: SecretsPrefix,
+
+    /// The KMS key that they were made under; absent: the account's default key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key_arn: Option<KmsKeyArn>,
 
     /// SHA-256 of the order to rotate (annotation `openclaw.io/rotate-secrets` of the Tenant) that was taken up last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -399,21 +419,4 @@ pub struct Placement {
 
     /// The domain or shared host.
     pub domain: DomainName,
-}
-
-/// What the end of a tenant needs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Retirement {
-    /// The Tenant's deletion policy, as last seen.
-    pub deletion_policy: DeletionPolicy,
-
-    /// Days of retention; absent: never purged by time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 365))]
-    pub retention_days: Option<u16>,
-
-    /// Days for which a deleted secret can be restored.
-    #[schemars(range(min = 7, max = 30))]
-    pub recovery_window_days: u8,
 }

@@ -14,7 +14,7 @@ mod secrets;
 pub mod types;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::BoxFuture;
 
@@ -101,15 +101,23 @@ pub trait Secrets: Send + Sync {
 
     /// Adds or overwrites tags.
     fn tag<'a>(&'a self, arn: &'a SecretArn, tags: &'a Tags) -> BoxFuture<'a, Result<(), AwsError>>;
+
+    /// Takes tags off; those that are not there are success.
+    fn untag<'a>(&'a self, arn: &'a SecretArn, keys: &'a [&'a str]) -> BoxFuture<'a, Result<(), AwsError>>;
+
+    /// Schedules a secret for deletion, so many days (7 to 30) from now; one that is scheduled or gone already is success.
+    /// Never without a recovery window.
+    fn delete<'a>(&'a self, arn: &'a SecretArn, window_days: u8) -> BoxFuture<'a, Result<(), AwsError>>;
 }
 
 /// IAM roles of the operator's account. A role that may not be looked at is an error, `AccessDenied`, and not "missing".
 pub trait Roles: Send + Sync {
-    /// The role of this name with its inline policies; `None` where there is none. One request for each policy.
+    /// The role of this name with its inline policies and what is attached to it; `None` where there is none. One request
+    /// for each inline policy.
     fn look<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Role>, AwsError>>;
 
-    /// Managed policies that are attached to the role, with what each says now, by ARN.
-    fn attached<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<BTreeMap<String, String>, AwsError>>;
+    /// What these managed policies say now, by ARN.
+    fn managed<'a>(&'a self, arns: &'a BTreeSet<String>) -> BoxFuture<'a, Result<BTreeMap<String, String>, AwsError>>;
 
     /// Makes a role.
     fn create<'a>(&'a self, new: &'a NewRole) -> BoxFuture<'a, Result<RoleArn, AwsError>>;

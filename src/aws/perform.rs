@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     api::{
-        labels::{CURRENT_STAGE, NEXT_STAGE},
+        labels::{CURRENT_STAGE, NEXT_STAGE, tags},
         names::{AssociationId, SecretItemName},
     },
     tenant::{
@@ -29,26 +29,24 @@ pub async fn perform(
 ) -> Result<(), AwsError> {
     match action {
         AwsAction::LookUpAssociation { namespace, service_account, known } => {
-            let mut ids = aws.pod_identity.find(namespace, service_account).await?;
-            let unlisted = ids.is_empty();
+            let listed = aws.pod_identity.find(namespace, service_account).await?;
+            let unlisted = listed.is_empty();
             // A listing lags: the one that is recorded is asked for by its id.
-            ids.extend(known.clone().filter(|_| unlisted));
+            let ids = if unlisted { known.iter().cloned().collect() } else { listed };
             let found = describe_all(aws, ids).await?;
-            learn(&mut |view| {
-                view.saw_association(Timestamp::now(), found.clone());
-                view.association_unlisted = unlisted && found != FoundAssociation::None;
-            });
+            learn(&mut |view| view.saw_looked_up(Timestamp::now(), found.clone(), unlisted));
             Ok(())
         }
         AwsAction::ListAssociation { namespace, service_account, id } => {
-            let ids = aws.pod_identity.find(namespace, service_account).await?;
-            learn(&mut |view| view.association_unlisted = !ids.contains(id));
+            let is_listed = aws.pod_identity.find(namespace, service_account).await?.contains(id);
+            // To a token that was used before EKS repeats its answer, even about one that is gone.
+            let found = if is_listed { None } else { Some(describe_all(aws, vec![id.clone()]).await?) };
+            learn(&mut |view| view.saw_listed(Timestamp::now(), found.clone()));
             Ok(())
         }
         AwsAction::CreateAssociation(new) => {
-            let made = aws.pod_identity.create(new).await;
             learn(&mut |view| view.association_unlisted = true);
-            took_association(made, &learn)
+            took_association(aws.pod_identity.create(new).await, &learn)
         }
         AwsAction::UpdateRole { id, role, token } => {
             took_association(aws.pod_identity.update_role(id, role, token).await, &learn)
@@ -114,6 +112,10 @@ pub async fn perform(
             look_anew(item, dropped, &learn)
         }
         AwsAction::RestoreSecret { item, arn } => look_anew(item, aws.secrets.restore(arn).await, &learn),
+        AwsAction::StripSecret { item, arn } => look_anew(item, aws.secrets.untag(arn, &tags::ACCESS).await, &learn),
+        AwsAction::DeleteSecret { item, arn, window_days } => {
+            look_anew(item, aws.secrets.delete(arn, *window_days).await, &learn)
+        }
         AwsAction::TagSecret { item, arn, tags } => match aws.secrets.tag(arn, tags).await {
             Ok(()) => {
                 learn(&mut |view| {
@@ -162,6 +164,8 @@ async fn perform_on_role(
         | AwsAction::MoveCurrent { .. }
         | AwsAction::DropNext { .. }
         | AwsAction::RestoreSecret { .. }
+        | AwsAction::StripSecret { .. }
+        | AwsAction::DeleteSecret { .. }
         | AwsAction::TagSecret { .. } => return Ok(()),
     };
     learn(&mut |view| view.role = Look::Never);

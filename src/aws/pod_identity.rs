@@ -166,12 +166,9 @@ impl SdkPodIdentity {
     }
 }
 
-/// Whether the association itself is what does not exist.
-///
-/// EKS has one code for a missing association and for a missing cluster ("No cluster found for name: …"). A wrong
-/// cluster must not look as if every association were gone.
+/// Whether the association itself is what does not exist. A missing cluster is another error.
 fn is_gone(error: &AwsError) -> bool {
-    error.kind == AwsErrorKind::NotFound && !error.message.to_lowercase().contains("no cluster found")
+    error.kind == AwsErrorKind::NotFound
 }
 
 /// Filters are the service's to apply; that they were is checked, because a foreign id here would be adopted or refused

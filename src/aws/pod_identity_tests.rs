@@ -104,8 +104,8 @@ async fn a_missing_association_is_none_and_deleting_it_is_success_but_a_missing_
     let id = "a-1".parse().expect("id");
     assert_eq!(associations.describe(&id).await, Ok(None));
     assert_eq!(associations.delete(&id).await, Ok(()));
-    assert_eq!(associations.describe(&id).await.map_err(|e| e.kind), Err(AwsErrorKind::NotFound));
-    assert_eq!(associations.delete(&id).await.map_err(|e| e.kind), Err(AwsErrorKind::NotFound));
+    assert_eq!(associations.describe(&id).await.map_err(|e| e.kind), Err(AwsErrorKind::Invalid));
+    assert_eq!(associations.delete(&id).await.map_err(|e| e.kind), Err(AwsErrorKind::Invalid));
 }
 
 #[tokio::test]

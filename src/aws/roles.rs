@@ -1,6 +1,9 @@
 //! IAM roles through the SDK.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use aws_sdk_iam::{Client, types::Tag};
 use futures::{FutureExt as _, future::BoxFuture};
@@ -52,6 +55,7 @@ impl SdkRoles {
             tags: found.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
             trust: decoded(&call, found.assume_role_policy_document.as_deref())?,
             inline,
+            attached: self.attached(name).await?,
         }))
     }
 
@@ -80,22 +84,27 @@ impl SdkRoles {
         }
     }
 
-    async fn attached(&self, name: &str) -> Result<BTreeMap<String, String>, AwsError> {
+    async fn attached(&self, name: &str) -> Result<BTreeSet<String>, AwsError> {
         let call = Call::new("ListAttachedRolePolicies", name);
-        let (mut found, mut marker) = (BTreeMap::new(), None);
+        let (mut found, mut marker) = (BTreeSet::new(), None);
         for _ in 0..MOST_PAGES {
             let request = self.client.list_attached_role_policies().role_name(name).set_marker(marker).send().boxed();
             let page = self.caller.read(&call, Bucket::IamRead, request).await?;
-            for arn in page.attached_policies.unwrap_or_default().into_iter().filter_map(|policy| policy.policy_arn) {
-                let document = self.managed_policy(&arn).await?;
-                found.insert(arn, document);
-            }
+            found.extend(page.attached_policies.unwrap_or_default().into_iter().filter_map(|policy| policy.policy_arn));
             marker = page.marker.filter(|_| page.is_truncated);
             if marker.is_none() {
                 return Ok(found);
             }
         }
         Err(call.odd_answer("the listing does not end"))
+    }
+
+    async fn managed(&self, arns: &BTreeSet<String>) -> Result<BTreeMap<String, String>, AwsError> {
+        let mut found = BTreeMap::new();
+        for arn in arns {
+            found.insert(arn.clone(), self.managed_policy(arn).await?);
+        }
+        Ok(found)
     }
 
     async fn managed_policy(&self, arn: &str) -> Result<String, AwsError> {
@@ -185,8 +194,8 @@ impl Roles for SdkRoles {
         Box::pin(self.look(name))
     }
 
-    fn attached<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<BTreeMap<String, String>, AwsError>> {
-        Box::pin(self.attached(name))
+    fn managed<'a>(&'a self, arns: &'a BTreeSet<String>) -> BoxFuture<'a, Result<BTreeMap<String, String>, AwsError>> {
+        Box::pin(self.managed(arns))
     }
 
     fn create<'a>(&'a self, new: &'a NewRole) -> BoxFuture<'a, Result<RoleArn, AwsError>> {

@@ -49,6 +49,11 @@ async fn a_role_is_read_with_its_documents_decoded() {
             "GetRolePolicy",
             "<RoleName>tenant</RoleName><PolicyName>p</PolicyName><PolicyDocument>%7B%7D</PolicyDocument>",
         ),
+        answer(
+            "ListAttachedRolePolicies",
+            "<AttachedPolicies><member><PolicyName>s</PolicyName><PolicyArn>arn:aws:iam::aws:policy/s</PolicyArn></member>\
+             </AttachedPolicies><IsTruncated>false</IsTruncated>",
+        ),
     ])
     .await;
     let role = aws.clients(Fence::closed()).roles.look("tenant").await.expect("read").expect("a role");
@@ -57,6 +62,7 @@ async fn a_role_is_read_with_its_documents_decoded() {
     assert_eq!(role.boundary.as_deref(), Some("arn:aws:iam::123456789012:policy/b"));
     assert_eq!(role.tags["managed-by"], "us");
     assert_eq!(role.inline["p"], "{}");
+    assert_eq!(role.attached, BTreeSet::from(["arn:aws:iam::aws:policy/s".to_owned()]));
 }
 
 #[tokio::test]
@@ -71,20 +77,13 @@ async fn a_role_that_is_missing_is_told_from_one_that_may_not_be_seen() {
 async fn managed_policies_are_read_as_they_stand_now() {
     let arn = "arn:aws:iam::aws:policy/SecretsManagerReadWrite";
     let aws = FakeAws::start(vec![
-        answer(
-            "ListAttachedRolePolicies",
-            &format!(
-                "<AttachedPolicies><member><PolicyName>s</PolicyName><PolicyArn>{arn}</PolicyArn></member>\
-                 </AttachedPolicies><IsTruncated>false</IsTruncated>"
-            ),
-        ),
         answer("GetPolicy", "<Policy><DefaultVersionId>v3</DefaultVersionId></Policy>"),
         answer("GetPolicyVersion", "<PolicyVersion><Document>%7B%7D</Document></PolicyVersion>"),
     ])
     .await;
-    let attached = aws.clients(Fence::closed()).roles.attached("tenant").await.expect("read");
-    assert_eq!(attached, BTreeMap::from([(arn.to_owned(), "{}".to_owned())]));
-    assert!(aws.seen()[2].body.contains("VersionId=v3"));
+    let managed = aws.clients(Fence::closed()).roles.managed(&BTreeSet::from([arn.to_owned()])).await.expect("read");
+    assert_eq!(managed, BTreeMap::from([(arn.to_owned(), "{}".to_owned())]));
+    assert!(aws.seen()[1].body.contains("VersionId=v3"));
 }
 
 #[tokio::test]

@@ -86,6 +86,10 @@ fn kind_of(code: &str, words: &str, status: u16, retry_after: Option<Duration>) 
         | "ResourceExistsException"
         | "EntityAlreadyExists"
         | "EntityAlreadyExistsException" => AwsErrorKind::AlreadyExists,
+        // A boundary or a cluster that does not exist is not what was asked about: "Scope ARN: … does not exist or is not
+        // attachable." and "No cluster found for name: …".
+        "NoSuchEntity" | "NoSuchEntityException" if says("not attachable") => AwsErrorKind::Invalid,
+        "ResourceNotFoundException" if says("no cluster found") => AwsErrorKind::Invalid,
         "ResourceNotFoundException" | "NotFoundException" | "NoSuchEntity" | "NoSuchEntityException" => {
             AwsErrorKind::NotFound
         }

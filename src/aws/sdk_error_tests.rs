@@ -48,7 +48,8 @@ fn every_code_has_its_kind() {
     let table: &[(u16, &str, &str, AwsErrorKind)] = &[
         // EKS
         (409, "ResourceInUseException", "Association already exists: a-1", AlreadyExists),
-        (404, "ResourceNotFoundException", "No cluster found for name: prod.", NotFound),
+        (404, "ResourceNotFoundException", "No cluster found for name: prod.", Invalid),
+        (404, "NoSuchEntity", "Scope ARN: arn:aws:iam::1:policy/b does not exist or is not attachable.", Invalid),
         (404, "NotFoundException", "words", NotFound),
         (400, "ResourceLimitExceededException", "Association limit exceeded", QuotaExceeded),
         (400, "InvalidParameterException", "Role provided in the request does not exist.", RoleRefused),

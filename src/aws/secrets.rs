@@ -181,6 +181,27 @@ impl SdkSecrets {
         let request = self.client.tag_resource().secret_id(arn.as_str()).set_tags(Some(sdk_tags(tags))).send().boxed();
         self.caller.write(&call, Bucket::SecretsTag, request).await.map(drop)
     }
+
+    async fn untag(&self, arn: &SecretArn, keys: &[&str]) -> Result<(), AwsError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let call = Call::new("UntagResource", arn);
+        let keys = keys.iter().map(ToString::to_string).collect();
+        let request = self.client.untag_resource().secret_id(arn.as_str()).set_tag_keys(Some(keys)).send().boxed();
+        self.caller.write(&call, Bucket::SecretsTag, request).await.map(drop)
+    }
+
+    async fn delete(&self, arn: &SecretArn, window_days: u8) -> Result<(), AwsError> {
+        let call = Call::new("DeleteSecret", arn);
+        let request = self.client.delete_secret().secret_id(arn.as_str());
+        let request = request.recovery_window_in_days(i64::from(window_days)).send().boxed();
+        match self.caller.write(&call, Bucket::SecretsWrite, request).await {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(error.kind, AwsErrorKind::ScheduledForDeletion | AwsErrorKind::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Sends a request that carries a value where no log can see it (rule S9). At the level `trace` the SDK logs whole
@@ -293,6 +314,14 @@ impl Secrets for SdkSecrets {
 
     fn tag<'a>(&'a self, arn: &'a SecretArn, tags: &'a Tags) -> BoxFuture<'a, Result<(), AwsError>> {
         Box::pin(self.tag(arn, tags))
+    }
+
+    fn untag<'a>(&'a self, arn: &'a SecretArn, keys: &'a [&'a str]) -> BoxFuture<'a, Result<(), AwsError>> {
+        Box::pin(self.untag(arn, keys))
+    }
+
+    fn delete<'a>(&'a self, arn: &'a SecretArn, window_days: u8) -> BoxFuture<'a, Result<(), AwsError>> {
+        Box::pin(self.delete(arn, window_days))
     }
 }
 

@@ -240,6 +240,31 @@ async fn tagging_sends_the_tags_and_nothing_else() {
     assert_eq!(seen[0].json(), json!({"SecretId": ARN, "Tags": [{"Key": "tenant", "Value": "alice"}]}));
 }
 
+#[tokio::test]
+async fn stripping_names_the_tags_and_nothing_else() {
+    let aws = FakeAws::start(vec![Answer::json(200, "{}")]).await;
+    let secrets = aws.clients(open_fence()).secrets;
+    assert_eq!(secrets.untag(&arn(), &["tenant-namespace"]).await, Ok(()));
+    assert_eq!(secrets.untag(&arn(), &[]).await, Ok(()));
+    let seen = aws.seen();
+    assert_eq!(seen.len(), 1, "nothing to take off is no request");
+    assert_eq!(seen[0].json(), json!({"SecretId": ARN, "TagKeys": ["tenant-namespace"]}));
+}
+
+#[tokio::test]
+async fn deleting_always_names_a_recovery_window_and_may_come_late() {
+    let marked = "You can't perform this operation on the secret because it was marked for deletion.";
+    let again = Answer::error(400, "InvalidRequestException", marked);
+    let denied = Answer::error(400, "AccessDeniedException", "no");
+    let aws = FakeAws::start(vec![made(), again, gone(), denied]).await;
+    let secrets = aws.clients(open_fence()).secrets;
+    for _ in 0..3 {
+        assert_eq!(secrets.delete(&arn(), 7).await, Ok(()));
+    }
+    assert_eq!(secrets.delete(&arn(), 7).await.map_err(|error| error.kind), Err(AwsErrorKind::AccessDenied));
+    assert_eq!(aws.seen()[0].json(), json!({"SecretId": ARN, "RecoveryWindowInDays": 7}));
+}
+
 /// Everything that is logged, at the finest level.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

@@ -1,6 +1,6 @@
 //! What the rest of the operator knows of AWS: values only, no client. Decisions are made from these.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -147,6 +147,8 @@ pub struct Role {
     pub trust: String,
     /// Its inline policies, by name.
     pub inline: BTreeMap<String, String>,
+    /// ARNs of managed policies that are attached to it.
+    pub attached: BTreeSet<String>,
 }
 
 /// A role to be made.

@@ -73,8 +73,8 @@ async fn read(aws: &AwsClients, role: &RoleArn) -> Result<Read, AwsError> {
         return Ok(Read::OtherArn(live.arn));
     }
     let mut policies = live.inline;
-    policies.extend(aws.roles.attached(role.name()).await?);
-    Ok(Read::Found(Found { trust: live.trust, policies }))
+    policies.extend(aws.roles.managed(&live.attached).await?);
+    Ok(Read::Found(Found { trust: live.trust, policies, boundary: live.boundary }))
 }
 
 fn lacks_tags(secret: &Secret) -> bool {

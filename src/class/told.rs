@@ -88,7 +88,14 @@ fn words(seen: &Seen) -> (&'static str, Reason, String) {
 
 fn judged(role: &RoleArn, judgement: &Judgement) -> (&'static str, Reason, String) {
     if judgement.is_clean() {
-        let message = format!("role {role} lets workspaces do what they should, and nothing else");
+        let unweighed = match judgement.unweighed.as_slice() {
+            [] => String::new(),
+            some => format!(". Not weighed, and able to take away from that: {}", some.join("; ")),
+        };
+        let message = format!(
+            "role {role}: workspaces read the secrets that are tagged for them and use the class's models; no statement was \
+             found that lets them read or change others' secrets, get at other roles, or use other models{unweighed}"
+        );
         return ("True", Reason::Verified, message);
     }
     let reason = if judgement.open.is_empty() { Reason::RoleIncomplete } else { Reason::RoleOpen };

@@ -74,10 +74,43 @@ impl Document {
         serde_json::json!(self).to_string()
     }
 
-    /// Whether this text says the very same, whatever its order of keys and its white space.
+    /// Whether this text says the very same, whatever its white space, its order of keys and values, and whether a single
+    /// value stands in a list: IAM keeps the meaning of what it is given, and not its spelling.
     pub fn is_said_by(&self, text: &str) -> bool {
-        serde_json::from_str::<Self>(text).is_ok_and(|other| other == *self)
+        serde_json::from_str::<Self>(text).is_ok_and(|other| other.ordered() == self.clone().ordered())
     }
+
+    /// The same in one spelling. Statements stay in their order.
+    fn ordered(mut self) -> Self {
+        for statement in &mut self.statement {
+            let Statement { principal, not_principal, action, not_action, resource, not_resource, condition, .. } =
+                statement;
+            for principal in [principal, not_principal] {
+                *principal = principal.take().map(ordered_principal);
+            }
+            let conditions = condition.values_mut().flat_map(BTreeMap::values_mut);
+            for values in [action, not_action, resource, not_resource].into_iter().chain(conditions) {
+                values.sort();
+                values.dedup();
+            }
+        }
+        self
+    }
+}
+
+/// A principal with a sorted list for each of its types; `*` stays.
+fn ordered_principal(principal: Value) -> Value {
+    let Value::Object(types) = principal else { return principal };
+    let list = |value: Value| {
+        let mut values = match value {
+            Value::Array(values) => values,
+            single => vec![single],
+        };
+        values.sort_by_key(Value::to_string);
+        values.dedup();
+        Value::Array(values)
+    };
+    Value::Object(types.into_iter().map(|(kind, value)| (kind, list(value))).collect())
 }
 
 impl Statement {
@@ -161,5 +194,30 @@ mod tests {
         assert!(ours.is_said_by(single));
         assert!(ours.is_said_by(&ours.to_json()));
         assert!(!ours.is_said_by("{}"));
+    }
+
+    #[test]
+    fn a_trust_policy_in_another_spelling_says_the_same() {
+        let ours = Document::of(vec![
+            Statement::trust("Pods", "pods.eks.amazonaws.com", &["sts:AssumeRole", "sts:TagSession"]).when(
+                "StringEquals",
+                "aws:SourceAccount",
+                "111122223333",
+            ),
+        ]);
+        let spelled = |principal: &str, account: &str| {
+            format!(
+                r#"{{"Version":"2012-10-17","Statement":[{{"Sid":"Pods","Effect":"Allow","Principal":{principal},
+                "Action":["sts:TagSession","sts:AssumeRole"],
+                "Condition":{{"StringEquals":{{"aws:SourceAccount":{account}}}}}}}]}}"#
+            )
+        };
+        let service = r#"{"Service":"pods.eks.amazonaws.com"}"#;
+        assert!(ours.is_said_by(&spelled(service, r#""111122223333""#)));
+        assert!(ours.is_said_by(&spelled(r#"{"Service":["pods.eks.amazonaws.com"]}"#, r#"["111122223333"]"#)));
+        for other in [r#""*""#, r#"{"AWS":"pods.eks.amazonaws.com"}"#, r#"{"Service":["ec2.amazonaws.com"]}"#] {
+            assert!(!ours.is_said_by(&spelled(other, r#""111122223333""#)), "{other}");
+        }
+        assert!(!ours.is_said_by(&spelled(service, r#""999922223333""#)));
     }
 }

@@ -4,6 +4,7 @@
 //! workspace read another's secrets counts as one that does. Denying statements are not counted in its favour.
 
 mod pattern;
+mod powers;
 mod secrets;
 mod trusting;
 
@@ -20,6 +21,8 @@ pub struct Found {
     pub trust: String,
     /// Its policies, inline and attached, by name or ARN.
     pub policies: BTreeMap<String, String>,
+    /// The managed policy that bounds it.
+    pub boundary: Option<String>,
 }
 
 /// What a class asks of its role.
@@ -48,6 +51,8 @@ pub struct Judgement {
     pub permissions: Option<Document>,
     /// Why no policy is proposed although one is needed.
     pub held_back: Option<String>,
+    /// What may take away from what workspaces should be able to do, and was not weighed.
+    pub unweighed: Vec<String>,
 }
 
 impl Judgement {
@@ -67,6 +72,7 @@ pub fn judge(found: &Found, asked: &Asked<'_>) -> Judgement {
     let (open, missing) = (judgement.open.len(), judgement.missing.len());
     let statements = statements(found, &mut judgement);
     secrets::judge(&statements, asked, &mut judgement);
+    powers::judge(&statements, asked, &mut judgement);
     keys(&statements, asked, &mut judgement);
     models(&statements, &asked.reach.models, &mut judgement);
     if judgement.open.len() > open || judgement.missing.len() > missing {
@@ -95,11 +101,14 @@ type Given<'a> = (&'a str, Statement);
 
 fn statements<'a>(found: &'a Found, judgement: &mut Judgement) -> Vec<Given<'a>> {
     let mut all = Vec::new();
+    judgement.unweighed.extend(found.boundary.iter().map(|arn| format!("its permissions boundary {arn}")));
     for (name, text) in &found.policies {
         match serde_json::from_str::<Document>(text) {
             Ok(document) => {
-                let gives = document.statement.into_iter().filter(|statement| statement.effect == Effect::Allow);
-                all.extend(gives.map(|statement| (name.as_str(), statement)));
+                let each = document.statement.into_iter().map(|statement| (name.as_str(), statement));
+                let (allow, deny): (Vec<_>, Vec<_>) = each.partition(|(_, one)| one.effect == Effect::Allow);
+                judgement.unweighed.extend(deny.iter().map(|one| format!("{}, which denies", called(one))));
+                all.extend(allow);
             }
             Err(error) => judgement.missing.push(format!("policy {name} cannot be read: {error}")),
         }

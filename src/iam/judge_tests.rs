@@ -27,7 +27,7 @@ fn good() -> Case {
 }
 
 fn judged(case: &Case) -> Judgement {
-    let found = Found { trust: case.trust.to_json(), policies: case.policies.clone() };
+    let found = Found { trust: case.trust.to_json(), policies: case.policies.clone(), boundary: None };
     let (place, prefix) = (example(), "openclaw-".parse().expect("prefix"));
     judge(&found, &Asked { place: &place, prefix: &prefix, reach: &case.reach, untagged: &case.untagged })
 }
@@ -115,6 +115,65 @@ fn what_is_missing_is_named() {
     let missing = judged(&case).missing.join("\n");
     for part in ["GetSecretValue", "kms:Decrypt", "foundation-model/anthropic.claude-haiku", "inference-profile/eu."] {
         assert!(missing.contains(part), "{part} in {missing}");
+    }
+}
+
+#[test]
+fn what_a_workspace_could_make_itself_more_powerful_with_is_told() {
+    let secret = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:openclaw/*";
+    let rows = [
+        (json!("secretsmanager:TagResource"), json!(secret), "change secrets of others"),
+        (json!(["secretsmanager:PutSecretValue", "secretsmanager:Update*"]), json!("*"), "change secrets of others"),
+        (json!("iam:PassRole"), json!("*"), "get at other roles: iam:PassRole"),
+        (json!("sts:AssumeRole"), json!("arn:aws:iam::111122223333:role/*"), "get at other roles: sts:AssumeRole"),
+        (json!("eks:*"), json!("*"), "eks:CreatePodIdentityAssociation"),
+    ];
+    for (action, resource, says) in rows {
+        let mut case = good();
+        let statement = json!([{ "Effect": "Allow", "Action": action, "Resource": resource }]);
+        case.policies.insert("more".into(), policy(&statement));
+        let open = judged(&case).open;
+        assert!(open.iter().any(|words| words.contains(says)), "{statement}: {open:?}");
+    }
+    let mut case = good();
+    let elsewhere = json!([
+        { "Effect": "Allow", "Action": "secretsmanager:TagResource",
+          "Resource": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:payroll/*" },
+        { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::999922223333:role/reports" },
+    ]);
+    case.policies.insert("elsewhere".into(), policy(&elsewhere));
+    assert_eq!(judged(&case), Judgement::default());
+}
+
+#[test]
+fn what_is_not_weighed_is_said_and_changes_nothing_else() {
+    let mut case = good();
+    let deny = json!([{ "Sid": "Freeze", "Effect": "Deny", "Action": "*", "Resource": "*" }]);
+    case.policies.insert("freeze".into(), policy(&deny));
+    let expected =
+        Judgement { unweighed: vec!["statement Freeze of policy freeze, which denies".into()], ..Judgement::default() };
+    assert_eq!(judged(&case), expected);
+
+    let mut narrowed = good();
+    let mut document = permissions(&example(), &narrowed.reach);
+    document.statement[0] = document.statement[0].clone().when("IpAddress", "aws:SourceIp", "10.0.0.0/8");
+    narrowed.policies.insert("own".into(), document.to_json());
+    let judgement = judged(&narrowed);
+    assert!(judgement.is_clean() && judgement.unweighed[0].contains("aws:SourceIp"), "{judgement:?}");
+}
+
+#[test]
+fn a_trust_policy_for_some_of_the_tenants_leaves_the_others_out() {
+    for (operator, value) in [("StringLike", "openclaw-alice"), ("StringEquals", "openclaw-*")] {
+        let mut case = good();
+        let condition = &mut case.trust.statement[0].condition;
+        condition.get_mut("StringLike").expect("like").remove("aws:RequestTag/kubernetes-namespace");
+        case.trust.statement[0] =
+            case.trust.statement[0].clone().when(operator, "aws:RequestTag/kubernetes-namespace", value);
+        let judgement = judged(&case);
+        assert!(judgement.open.is_empty(), "{judgement:?}");
+        assert!(judgement.missing[0].contains("the other workspaces of the class"), "{judgement:?}");
+        assert_eq!(judgement.trust, Some(shared_trust(&example(), "openclaw-")), "ready to apply");
     }
 }
 

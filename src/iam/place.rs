@@ -43,6 +43,12 @@ impl Place {
         Some(Self::new(&cluster.arn, &settings.cluster_uid, &settings.secrets_prefix))
     }
 
+    /// The same with secrets under another prefix: a tenant's is fixed in its record.
+    #[must_use]
+    pub fn with_prefix(self, prefix: &SecretsPrefix) -> Self {
+        Self { secrets_prefix: prefix.to_string(), ..self }
+    }
+
     /// The cluster.
     pub fn cluster_arn(&self) -> String {
         format!("arn:{}:eks:{}:{}:cluster/{}", self.partition, self.region, self.account, self.cluster)

@@ -79,7 +79,7 @@ const WITH_MODELS: [(&str, &str); 5] = [
     ("DecryptOwnSecrets", "HasKmsKey"),
     ("InvokeModels", "HasModels"),
     ("InvokeProfiles", "HasProfiles"),
-    ("InvokeModelsThroughProfiles", "HasProfiles"),
+    ("InvokeModelsThroughProfiles", "HasDestinations"),
     ("ListModels", "HasDiscovery"),
 ];
 
@@ -115,6 +115,7 @@ fn shared_role_template() -> Value {
             "HasKmsKey": given("KmsKeyArn"),
             "HasModels": any_given("FoundationModelArns"),
             "HasProfiles": any_given("InferenceProfileArns"),
+            "HasDestinations": any_given("DestinationModelArns"),
             "HasDiscovery": { "Fn::Equals": [{ "Ref": "ModelDiscovery" }, "true"] },
         },
         "Resources": { "WorkspaceRole": workspace_role() },

@@ -3,6 +3,7 @@
 //! Raw JSON, because typed structs hide fields that this build does not know, and a hidden field is hidden drift.
 
 mod error;
+pub mod listing;
 mod resource;
 
 use std::time::Duration;

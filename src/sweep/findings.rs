@@ -16,7 +16,7 @@ use crate::{
     },
     aws::types::{ListedAssociation, ListedSecret, Secret},
     tenant::{
-        census::Census,
+        census::{Census, has_access},
         ledger::secret_name,
         looks::Subject,
         observed::{AwsView, FoundAssociation, Look},
@@ -125,7 +125,8 @@ impl<'a> Places<'a> {
     fn of(census: &'a Census) -> Self {
         let (mut accounts, mut former, mut secrets) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         for (tenant, record) in census.readable() {
-            accounts.insert(account(record));
+            // An association of a tenant whose access has ended is at nobody's place, and looked at.
+            accounts.extend(has_access(record).then(|| account(record)));
             former.extend(record.adoption.iter().flat_map(|adoption| &adoption.former_associations));
             for item in &record.secrets.items {
                 secrets.insert(secret_name(record, item.name.as_str()), tenant);

@@ -20,10 +20,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    api::names::SecretsPrefix,
     aws::{AwsClients, AwsError},
     chance::chance,
     telemetry::{events::Events, health::Heartbeat, metrics::Metrics, result::RequestResult},
-    tenant::{cache::Cache, queue::Entrance, settings::Settings},
+    tenant::{cache::Cache, census::Census, queue::Entrance, settings::Settings},
 };
 use audit::{Round, Target};
 use findings::{Findings, Listing, Suspicion, judge};
@@ -70,9 +71,22 @@ pub struct Sweeper {
 ///
 /// # Errors
 /// Where AWS refuses or does not answer for any page of either.
-pub async fn list(aws: &AwsClients, prefix: &str, began: Timestamp) -> Result<Listing, AwsError> {
-    let (associations, secrets) = tokio::try_join!(aws.pod_identity.list(), aws.secrets.list(prefix))?;
+pub async fn list(aws: &AwsClients, prefixes: &BTreeSet<SecretsPrefix>, began: Timestamp) -> Result<Listing, AwsError> {
+    let secrets = async {
+        let mut all = Vec::new();
+        for prefix in prefixes {
+            all.extend(aws.secrets.list(&format!("{prefix}/")).await?);
+        }
+        Ok(all)
+    };
+    let (associations, secrets) = tokio::try_join!(aws.pod_identity.list(), secrets)?;
     Ok(Listing { began, associations, secrets })
+}
+
+/// What names of secrets begin with: what new ones get, and what older records were made with.
+pub fn prefixes(own: &SecretsPrefix, census: &Census) -> BTreeSet<SecretsPrefix> {
+    let recorded = census.readable().map(|(_, record)| record.secrets.prefix.clone());
+    recorded.chain([own.clone()]).collect()
 }
 
 impl Sweeper {
@@ -140,8 +154,8 @@ impl Sweeper {
     /// Both listings; `None` where either failed, which is said once.
     async fn listed(&mut self) -> Option<Listing> {
         let (began, started) = ((self.reach.clock)(), Instant::now());
-        let prefix = format!("{}/", self.reach.settings.secrets_prefix);
-        let listed = list(&self.reach.aws, &prefix, began).await;
+        let prefixes = prefixes(&self.reach.settings.secrets_prefix, &self.reach.cache.census());
+        let listed = list(&self.reach.aws, &prefixes, began).await;
         let ended = listed.as_ref().map(|_| (self.reach.clock)()).map_err(|error| RequestResult::from(&error.kind));
         self.reach.metrics.sweep(started.elapsed(), ended);
         match listed {

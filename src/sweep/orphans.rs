@@ -158,11 +158,7 @@ pub(super) fn orphans<'a>(
     let ours = described.map(of_association).chain(secrets).filter(|one| census.is_ours(&one.tags));
     let (mut found, mut unrecorded) = (Vec::new(), BTreeSet::new());
     for one in ours {
-        let claim = match one.kind {
-            Kind::Association => census.claim_at_no_place(&one.tags),
-            Kind::Secret => census.claim(&one.tags),
-        };
-        match claim {
+        match census.claim(&one.tags, one.kind == Kind::Association) {
             Claim::Held => {}
             Claim::Unrecorded(tenant) => {
                 unrecorded.insert(tenant);

@@ -16,7 +16,10 @@ use prometheus_client::{
 
 use self::sweeps::SweepMetrics;
 use super::result::{Outcome, RequestResult};
-use crate::api::tenant::Phase;
+use crate::{
+    api::tenant::Phase,
+    tenant::breaker::{Deletion, Stage},
+};
 
 pub use self::sweeps::Audited;
 
@@ -52,6 +55,7 @@ struct Inner {
     queue: Family<ByController, Gauge>,
     tenants: Family<ByPhase, Gauge>,
     gate: Family<ByState, Gauge>,
+    deletions: Family<ByState, Gauge>,
     drift: Family<ByKind, Counter>,
     foreign: Family<ByKind, Counter>,
     kubernetes: Family<KubernetesRequest, Counter>,
@@ -117,6 +121,7 @@ impl Metrics {
             queue: Family::default(),
             tenants: Family::default(),
             gate: Family::default(),
+            deletions: Family::default(),
             drift: Family::default(),
             foreign: Family::default(),
             kubernetes: Family::default(),
@@ -130,6 +135,7 @@ impl Metrics {
         inner.registry.register("build", "What this process was built from", Info::new(build));
         let metrics = Self(Arc::new(inner));
         metrics.set_tenants(&[]);
+        metrics.set_deletions(&[]);
         metrics
     }
 
@@ -156,6 +162,14 @@ impl Metrics {
     pub fn set_gate(&self, by_state: [(&'static str, usize); 3]) {
         for (state, tenants) in by_state {
             self.0.gate.get_or_create(&ByState { state }).set(count(tenants));
+        }
+    }
+
+    /// How many removals have not come to their end, by how they stand.
+    pub fn set_deletions(&self, deletions: &[Deletion]) {
+        for state in Stage::NAMES {
+            let count_of = deletions.iter().filter(|one| one.stage.as_str() == state).count();
+            self.0.deletions.get_or_create(&ByState { state }).set(count(count_of));
         }
     }
 
@@ -214,6 +228,7 @@ impl Inner {
         registry.register("queue_depth", "Objects that wait to be reconciled", self.queue.clone());
         registry.register("tenants", "Tenants by phase", self.tenants.clone());
         registry.register("rollout_tenants", "Tenants at the roll-out gate, by how they stand", self.gate.clone());
+        registry.register("deletions", "Removals that have not ended, by how they stand", self.deletions.clone());
         registry.register("drift_repairs", "Objects of ours put right after somebody changed them", self.drift.clone());
         registry.register(
             "foreign_mutations",
@@ -321,6 +336,7 @@ mod tests {
             r#"openclaw_aws_requests_total{service="secretsmanager",operation="CreateSecret",result="throttled"} 1"#,
             r#"openclaw_events_total{result="timeout"} 1"#,
             "openclaw_lease_is_leader 1",
+            r#"openclaw_deletions{state="held"} 0"#,
             r#"openclaw_build_info{version="1.2.3",revision="abc"} 1"#,
             "# EOF",
         ] {

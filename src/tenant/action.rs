@@ -105,10 +105,53 @@ pub enum Action {
         /// With what.
         marks: Marks,
     },
+    /// Replace the record as administrators' orders ask, and take those off it.
+    CarryOutOrders {
+        /// Of this very record.
+        precondition: Precondition,
+        /// What it shall say.
+        spec: Box<TenantRecordSpec>,
+        /// The orders: annotations of the record.
+        orders: Vec<&'static str>,
+        /// What came of them, and whether all were carried out.
+        told: (bool, String),
+    },
+    /// Look at the cluster itself before a step that cannot be undone, not at what the watches have told so far (S3).
+    LookAtCluster {
+        /// Before which.
+        before: Step,
+    },
+    /// Delete the namespace and everything in it.
+    RemoveNamespace {
+        /// This very namespace.
+        precondition: Precondition,
+    },
+    /// Let the storage delete a volume: reclaim policy Delete.
+    ReleaseVolume {
+        /// The PersistentVolume.
+        name: String,
+        /// This very volume.
+        precondition: Precondition,
+    },
     /// Ask for a turn at the roll-out gate.
     AskForTurn(Rollout),
     /// Something in AWS.
     Aws(AwsAction),
+}
+
+/// A step of a removal that cannot be undone, or not for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The record says that the removal is under way.
+    Begin,
+    /// Secrets lose the tags that give access.
+    Strip,
+    /// Secrets are scheduled for deletion.
+    Schedule,
+    /// The namespace goes.
+    Namespace,
+    /// The volume goes.
+    Volume,
 }
 
 /// The very object that a change is about: another of the same name, or a later state of it, is left alone.
@@ -272,6 +315,22 @@ pub enum AwsAction {
         /// Where.
         arn: SecretArn,
     },
+    /// Take the tags off a secret that give access to it. The identifying ones stay.
+    StripSecret {
+        /// Which item.
+        item: SecretItemName,
+        /// Where.
+        arn: SecretArn,
+    },
+    /// Schedule a secret for deletion. It can be restored until then.
+    DeleteSecret {
+        /// Which item.
+        item: SecretItemName,
+        /// Where.
+        arn: SecretArn,
+        /// Days until it goes.
+        window_days: u8,
+    },
     /// Bring a secret's tags back.
     TagSecret {
         /// Which item.
@@ -287,15 +346,19 @@ impl Action {
     /// The part of the tenant whose condition tells when this fails.
     pub fn part(&self) -> Part {
         match self {
-            Self::CreateRecord(_) | Self::ReplaceRecord { .. } | Self::SetFinalizers { .. } | Self::LookInside(_) => {
-                Part::Namespace
-            }
+            Self::CreateRecord(_)
+            | Self::ReplaceRecord { .. }
+            | Self::CarryOutOrders { .. }
+            | Self::SetFinalizers { .. }
+            | Self::LookInside(_)
+            | Self::LookAtCluster { .. }
+            | Self::RemoveNamespace { .. } => Part::Namespace,
             Self::Create { child, .. }
             | Self::Update { child, .. }
             | Self::Delete { child, .. }
             | Self::Mark { child, .. } => child.part(),
             Self::ScaleToZero { .. } | Self::DeletePod { .. } | Self::AskForTurn(_) => Part::Workload,
-            Self::RetainVolume { .. } | Self::ReofferVolume { .. } => Part::Storage,
+            Self::RetainVolume { .. } | Self::ReofferVolume { .. } | Self::ReleaseVolume { .. } => Part::Storage,
             Self::Aws(action) => action.part(),
         }
     }
@@ -317,6 +380,7 @@ impl Action {
             self,
             Self::AskForTurn(_)
                 | Self::LookInside(_)
+                | Self::LookAtCluster { .. }
                 | Self::Aws(
                     AwsAction::LookUpAssociation { .. }
                         | AwsAction::LookUpFormer { .. }
@@ -324,6 +388,16 @@ impl Action {
                         | AwsAction::LookUpRole(_)
                         | AwsAction::LookUpSecret { .. }
                 )
+        )
+    }
+
+    /// Whether it takes away what nobody can put back, or not for long: never done but right after a look (S3).
+    pub const fn is_removal(&self) -> bool {
+        matches!(
+            self,
+            Self::RemoveNamespace { .. }
+                | Self::ReleaseVolume { .. }
+                | Self::Aws(AwsAction::StripSecret { .. } | AwsAction::DeleteSecret { .. })
         )
     }
 
@@ -343,7 +417,11 @@ impl Action {
             }
             Self::CreateRecord(_)
             | Self::ReplaceRecord { .. }
+            | Self::CarryOutOrders { .. }
             | Self::SetFinalizers { .. }
+            | Self::LookAtCluster { .. }
+            | Self::RemoveNamespace { .. }
+            | Self::ReleaseVolume { .. }
             | Self::ScaleToZero { .. }
             | Self::RetainVolume { .. }
             | Self::ReofferVolume { .. }
@@ -364,6 +442,8 @@ impl AwsAction {
             | Self::MoveCurrent { item, .. }
             | Self::DropNext { item, .. }
             | Self::RestoreSecret { item, .. }
+            | Self::StripSecret { item, .. }
+            | Self::DeleteSecret { item, .. }
             | Self::TagSecret { item, .. } => Some(item),
             Self::LookUpAssociation { .. }
             | Self::ListAssociation { .. }
@@ -409,6 +489,8 @@ impl AwsAction {
             | Self::MoveCurrent { .. }
             | Self::DropNext { .. }
             | Self::RestoreSecret { .. }
+            | Self::StripSecret { .. }
+            | Self::DeleteSecret { .. }
             | Self::TagSecret { .. } => Part::Secrets,
         }
     }
@@ -480,6 +562,11 @@ pub enum Story {
     /// It is being deleted.
     Leaving {
         /// What is waited for.
+        message: String,
+    },
+    /// It is being deleted, and somebody has to say or do something before anything is removed.
+    Held {
+        /// What, and how to take it back.
         message: String,
     },
     /// It was let go: said in an event, because its status goes with it.

@@ -18,7 +18,7 @@ use std::time::Duration;
 use back_out::is_taken_away;
 pub use belongings::Belongings;
 pub use cut_over::{is_free, is_watching};
-pub use leaving::{end_former, let_go};
+pub use leaving::{end_former, let_go, unattended};
 pub use offer::{Offer, offered};
 
 use super::{

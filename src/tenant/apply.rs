@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 use serde_json::{Value, json};
 
 use super::{
-    action::{Action, AwsAction, Precondition},
+    action::{Action, AwsAction, Precondition, Step},
     adoption::{
         Belongings,
         belongings::places,
@@ -83,6 +83,10 @@ impl Hands {
     /// Where the other side refuses or does not answer; what was asked may have happened all the same.
     pub async fn perform(&self, observed: &Observed, action: &Action) -> Result<Option<Announcement>, ActionError> {
         let name = &observed.name;
+        if action.is_removal() {
+            // Before it is sent: whatever comes of it, the next step needs another look.
+            self.cache.look_is_used(name);
+        }
         match action {
             Action::CreateRecord(spec) => self.create_record(name, spec).await?,
             Action::ReplaceRecord { precondition, spec } => self.replace_record(name, precondition, spec).await?,
@@ -111,6 +115,19 @@ impl Hands {
                 let patch = json!({ "metadata": preconditions(precondition), "spec": { "claimRef": claim } });
                 self.patch_volume(name, &patch).await?;
             }
+            Action::CarryOutOrders { precondition, spec, orders, told } => {
+                self.carry_out_orders(name, precondition, spec, orders).await?;
+                return Ok(Some(carried_out(told)));
+            }
+            Action::LookAtCluster { before } => self.look_at_cluster(observed, *before).await?,
+            Action::RemoveNamespace { precondition } => {
+                let key = key(observed, Child::Namespace)?;
+                self.kubernetes.delete(&Resource::child(&key), &preconditions(precondition)).await?;
+            }
+            Action::ReleaseVolume { name, precondition } => {
+                let spec = json!({ "persistentVolumeReclaimPolicy": "Delete" });
+                self.patch_volume(name, &json!({ "metadata": preconditions(precondition), "spec": spec })).await?;
+            }
             Action::DeletePod { name, uid } => self.delete_pod(observed, name, uid).await?,
             Action::LookInside(namespace) => self.look_inside(observed, namespace).await?,
             Action::Mark { child, precondition, marks } => {
@@ -128,6 +145,61 @@ impl Hands {
             }
         }
         Ok(None)
+    }
+
+    /// Looks at everything that a removal could be contradicted by, at the API server itself (S3).
+    async fn look_at_cluster(&self, observed: &Observed, before: Step) -> Result<(), RequestError> {
+        let name = &observed.name;
+        self.look_at_definitions().await?;
+        let tenant = Resource::cluster(definitions::TENANT, name.as_str());
+        let uid = observed.tenant.as_ref().map(|tenant| tenant.uid.clone());
+        self.look_at(Watched::Tenant, &tenant, json!({ "name": name, "uid": uid })).await?;
+        let record = Resource::cluster(definitions::RECORD, name.as_str());
+        let uid = observed.record.as_ref().map(|record| record.uid.clone());
+        self.look_at(Watched::Record, &record, json!({ "name": name, "uid": uid })).await?;
+        if let Some(record) = observed.record_spec() {
+            let key = Child::Namespace.key(name, record);
+            let uid = observed.namespace.as_ref().map(|live| live.uid.clone());
+            let namespace = Resource::child(&key);
+            self.look_at(Watched::Child(key.kind), &namespace, json!({ "name": key.name, "uid": uid })).await?;
+            if let Some(volume) = &record.storage.volume {
+                let resource = Resource::cluster(definitions::VOLUME, &volume.name);
+                let uid = observed.volume.as_ref().filter(|live| live.name == volume.name).map(|live| live.uid.clone());
+                self.look_at(Watched::Volume, &resource, json!({ "name": volume.name, "uid": uid })).await?;
+            }
+        }
+        self.cache.looked_at_cluster(name, before, jiff::Timestamp::now());
+        Ok(())
+    }
+
+    async fn look_at(&self, watched: Watched, resource: &Resource, identity: Value) -> Result<(), RequestError> {
+        match self.kubernetes.get(resource).await? {
+            Some(object) => self.cache.upsert(watched, &object),
+            None => self.cache.remove(watched, &json!({ "metadata": identity })),
+        };
+        Ok(())
+    }
+
+    /// Replaces the spec and takes the orders off, in one write: none is carried out twice, and none that came meanwhile is lost.
+    async fn carry_out_orders(
+        &self,
+        name: &TenantName,
+        precondition: &Precondition,
+        spec: &TenantRecordSpec,
+        orders: &[&str],
+    ) -> Result<(), RequestError> {
+        let resource = Resource::cluster(definitions::RECORD, name.as_str());
+        let mut patch = vec![
+            json!({ "op": "test", "path": "/metadata/uid", "value": precondition.uid }),
+            json!({ "op": "replace", "path": "/metadata/resourceVersion", "value": precondition.resource_version }),
+            json!({ "op": "replace", "path": "/spec", "value": spec }),
+        ];
+        // A slash in a key is written ~1 (RFC 6901).
+        let pointer = |key: &&str| format!("/metadata/annotations/{}", key.replace('/', "~1"));
+        patch.extend(orders.iter().map(|key| json!({ "op": "remove", "path": pointer(key) })));
+        let answer = self.kubernetes.json_patch(&resource, &Value::Array(patch)).await?;
+        self.cache.upsert(Watched::Record, &answer);
+        Ok(())
     }
 
     /// Looks at the definitions of our kinds themselves, not at what the watches have told of them so far.
@@ -181,7 +253,9 @@ impl Hands {
         let mut metadata = preconditions(precondition);
         metadata["finalizers"] = json!(finalizers);
         match self.kubernetes.merge_patch(&resource, &json!({ "metadata": metadata })).await {
-            Ok(answer) => self.cache.upsert(Watched::Tenant, &answer),
+            // With its last finalizer an object that is being deleted goes, and the answer shows it for the last time.
+            Ok(answer) if has_gone(&answer) => self.cache.remove(Watched::Tenant, &answer),
+            Ok(answer) => self.cache.upsert_changed_tenant(&answer),
             // It went with its last finalizer.
             Err(error) if error.is_not_found() => self.cache.remove(Watched::Tenant, &json!({ "metadata": metadata })),
             Err(error) => return Err(error),
@@ -325,6 +399,11 @@ fn key(observed: &Observed, child: Child) -> Result<ObjectKey, ActionError> {
     Ok(child.key(&observed.name, record))
 }
 
+fn has_gone(answer: &Value) -> bool {
+    let finalizers = answer["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty());
+    answer["metadata"]["deletionTimestamp"].is_string() && !finalizers
+}
+
 fn identity(key: &ObjectKey, uid: &Uid) -> Value {
     json!({ "namespace": key.namespace, "name": key.name, "uid": uid })
 }
@@ -346,6 +425,12 @@ fn merge(target: &mut Value, more: Value) {
     if let (Some(target), Value::Object(more)) = (target.as_object_mut(), more) {
         target.extend(more);
     }
+}
+
+/// What is told of administrators' orders.
+fn carried_out((all_well, note): &(bool, String)) -> Announcement {
+    let reason = if *all_well { Reason::OrderDone } else { Reason::OrderRefused };
+    Announcement { warning: !all_well, reason: reason.to_string(), note: note.clone() }
 }
 
 fn preconditions(precondition: &Precondition) -> Value {

@@ -60,6 +60,7 @@ pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: O
         secrets: RecordedSecrets {
             mode: class.secrets.mode,
             prefix: observed.settings.secrets_prefix.clone(),
+            kms_key_arn: class.secrets.kms_key_arn.clone(),
             order: origin.order,
             items: Vec::new(),
         },
@@ -76,6 +77,9 @@ pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: O
         retained_since: None,
         purge_after: None,
         adoption: None,
+        confirmed: None,
+        purge: None,
+        history: Vec::new(),
     };
     record.identity.role_arn = wanted_role(&observed.name, &record, class, &observed.settings);
     record
@@ -90,6 +94,7 @@ pub fn retirement(deletion_policy: DeletionPolicy, class: &TenantClassSpec) -> R
             Retention::Forever => None,
         },
         recovery_window_days: class.secrets.recovery_window_days,
+        settling_seconds: class.deletion.settling_seconds,
     }
 }
 

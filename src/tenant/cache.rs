@@ -18,8 +18,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    action::{Plan, Story},
+    action::{Plan, Step, Story},
     adoption::Belongings,
+    breaker::{Deletion, deletions},
     child::{Kind, ObjectKey},
     digest::Digest,
     gate::{Gate, GateFigures},
@@ -82,6 +83,8 @@ struct Known {
     tenants: HashMap<TenantName, (Arc<TenantView>, TenantStatus)>,
     records: HashMap<TenantName, Arc<RecordView>>,
     classes: HashMap<ClassName, ClassView>,
+    /// Classes whose tenants lose nothing for good.
+    halts: HashSet<ClassName>,
     objects: HashMap<ObjectKey, Digest>,
     /// Owned namespaces by the tenant whose label they carry.
     namespaces: HashMap<TenantName, NamespaceName>,
@@ -98,6 +101,12 @@ struct Known {
     belongings: HashMap<TenantName, Look<Belongings>>,
     gateways: Allocator,
     gate: Gate,
+    /// The last look at the cluster itself before a removal, by tenant.
+    looked: HashMap<TenantName, (Step, Timestamp)>,
+    /// UIDs of objects that are gone, by kind and name: an answer that comes late does not bring one back.
+    gone: HashMap<(Watched, String), String>,
+    /// What was said last about a record that no Tenant tells of.
+    said: HashMap<TenantName, String>,
 }
 
 /// Names of the definitions without which nothing is done.
@@ -119,9 +128,23 @@ impl Cache {
         self.lock().upsert(watched, object)
     }
 
+    /// Takes up what a Tenant became by a change of ours, if it is still the Tenant that is known. Where the watch was quicker
+    /// and has told of its end, or of another of that name, a late answer would bring the old one back, and nothing would
+    /// ever tell of the new one again.
+    pub fn upsert_changed_tenant(&self, answer: &Value) -> Concerns {
+        let mut known = self.lock();
+        if known.is_the_known_tenant(answer) { known.upsert(Watched::Tenant, answer) } else { Concerns::Nobody }
+    }
+
     /// Forgets an object that is gone.
     pub fn remove(&self, watched: Watched, object: &Value) -> Concerns {
         self.lock().remove(watched, object)
+    }
+
+    /// A fresh list of a kind begins. What is in it exists, even if it was seen to be gone: an older backup may have been put
+    /// back.
+    pub fn begin_list(&self, watched: Watched) {
+        self.lock().gone.retain(|(of, _), _| *of != watched);
     }
 
     /// Identities of all known objects of a kind, to find those that a fresh list lacks.
@@ -212,6 +235,33 @@ impl Cache {
     /// What lies in a namespace was looked at, or is not known any more.
     pub fn saw_belongings(&self, name: &TenantName, look: Look<Belongings>) {
         self.lock().belongings.insert(name.clone(), look);
+    }
+
+    /// Notes that the cluster itself was looked at for a tenant.
+    pub fn looked_at_cluster(&self, name: &TenantName, before: Step, at: Timestamp) {
+        self.lock().looked.insert(name.clone(), (before, at));
+    }
+
+    /// A step was taken on the ground of a look: the next needs another.
+    pub fn look_is_used(&self, name: &TenantName) {
+        self.lock().looked.remove(name);
+    }
+
+    /// Whether this is to be said about a record that no Tenant tells of: not where it was said last.
+    pub fn is_news(&self, name: &TenantName, text: &str) -> bool {
+        let before = self.lock().said.insert(name.clone(), text.to_owned());
+        before.as_deref() != Some(text)
+    }
+
+    /// Nothing is to be said about a record any more.
+    pub fn is_quiet_again(&self, name: &TenantName) {
+        self.lock().said.remove(name);
+    }
+
+    /// All removals that have not come to their end, the oldest first.
+    pub fn deletions(&self, now: Timestamp) -> Vec<Deletion> {
+        let known = self.lock();
+        deletions(known.held(), |record| known.halts.contains(&record.class_name), now)
     }
 
     /// Changes what is known of a tenant in AWS.

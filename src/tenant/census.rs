@@ -12,7 +12,7 @@ use crate::{
     api::{
         labels::tags,
         names::{Incarnation, TenantName, Uid},
-        record::TenantRecordSpec,
+        record::{RecordPhase, TenantRecordSpec},
     },
     aws::types::Tags,
 };
@@ -62,25 +62,9 @@ impl Census {
         is(tags::CLUSTER_UID, self.cluster_uid.as_str()) && is(tags::MANAGED_BY, tags::MANAGED_BY_US)
     }
 
-    /// Who stands behind an association with these tags that no record names, neither as its own nor as a former one: not the
-    /// record of its incarnation, which says what it has.
-    pub fn claim_at_no_place(&self, actual: &Tags) -> Claim {
-        match self.claim(actual) {
-            Claim::Held if self.incarnation_is_recorded(actual) => Claim::Nobody,
-            claim => claim,
-        }
-    }
-
-    fn incarnation_is_recorded(&self, actual: &Tags) -> bool {
-        let tag = |key: &str| actual.get(key).map(String::as_str);
-        let tenant = tag(tags::TENANT).and_then(|name| name.parse::<TenantName>().ok());
-        let view = tenant.and_then(|tenant| self.records.get(&tenant));
-        let record = view.and_then(|view| view.spec.as_ref().ok());
-        record.is_some_and(|record| Some(record.incarnation.as_str()) == tag(tags::INCARNATION))
-    }
-
-    /// Who stands behind a resource with these tags.
-    pub fn claim(&self, actual: &Tags) -> Claim {
+    /// Who stands behind a resource with these tags. Behind an association that no record names, neither as its own nor as a
+    /// former one, not the record of its incarnation, which says what it has: `is_unnamed`.
+    pub fn claim(&self, actual: &Tags, is_unnamed: bool) -> Claim {
         let tag = |key: &str| actual.get(key).map(String::as_str);
         // What names no tenant can have no record.
         let Some(tenant) = tag(tags::TENANT).and_then(|name| name.parse::<TenantName>().ok()) else {
@@ -90,12 +74,20 @@ impl Census {
         let holder = self.records.get(&tenant).map(|view| view.spec.as_ref());
         match holder {
             Some(Err(_)) => return Claim::Held,
-            Some(Ok(record)) if Some(&record.incarnation) == incarnation.as_ref() => return Claim::Held,
+            Some(Ok(record)) if Some(&record.incarnation) == incarnation.as_ref() => {
+                return if is_unnamed { Claim::Nobody } else { Claim::Held };
+            }
             Some(Ok(_)) | None => {}
         }
         if incarnation.is_some_and(|incarnation| self.marks.contains(&(tenant.clone(), incarnation))) {
-            return Claim::Unrecorded(tenant);
+            // Where another incarnation has a record, the namespace is for a person to judge, and nobody's record is made.
+            return if holder.is_none() { Claim::Unrecorded(tenant) } else { Claim::Held };
         }
         if holder.is_none() && self.tenants.contains(&tenant) { Claim::Held } else { Claim::Nobody }
     }
+}
+
+/// Whether a record's tenant may have a way to its workspace; where its Tenant only vanished, it still has.
+pub fn has_access(record: &TenantRecordSpec) -> bool {
+    record.phase == RecordPhase::Active
 }

@@ -4,10 +4,13 @@
 
 mod adoption;
 mod association;
+mod removal;
 mod role;
 mod secrets;
 
 use std::time::Duration;
+
+use jiff::SignedDuration;
 
 use super::{
     action::{Action, AwsAction, PartState},
@@ -27,6 +30,7 @@ use crate::{
 
 pub use adoption::{former, former_attached, former_ended, look_up_former, secrets_attached};
 pub use association::{is_own_association, what_is_left};
+pub use removal::{Evidence, evidence, own, to_schedule, to_strip};
 pub use role::{POLICY, wanted_role};
 pub use secrets::{is_own_secret, is_usable, secrets, secrets_ended};
 
@@ -92,6 +96,27 @@ const MENDED_SOON: Duration = Duration::from_mins(1);
 /// How long a look is a ground for changing something. What stands may have been seen long ago, and have become
 /// somebody else's since (S1).
 const ACTED_ON: Duration = Duration::from_mins(10);
+
+/// How long after a Tenant's deletion what was asked for before it may still come to be: a request's own time, and that
+/// of listings to show what it has made.
+const LATE: SignedDuration = SignedDuration::from_secs(30);
+
+/// What was never seen of a tenant that is being deleted is believed to be nowhere only when it could not come any more: a
+/// create whose answer was lost may take effect after the look that found nothing.
+fn unless_late<T>(observed: &Observed, look: &Look<T>, look_up: &AwsAction, what: &str, done: Half) -> Half {
+    let deleted_at = observed.tenant.as_ref().and_then(|tenant| tenant.deleted_at);
+    let settled = deleted_at.and_then(|at| at.checked_add(LATE).ok());
+    match (settled, look) {
+        (Some(settled), Look::At(at, _)) if *at < settled => {
+            let actions = (observed.now >= settled).then(|| Action::Aws(look_up.clone())).into_iter().collect();
+            Half::working(
+                actions,
+                format!("{what} may still be made by a request that was sent before: that is waited for"),
+            )
+        }
+        _ => done,
+    }
+}
 
 fn mended_soon(observed: &Observed) -> Duration {
     observed.settings.sweeps.interval.min(MENDED_SOON)

@@ -142,7 +142,7 @@ impl Watches {
 }
 
 async fn follow(client: Client, cache: Arc<Cache>, entrance: Entrance, one: Watch, synced: impl Fn() + Send) {
-    let api: Api<DynamicObject> = Api::all_with(client, &ApiResource::from(one.info));
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from(one.info));
     let mut config = watcher::Config::default();
     config.label_selector.clone_from(&one.labels);
     config.field_selector.clone_from(&one.fields);
@@ -157,14 +157,30 @@ async fn follow(client: Client, cache: Arc<Cache>, entrance: Entrance, one: Watc
                 take_up(&cache, &entrance, &one, event, &mut seen, &synced);
             }
             Ok(None) => return,
-            // Said once; what is missing for long is what readiness tells of.
-            Err(error) if is_interrupted => tracing::debug!(kind = one.info.kind, %error, "watch still interrupted"),
             Err(error) => {
-                is_interrupted = true;
-                tracing::warn!(kind = one.info.kind, %error, "watch interrupted, tried again until it stands");
+                // Said once; what is missing for long is what readiness tells of.
+                if std::mem::replace(&mut is_interrupted, true) {
+                    tracing::debug!(kind = one.info.kind, %error, "watch still interrupted");
+                } else {
+                    tracing::warn!(kind = one.info.kind, %error, "watch interrupted, tried again until it stands");
+                }
+                if is_undefined(&client, &one).await {
+                    synced();
+                }
             }
         }
     }
+}
+
+/// Whether a kind of ours has no CustomResourceDefinition, and so no object. Tenants that go with theirs wait to be let go
+/// (S3), though records and classes may be gone already: what is not defined is waited for by nobody.
+async fn is_undefined(client: &Client, one: &Watch) -> bool {
+    if one.info.group != labels::GROUP {
+        return false;
+    }
+    let all: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from(definitions::DEFINITION));
+    // The watch may have failed for any reason: what counts is that the server says that there is none.
+    matches!(all.get_opt(&format!("{}.{}", one.info.plural, one.info.group)).await, Ok(None))
 }
 
 fn take_up(
@@ -177,6 +193,7 @@ fn take_up(
 ) {
     let concerns = match event {
         Event::Init => {
+            cache.begin_list(one.watched);
             seen.clear();
             Concerns::Nobody
         }
@@ -293,6 +310,7 @@ impl Controller {
         self.queue.done(name, next, chance());
         self.cache.take_woken().into_iter().for_each(|name| self.entrance.now(name));
         self.metrics.set_gate(self.cache.gate_figures(jiff::Timestamp::now()).by_state());
+        self.metrics.set_deletions(&self.cache.deletions(jiff::Timestamp::now()));
         self.metrics.set_tenants(&count_phases(&self.cache.phases()));
     }
 }

@@ -209,6 +209,8 @@ pub struct NamespaceFacts {
     pub labels: std::collections::BTreeMap<String, String>,
     /// Its annotations of ours, as they are.
     pub annotations: std::collections::BTreeMap<String, String>,
+    /// What keeps it from going, while it is being deleted: in the words of the namespace controller, and finalizers.
+    pub blockers: Vec<String>,
 }
 
 /// What decisions ask of a claim.
@@ -281,7 +283,10 @@ impl Digest {
 
 fn facts(kind: Kind, object: &Value, managed: bool) -> Facts {
     match kind {
-        Kind::Namespace => Facts::Namespace(namespace_facts(&object["metadata"], managed)),
+        Kind::Namespace => Facts::Namespace(NamespaceFacts {
+            blockers: blockers(object),
+            ..namespace_facts(&object["metadata"], managed)
+        }),
         Kind::ResourceQuota => {
             let hard = &object["spec"]["hard"];
             let enforced = object["status"]["used"].is_object() && object["status"]["hard"] == *hard;
@@ -329,7 +334,28 @@ fn namespace_facts(metadata: &Value, managed: bool) -> NamespaceFacts {
     let incarnation = annotations.get(labels::INCARNATION).and_then(|text| text.parse().ok());
     let labels = metadata["labels"].as_object().into_iter().flatten().filter(|(key, _)| is_our_label(key));
     let labels = labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
-    NamespaceFacts { name: text(&metadata["name"]), managed, incarnation, labels, annotations }
+    NamespaceFacts { name: text(&metadata["name"]), managed, incarnation, labels, annotations, blockers: Vec::new() }
+}
+
+/// Conditions of a namespace that is being deleted, each of which names what holds it (k8s.io/api/core/v1, types of
+/// NamespaceCondition).
+const HOLDS: [&str; 5] = [
+    "NamespaceDeletionDiscoveryFailure",
+    "NamespaceDeletionGroupVersionParsingFailure",
+    "NamespaceDeletionContentFailure",
+    "NamespaceContentRemaining",
+    "NamespaceFinalizersRemaining",
+];
+
+fn blockers(namespace: &Value) -> Vec<String> {
+    if !namespace["metadata"]["deletionTimestamp"].is_string() {
+        return Vec::new();
+    }
+    let conditions = namespace["status"]["conditions"].as_array().into_iter().flatten();
+    let holds = conditions.filter(|one| one["status"] == "True" && HOLDS.iter().any(|kind| one["type"] == *kind));
+    let finalizers = namespace["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let finalizers = finalizers.map(|finalizer| format!("finalizer {finalizer} of the namespace itself"));
+    holds.map(|one| text(&one["message"])).chain(finalizers).collect()
 }
 
 fn route_facts(object: &Value) -> RouteFacts {

@@ -4,7 +4,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{action::Action, reason::Reason, status::Failure};
+use super::{
+    action::{Action, AwsAction},
+    reason::Reason,
+    status::Failure,
+};
 use crate::{
     aws::{AwsError, AwsErrorKind},
     kubernetes::RequestError,
@@ -25,7 +29,7 @@ pub fn failure(
         ActionError::Kubernetes(error) => of_kubernetes(error)?,
         ActionError::Aws(error) => {
             let is_patient = role_refused_since.is_none_or(|since| now.duration_since(since) < ROLE_PATIENCE);
-            of_aws(error, is_patient)?
+            of_aws(action, error, is_patient)?
         }
         ActionError::NoAws => (Reason::AwsCredentialsMissing, true),
         ActionError::NoRecord(_) => return None,
@@ -50,11 +54,27 @@ fn of_kubernetes(error: &RequestError) -> Option<(Reason, bool)> {
     })
 }
 
-fn of_aws(error: &AwsError, is_patient: bool) -> Option<(Reason, bool)> {
+/// Whether the next look finds what stood in the way: what was made already, or a label that somebody else has moved.
+const fn is_explained_by_a_look(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Aws(
+            AwsAction::CreateAssociation(_)
+                | AwsAction::CreateRole(_)
+                | AwsAction::CreateSecret { .. }
+                | AwsAction::PutGenerated { .. }
+                | AwsAction::MoveCurrent { .. }
+                | AwsAction::DropNext { .. }
+        )
+    )
+}
+
+fn of_aws(action: &Action, error: &AwsError, is_patient: bool) -> Option<(Reason, bool)> {
     Some(match error.kind {
-        AwsErrorKind::AlreadyExists | AwsErrorKind::NotFound | AwsErrorKind::Conflict | AwsErrorKind::FenceClosed => {
-            return None;
-        }
+        AwsErrorKind::FenceClosed => return None,
+        AwsErrorKind::AlreadyExists | AwsErrorKind::Conflict if is_explained_by_a_look(action) => return None,
+        // Nobody has to help where it passes; where it does not, what AWS says is all that tells why.
+        AwsErrorKind::AlreadyExists | AwsErrorKind::NotFound | AwsErrorKind::Conflict => (Reason::RequestFailed, false),
         AwsErrorKind::ScheduledForDeletion => (Reason::SecretScheduledForDeletion, true),
         AwsErrorKind::Throttled(_) | AwsErrorKind::Unavailable => (Reason::AwsUnavailable, false),
         AwsErrorKind::AccessDenied => (Reason::AccessDenied, true),

@@ -39,13 +39,16 @@ fn described(action: &Action) -> Option<String> {
         Action::Delete { child, .. } => Some(format!("{} is not wanted", child.title())),
         Action::CreateRecord(_) => Some("the record is missing".into()),
         Action::ReplaceRecord { .. } => Some("the record is not up to date".into()),
+        Action::CarryOutOrders { .. } => Some("an order waits".into()),
+        Action::LookAtCluster { .. } | Action::LookInside(_) => None,
+        Action::RemoveNamespace { .. } => Some("the namespace is to be deleted".into()),
+        Action::ReleaseVolume { name, .. } => Some(format!("volume {name} is to be deleted")),
         Action::SetFinalizers { .. } => Some("the finalizers differ".into()),
         Action::ScaleToZero { .. } => Some("the workspace runs".into()),
         Action::RetainVolume { name, .. } | Action::ReofferVolume { name, .. } => {
             Some(format!("volume {name} differs"))
         }
         Action::DeletePod { name, .. } => Some(format!("pod {name} is of an older template")),
-        Action::LookInside(_) => None,
         Action::Mark { child, .. } => Some(format!("{} lacks marks", child.title())),
         Action::AskForTurn(_) => Some("the pod template differs".into()),
         Action::Aws(action) => match action {
@@ -69,6 +72,8 @@ fn described(action: &Action) -> Option<String> {
             AwsAction::CreateSecret { item, .. } => Some(format!("secret {item} is missing")),
             AwsAction::PutGenerated { item, .. }
             | AwsAction::TagSecret { item, .. }
+            | AwsAction::StripSecret { item, .. }
+            | AwsAction::DeleteSecret { item, .. }
             | AwsAction::MoveCurrent { item, .. }
             | AwsAction::DropNext { item, .. } => Some(format!("secret {item} differs")),
             AwsAction::RestoreSecret { item, .. } => Some(format!("secret {item} is scheduled for deletion")),

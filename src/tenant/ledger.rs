@@ -185,15 +185,27 @@ pub fn bound_volume<'a>(observed: &'a Observed, blueprint: &Blueprint<'_>) -> Op
     (is_claimed(observed, blueprint, volume) && volume.retained).then_some(volume)
 }
 
+/// The volume of a tenant that is on its way out, where its record does not name it: one that was rebuilt has to learn it
+/// before anything goes.
+pub fn unrecorded_volume(observed: &Observed, record: &TenantRecordSpec) -> Option<RecordedVolume> {
+    let volume = observed.volume.as_ref().filter(|volume| is_claimed_by(observed, record, volume))?;
+    let recorded = RecordedVolume { name: volume.name.clone(), handle: volume.handle.clone() };
+    record.storage.volume.is_none().then_some(recorded)
+}
+
 /// Whether the tenant's claim and a volume name each other.
 pub fn is_claimed(observed: &Observed, blueprint: &Blueprint<'_>, volume: &VolumeView) -> bool {
+    is_claimed_by(observed, blueprint.record, volume)
+}
+
+fn is_claimed_by(observed: &Observed, record: &TenantRecordSpec, volume: &VolumeView) -> bool {
     let Some(claim) = observed.child(Child::Claim) else { return false };
     let Facts::Claim(facts) = &claim.facts else { return false };
     let is_bound = facts.phase == "Bound" && facts.volume.as_ref() == Some(&volume.name);
     is_bound
         && volume.claim.as_ref().is_some_and(|of| {
-            of.namespace == blueprint.record.namespace.name.as_str()
-                && of.name == claim_name(blueprint.tenant, blueprint.record)
+            of.namespace == record.namespace.name.as_str()
+                && of.name == claim_name(&observed.name, record)
                 && of.uid.as_deref() == Some(claim.uid.as_str())
         })
 }

@@ -38,6 +38,20 @@ impl AwsView {
         self.settled(&Subject::Association);
     }
 
+    /// The association was looked for in a listing; where that did not show it, by its recorded id alone.
+    pub fn saw_looked_up(&mut self, at: Timestamp, found: FoundAssociation, unlisted: bool) {
+        self.association_unlisted = unlisted && found != FoundAssociation::None;
+        self.saw_association(at, found);
+    }
+
+    /// A listing was asked for an association that stands. One that it does not show was looked at itself.
+    pub fn saw_listed(&mut self, at: Timestamp, unlisted: Option<FoundAssociation>) {
+        match unlisted {
+            None => self.association_unlisted = false,
+            Some(found) => self.saw_looked_up(at, found, true),
+        }
+    }
+
     /// A secret was looked at itself.
     pub fn saw_secret(&mut self, item: &SecretItemName, at: Timestamp, found: Option<Secret>) {
         self.secrets.insert(item.clone(), Look::At(at, found));

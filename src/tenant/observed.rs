@@ -11,7 +11,9 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
+    action::Step,
     adoption::{Belongings, Order},
+    breaker::Fleet,
     child::Child,
     digest::{ContentHash, Digest},
     gate::Turn,
@@ -68,6 +70,14 @@ pub struct Observed {
     pub place: Option<Placement>,
     /// How it stands at the roll-out gate.
     pub turn: Turn,
+    /// All removals of the cluster; only where this tenant's own may be due.
+    pub fleet: Fleet,
+    /// Whether its class says that nothing is removed.
+    pub halted: bool,
+    /// The last look at the cluster itself before a step that cannot be undone.
+    pub looked: Option<(Step, Timestamp)>,
+    /// Another volume with the same place in the storage.
+    pub volume_shared_with: Option<String>,
 }
 
 /// Whether the CustomResourceDefinitions of our kinds stand.
@@ -120,6 +130,8 @@ pub struct RecordView {
     pub uid: Uid,
     /// Its resource version.
     pub resource_version: String,
+    /// Administrators' orders: annotations by key.
+    pub orders: BTreeMap<&'static str, String>,
     /// What it says, or why that cannot be read.
     pub spec: Result<TenantRecordSpec, String>,
 }
@@ -178,6 +190,16 @@ pub struct VolumeView {
     pub handle: String,
     /// The tenant whose label it carries.
     pub tenant: Option<TenantName>,
+}
+
+/// What stands for the place of a volume of a kind that the operator does not know.
+pub const UNKNOWN_HANDLE: &str = "unknown kind of volume";
+
+impl VolumeView {
+    /// Whether the operator knows what the storage calls it.
+    pub fn has_known_handle(&self) -> bool {
+        self.handle != UNKNOWN_HANDLE
+    }
 }
 
 /// The claim that a volume belongs to.

@@ -8,13 +8,15 @@ use super::{
     blueprint::Refusal,
     digest::{Digest, Facts, NamespaceFacts},
     observed::{ClassView, Definitions, Observed, RecordView, TenantView},
+    purge,
     reason::Reason,
+    reserved::reserved,
 };
 use crate::api::{
     class::TenantClassSpec,
     labels,
-    names::{Incarnation, NamespaceName, TenantName},
-    record::{RecordPhase, RecordedNamespace, RecordedOwner, TenantRecordSpec},
+    names::{Incarnation, KmsKeyArn, NamespaceName, TenantName},
+    record::{RecordPhase, RecordedNamespace, RecordedOwner, TenantRecordSpec, former_owners},
     tenant::TenantSpec,
 };
 
@@ -35,6 +37,12 @@ pub enum Situation<'a> {
     LookInside(NamespaceName),
     /// A name that was never used begins its first incarnation.
     Begin(Box<TenantRecordSpec>),
+    /// A name whose former incarnation is gone for good begins another.
+    BeginAgain(&'a RecordView, Box<TenantRecordSpec>),
+    /// The owner comes back while what the name held goes past giving back: that comes to its end first.
+    Ending(&'a RecordView, &'a TenantRecordSpec),
+    /// No Tenant holds the record.
+    Unattended(&'a RecordView, &'a TenantRecordSpec),
     /// The owner comes back, or the Tenant has a new UID: the record changes hands.
     Attach(&'a RecordView, Box<TenantRecordSpec>),
     /// Nothing is written on request.
@@ -58,10 +66,14 @@ pub fn situation(observed: &Observed) -> Situation<'_> {
     }
 }
 
-/// A missing Tenant is not a deletion. Only a lost record is made again, so that the name stays taken.
+/// A missing Tenant is not a deletion. A lost record is made again, so that the name stays taken; one that is there goes by
+/// its own dates.
 fn without_tenant(observed: &Observed) -> Situation<'_> {
-    if observed.record.is_some() {
-        return Situation::Nothing;
+    if let Some(view) = &observed.record {
+        return match &view.spec {
+            Ok(record) => Situation::Unattended(view, record),
+            Err(_) => Situation::Nothing,
+        };
     }
     match rebuilt(observed, None) {
         Some(Ok(record)) => Situation::Rebuild(Box::new(record)),
@@ -82,7 +94,9 @@ fn leaving_tenant<'a>(observed: &'a Observed, tenant: &'a TenantView) -> Situati
         },
         Some(view) => match &view.spec {
             Err(why) => Situation::Refused(tenant, unreadable_record(why)),
-            Ok(record) if record.tenant_uid.as_ref() != Some(&tenant.uid) => returned_to_leave(tenant, view, record),
+            Ok(record) if record.tenant_uid.as_ref() != Some(&tenant.uid) => {
+                returned_to_leave(observed, tenant, view, record)
+            }
             Ok(record) => Situation::Retire(tenant, view, record),
         },
     }
@@ -90,10 +104,15 @@ fn leaving_tenant<'a>(observed: &'a Observed, tenant: &'a TenantView) -> Situati
 
 /// A Tenant that goes and never held the record: it leaves nothing behind, unless its owner's workspace still runs.
 /// Then the owner asks for its end.
-fn returned_to_leave<'a>(tenant: &'a TenantView, view: &'a RecordView, record: &'a TenantRecordSpec) -> Situation<'a> {
+fn returned_to_leave<'a>(
+    observed: &Observed,
+    tenant: &'a TenantView,
+    view: &'a RecordView,
+    record: &'a TenantRecordSpec,
+) -> Situation<'a> {
     match &tenant.spec {
         Ok(spec) if record.phase == RecordPhase::Active && is_owner(spec, record) => {
-            Situation::Attach(view, Box::new(attached(tenant, spec, record)))
+            Situation::Attach(view, Box::new(attached(observed, tenant, spec, record)))
         }
         Ok(_) | Err(_) => Situation::Release(tenant),
     }
@@ -139,11 +158,32 @@ fn first_contact<'a>(
     if let Some(rebuilt) = rebuilt(observed, Some(tenant)) {
         return Ok(Situation::Rebuild(Box::new(rebuilt?)));
     }
+    Ok(match first_record(observed, tenant, spec, class)? {
+        First::LookInside(namespace) => Situation::LookInside(namespace),
+        First::Record(record) => Situation::Begin(record),
+    })
+}
+
+/// What an incarnation begins with.
+enum First {
+    /// A look at what lies in a namespace that consents to being adopted.
+    LookInside(NamespaceName),
+    /// A record.
+    Record(Box<TenantRecordSpec>),
+}
+
+/// The record of a Tenant with which an incarnation begins, or what has to be seen before.
+fn first_record(
+    observed: &Observed,
+    tenant: &TenantView,
+    spec: &TenantSpec,
+    class: &TenantClassSpec,
+) -> Result<First, Refusal> {
     let namespace = class.namespace_prefix.namespace(&observed.name);
     check_reserved(observed, class, &namespace)?;
     let offer = adoption::offered(observed, class)?;
     match (&offer, &observed.namespace) {
-        (Offer::Unseen(namespace), _) => return Ok(Situation::LookInside(namespace.clone())),
+        (Offer::Unseen(namespace), _) => return Ok(First::LookInside(namespace.clone())),
         (Offer::None, Some(live)) => return Err(not_offered(&observed.name, &namespace, live)),
         (Offer::None, None) | (Offer::Seen(_), _) => {}
     }
@@ -166,7 +206,7 @@ fn first_contact<'a>(
     if let Offer::Seen(adoptee) = offer {
         adoptee.enter(&observed.name, &mut record);
     }
-    Ok(Situation::Begin(Box::new(record)))
+    Ok(First::Record(Box::new(record)))
 }
 
 /// A Tenant whose name has a record.
@@ -178,6 +218,19 @@ fn second_contact<'a>(
     view: &'a RecordView,
 ) -> Result<Situation<'a>, Refusal> {
     let record = view.spec.as_ref().map_err(|why| unreadable_record(why))?;
+    if record.phase == RecordPhase::Purged && !purge::is_recoverable(observed, record) {
+        let mut next = match first_record(observed, tenant, spec, class)? {
+            First::LookInside(namespace) => return Ok(Situation::LookInside(namespace)),
+            First::Record(next) => next,
+        };
+        let mut former = record.clone();
+        purge::remember_purge(observed, &mut former);
+        next.history = former.history;
+        return Ok(Situation::BeginAgain(view, next));
+    }
+    if purge::is_committed(observed, record) {
+        return Ok(Situation::Ending(view, record));
+    }
     check_owner(observed, spec, record)?;
     check_class(observed, spec, class, record)?;
     check_reserved(observed, class, &record.namespace.name)?;
@@ -187,31 +240,30 @@ fn second_contact<'a>(
         return Err(namespace_taken(&record.namespace.name, live));
     }
     check_mirror(observed, record)?;
-    match record.phase {
-        RecordPhase::Purging | RecordPhase::Purged => {
-            let message = format!(
-                "what the name {} held is being removed; the name is free again afterwards (kubectl get tenantrecord {})",
-                observed.name, observed.name
-            );
-            Err(Refusal::new(Reason::NameReserved, message))
-        }
-        RecordPhase::Active | RecordPhase::Retained
-            if record.tenant_uid.as_ref() != Some(&tenant.uid)
-                || record.phase == RecordPhase::Retained
-                || record.owner.subject.is_none() =>
-        {
-            Ok(Situation::Attach(view, Box::new(attached(tenant, spec, record))))
-        }
-        RecordPhase::Active | RecordPhase::Retained if tenant.paused || observed.settings.dry_run => {
-            Ok(Situation::Paused(tenant, spec, class, record))
-        }
-        RecordPhase::Active | RecordPhase::Retained => Ok(Situation::Keep(tenant, spec, class, record)),
+    let is_held = record.tenant_uid.as_ref() == Some(&tenant.uid) && record.owner.subject.is_some();
+    if record.phase != RecordPhase::Active || !is_held {
+        return Ok(Situation::Attach(view, Box::new(attached(observed, tenant, spec, record))));
     }
+    if tenant.paused || observed.settings.dry_run {
+        return Ok(Situation::Paused(tenant, spec, class, record));
+    }
+    Ok(Situation::Keep(tenant, spec, class, record))
 }
 
-/// The record in the hands of this Tenant.
-fn attached(tenant: &TenantView, spec: &TenantSpec, record: &TenantRecordSpec) -> TenantRecordSpec {
+/// The record in the hands of this Tenant. A removal that has not gone past giving back ends with it; what one has removed is
+/// remembered.
+fn attached(
+    observed: &Observed,
+    tenant: &TenantView,
+    spec: &TenantSpec,
+    record: &TenantRecordSpec,
+) -> TenantRecordSpec {
     let mut record = record.clone();
+    if record.phase == RecordPhase::Purged {
+        purge::remember_purge(observed, &mut record);
+    }
+    record.purge = None;
+    record.confirmed = None;
     record.tenant_uid = Some(tenant.uid.clone());
     record.owner.subject = Some(spec.owner.effective_subject());
     record.phase = RecordPhase::Active;
@@ -232,16 +284,7 @@ fn check_owner(observed: &Observed, spec: &TenantSpec, record: &TenantRecordSpec
     if is_owner(spec, record) {
         return Ok(());
     }
-    let until = record
-        .purge_after
-        .as_ref()
-        .map_or_else(|| "it is kept with no end by time".to_owned(), |time| format!("it is kept until {}", time.0));
-    let message = format!(
-        "the name {name} is kept for another owner: {until}. Choose another name; an administrator can hand it over with \
-         the annotation openclaw.io/transfer-to on TenantRecord {name}",
-        name = observed.name
-    );
-    Err(Refusal::new(Reason::NameReserved, message))
+    Err(Refusal::new(Reason::NameReserved, reserved(observed, &spec.owner.effective_subject(), record)))
 }
 
 /// Where class and record differ in what data hangs on, the record wins.
@@ -262,6 +305,9 @@ fn check_class(
     compare("identity.mode", format!("{:?}", class.identity.mode), format!("{:?}", record.identity.mode));
     compare("secrets.mode", format!("{:?}", class.secrets.mode), format!("{:?}", record.secrets.mode));
     compare("routing.mode", format!("{:?}", class.routing.mode), format!("{:?}", record.routing.mode));
+    let key =
+        |key: &Option<KmsKeyArn>| key.as_ref().map_or_else(|| "the account's default".to_owned(), ToString::to_string);
+    compare("secrets.kmsKeyArn", key(&class.secrets.kms_key_arn), key(&record.secrets.kms_key_arn));
     if differences.is_empty() {
         return Ok(());
     }
@@ -310,9 +356,11 @@ pub fn is_ours(live: &Digest, record: &TenantRecordSpec) -> bool {
 
 /// All marks that exist must agree with the record. One that is missing is put back; one that says something else is not
 /// drift: either side may be the wrong one, and AWS knows the tenant by what they say.
-fn check_mirror(observed: &Observed, record: &TenantRecordSpec) -> Result<(), Refusal> {
+pub(super) fn check_mirror(observed: &Observed, record: &TenantRecordSpec) -> Result<(), Refusal> {
     let Some(live) = &observed.namespace else { return Ok(()) };
     let facts = namespace_facts(live);
+    // A transfer changes the record first, and the namespace follows.
+    let is_former = |mark: &str| former_owners(&record.history).any(|hash| hash.as_str() == mark);
     let contradicted: Vec<String> = [
         (labels::TENANT, observed.name.as_str()),
         (labels::INCARNATION, record.incarnation.as_str()),
@@ -322,6 +370,9 @@ fn check_mirror(observed: &Observed, record: &TenantRecordSpec) -> Result<(), Re
     .into_iter()
     .filter_map(|(key, recorded)| {
         let mark = facts.annotations.get(key).filter(|mark| *mark != recorded)?;
+        if key == labels::OWNER_HASH && is_former(mark) {
+            return None;
+        }
         Some(format!("{key} is {mark} on the namespace, {recorded} in the record"))
     })
     .collect();

@@ -4,11 +4,15 @@
 
 use std::time::Duration;
 
+use crate::api::record::TenantRecordSpec;
+
 use super::{
     action::{Action, Parts, Plan, Story},
     hold, keep,
-    observed::{Definitions, Observed},
+    observed::{Definitions, Observed, RecordView},
+    orders,
     ownership::{Situation, situation},
+    purge,
     reason::Reason,
     retire,
 };
@@ -26,7 +30,7 @@ pub fn plan(observed: &Observed) -> Plan {
     // A Tenant that goes with its CRD is let go all the same: nothing it has is touched.
     let is_held = is_paused && observed.definitions == Definitions::Stand;
     match plan.story {
-        Story::Beginning(..) | Story::Leaving { .. } | Story::Gone(..) if is_held => {
+        Story::Beginning(..) | Story::Leaving { .. } | Story::Held { .. } | Story::Gone(..) if is_held => {
             hold::held(plan.actions, Parts::new())
         }
         Story::Silent if is_held && !plan.actions.is_empty() => hold::held(plan.actions, Parts::new()),
@@ -36,11 +40,15 @@ pub fn plan(observed: &Observed) -> Plan {
         | Story::Kept { .. }
         | Story::Paused { .. }
         | Story::Leaving { .. }
+        | Story::Held { .. }
         | Story::Gone(..) => plan,
     }
 }
 
 fn decided(observed: &Observed) -> Plan {
+    if let Some(plan) = ordered(observed) {
+        return plan;
+    }
     match situation(observed) {
         Situation::Nothing => Plan::silent(),
         Situation::Detach(tenant) => {
@@ -68,10 +76,37 @@ fn decided(observed: &Observed) -> Plan {
             let action = keep::replace_record(view, &record);
             beginning(action, Reason::Attached, "the Tenant gets what was kept for it")
         }
+        Situation::BeginAgain(view, record) => {
+            let action = keep::replace_record(view, &record);
+            beginning(action, Reason::Progressing, "what the name held is gone; another incarnation begins")
+        }
+        Situation::Ending(view, record) => ending(observed, view, record),
+        Situation::Unattended(view, record) => purge::unattended(observed, view, record),
         Situation::Paused(_, spec, class, record) => hold::paused(observed, spec, class, record),
         Situation::Retire(tenant, view, record) => retire::retire(observed, tenant, view, record),
         Situation::Keep(tenant, spec, class, record) => keep::keep(observed, tenant, spec, class, record),
     }
+}
+
+/// What administrators order comes before everything else; for a paused tenant it waits as all writes do.
+fn ordered(observed: &Observed) -> Option<Plan> {
+    let view = observed.record.as_ref().filter(|_| observed.definitions == Definitions::Stand)?;
+    let is_paused = observed.tenant.as_ref().is_some_and(|tenant| tenant.paused);
+    let record = view.spec.as_ref().ok().filter(|_| !is_paused)?;
+    orders::carried_out(observed, view, record)
+}
+
+/// A removal that is past giving back while a living Tenant waits for its end. Nothing is removed on the ground of that.
+fn ending(observed: &Observed, view: &RecordView, record: &TenantRecordSpec) -> Plan {
+    let plan = purge::end(observed, view, record);
+    let story = match plan.story {
+        Story::Leaving { message } => {
+            let message = format!("what the name held before is being removed first: {message}");
+            Story::Beginning(Reason::NamespaceTerminating, message)
+        }
+        other => other,
+    };
+    Plan { story, ..plan }
 }
 
 fn beginning(action: Action, reason: Reason, message: &str) -> Plan {

@@ -177,6 +177,14 @@ reasons! {
     ClaimInUse,
     /// The operator's workload runs, and what the former one lived by is still there.
     CutOver,
+    /// Nothing is removed until somebody says or does something.
+    DeletionHeld,
+    /// Everything is removed, as the receipt in the record says.
+    Purged,
+    /// An administrator's order was carried out.
+    OrderDone,
+    /// An administrator's order was not carried out.
+    OrderRefused,
     /// The Tenant got what was kept for it.
     Attached,
     /// The CRDs go; everything is left as it is.

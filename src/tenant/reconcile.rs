@@ -9,7 +9,6 @@ use std::time::Duration;
 use super::{
     action::{Action, Plan, Story, Target},
     apply::{ActionError, Hands},
-    cache::Watched,
     failure::failure,
     observed::{ClassView, Observed},
     plan::plan,
@@ -189,7 +188,8 @@ impl Reconciler {
             | Story::Refused(_)
             | Story::Kept { .. }
             | Story::Paused { .. }
-            | Story::Leaving { .. } => return,
+            | Story::Leaving { .. }
+            | Story::Held { .. } => return,
         };
         tracing::info!(%reason, %note, "tenant");
         self.announce(observed, &Announcement { warning, reason: reason.to_string(), note: note.clone() }).await;
@@ -204,10 +204,13 @@ impl Reconciler {
 
     /// Writes the status where it differs, also when something failed, and announces what has turned.
     async fn tell(&self, observed: &Observed, plan: &Plan, pass: &mut Pass) -> Result<(), RequestError> {
-        let Some(tenant) = &observed.tenant else { return Ok(()) };
         if observed.settings.dry_run {
             return Ok(());
         }
+        let Some(tenant) = &observed.tenant else {
+            self.tell_of_record(observed, plan, pass).await;
+            return Ok(());
+        };
         let previous = self.hands.cache.status(&observed.name).unwrap_or_default();
         let telling = Telling {
             name: &observed.name,
@@ -232,6 +235,29 @@ impl Reconciler {
         Ok(())
     }
 
+    /// What is to be known of a record that no Tenant tells of: said in the log and in an event, once.
+    async fn tell_of_record(&self, observed: &Observed, plan: &Plan, pass: &Pass) {
+        let failure = pass.failures.first().map(|failure| (failure.reason, failure.message.clone()));
+        let (warning, (reason, note)) = match (&plan.story, failure) {
+            (_, Some(failure)) => (true, failure),
+            (Story::Held { message }, None) => (true, (Reason::DeletionHeld, message.clone())),
+            (Story::Leaving { message }, None) => (false, (Reason::Deleting, message.clone())),
+            (
+                Story::Silent
+                | Story::Beginning(..)
+                | Story::Refused(_)
+                | Story::Kept { .. }
+                | Story::Paused { .. }
+                | Story::Gone(..),
+                None,
+            ) => return self.hands.cache.is_quiet_again(&observed.name),
+        };
+        if self.hands.cache.is_news(&observed.name, &note) {
+            tracing::info!(%reason, note, "a record that no Tenant holds");
+            self.announce(observed, &Announcement { warning, reason: reason.to_string(), note }).await;
+        }
+    }
+
     async fn write_status(&self, observed: &Observed, status: &TenantStatus) -> Result<(), RequestError> {
         let Some(tenant) = &observed.tenant else { return Ok(()) };
         let object = json!({
@@ -246,7 +272,7 @@ impl Reconciler {
         });
         match self.hands.kubernetes.replace(&Resource::tenant_status(&observed.name), &object).await {
             Ok(answer) => {
-                self.hands.cache.upsert(Watched::Tenant, &answer);
+                self.hands.cache.upsert_changed_tenant(&answer);
                 Ok(())
             }
             // It went meanwhile: nobody is left to be told.
@@ -256,12 +282,16 @@ impl Reconciler {
     }
 }
 
+/// The Tenant; where there is none, the record.
 fn reference(observed: &Observed) -> ObjectReference {
+    let of_record = || Some(("TenantRecord", observed.record.as_ref()?.uid.to_string()));
+    let of_tenant = observed.tenant.as_ref().map(|tenant| ("Tenant", tenant.uid.to_string()));
+    let (kind, uid) = of_tenant.or_else(of_record).unzip();
     ObjectReference {
         api_version: Some(format!("{GROUP}/v1alpha1")),
-        kind: Some("Tenant".into()),
+        kind: Some(kind.unwrap_or("Tenant").into()),
         name: Some(observed.name.to_string()),
-        uid: observed.tenant.as_ref().map(|tenant| tenant.uid.to_string()),
+        uid,
         ..ObjectReference::default()
     }
 }
@@ -286,7 +316,7 @@ fn outcome(plan: &Plan, pass: &Pass) -> Outcome {
     } else {
         match &plan.story {
             Story::Kept { parts, .. } if !parts.values().all(super::action::PartState::is_done) => Outcome::Waiting,
-            Story::Beginning(..) | Story::Leaving { .. } => Outcome::Waiting,
+            Story::Beginning(..) | Story::Leaving { .. } | Story::Held { .. } => Outcome::Waiting,
             Story::Silent | Story::Refused(_) | Story::Kept { .. } | Story::Paused { .. } | Story::Gone(..) => {
                 Outcome::Unchanged
             }

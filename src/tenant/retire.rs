@@ -1,11 +1,11 @@
-//! The one road down: access ends at once, reversibly; then what is kept is kept.
+//! The one road down: access ends at once, reversibly; then what is kept is kept, or removed (`purge`).
 //!
 //! PURE. It needs nothing but the record: class and namespace objects may be gone. Nothing here is irreversible.
 
 use std::time::Duration;
 
 use super::{
-    action::{Action, Plan, Precondition, Story},
+    action::{Action, PartState, Plan, Precondition, Story},
     adoption,
     beginning::purge_after,
     child::{Child, WhenAccessEnds},
@@ -14,9 +14,10 @@ use super::{
     desired,
     digest::Facts,
     keep::replace_record,
-    ledger::forget_association,
+    ledger::{forget_association, unrecorded_volume},
     observed::{FoundAssociation, Look, Observed, RecordView, TenantView},
-    ownership::is_ours,
+    ownership::{check_mirror, is_ours},
+    purge,
     reason::Reason,
     workload::{has_ended, pods_ending},
 };
@@ -29,25 +30,40 @@ use crate::api::{
 /// How soon to look again at what no watch tells about.
 const SOON: Duration = Duration::from_secs(2);
 
-/// Plans for a Tenant that is being deleted.
+/// Plans for a Tenant that is being deleted. Its finalizer goes last: with `Delete` when everything was seen to be gone, with
+/// `Retain` when access was seen to have ended and the record says so (S6).
 pub fn retire(observed: &Observed, tenant: &TenantView, view: &RecordView, record: &TenantRecordSpec) -> Plan {
     if adoption::is_only_attached(record) {
         return adoption::let_go(observed, tenant, view, record);
     }
-    if record.phase == RecordPhase::Active {
-        if let Some(plan) = end_access(observed, record) {
-            return plan;
+    let (reason, message) = match record.phase {
+        RecordPhase::Active => {
+            if let Some(plan) = end_access(observed, record) {
+                return plan;
+            }
+            if let Some(plan) = adoption::end_former(observed, record) {
+                return plan;
+            }
+            let next = retained(observed, record);
+            return leaving(vec![replace_record(view, &next)], "what is kept is being recorded".into());
         }
-        if let Some(plan) = adoption::end_former(observed, record) {
-            return plan;
+        RecordPhase::Retained => {
+            if let Some(action) = mirror(observed, record) {
+                return leaving(vec![action], "what is kept is being marked".into());
+            }
+            if let Some(ground) = purge::ground(observed, record) {
+                return purge::purge(observed, view, record, &ground);
+            }
+            farewell(observed, tenant, record)
         }
-        let next = retained(observed, record);
-        return leaving(vec![replace_record(view, &next)], "what is kept is being recorded".into());
-    }
-    if let Some(action) = mirror(observed, record) {
-        return leaving(vec![action], "what is kept is being marked".into());
-    }
-    let (reason, message) = farewell(observed, record);
+        RecordPhase::Purging => {
+            return match purge::ground(observed, record) {
+                Some(ground) => purge::purge(observed, view, record, &ground),
+                None => purge::give_back_or_end(observed, view, record),
+            };
+        }
+        RecordPhase::Purged => purge::farewell(observed, record),
+    };
     Plan { story: Story::Gone(reason, message), ..release(tenant) }
 }
 
@@ -78,13 +94,20 @@ pub(super) fn end_access(observed: &Observed, record: &TenantRecordSpec) -> Opti
     let closed = actions.is_empty() && secrets.state.is_done() && is_quiet(observed, record);
     actions.extend(secrets.actions);
     if !closed {
-        return Some(leaving(actions, pods_ending(observed)));
+        let message = match secrets.state {
+            PartState::Working(_, message) | PartState::Blocked(_, message) if is_quiet(observed, record) => message,
+            PartState::Done(..) | PartState::Working(..) | PartState::Blocked(..) => pods_ending(observed),
+        };
+        return Some(leaving(actions, message));
     }
     let identity = cloud::identity_ended(observed, &observed.name, record);
-    if identity.state.is_done() {
-        return None;
+    match identity.state {
+        PartState::Done(..) => None,
+        PartState::Working(_, message) => Some(leaving(identity.actions, message)),
+        PartState::Blocked(_, message) => {
+            Some(Plan { story: Story::Held { message: message.clone() }, ..leaving(identity.actions, message) })
+        }
     }
-    Some(leaving(identity.actions, "the Pod Identity association is being deleted".into()))
 }
 
 fn end_children(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {
@@ -109,27 +132,25 @@ fn end_children(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {
 }
 
 /// Whether no route leads to the workspace and no pod of it runs. In a namespace that is not ours nothing is ours.
-fn is_quiet(observed: &Observed, record: &TenantRecordSpec) -> bool {
+pub(super) fn is_quiet(observed: &Observed, record: &TenantRecordSpec) -> bool {
     let ours = observed.namespace.as_ref().is_some_and(|live| is_ours(live, record));
     !ours || (observed.child(Child::Route).is_none() && has_ended(observed))
 }
 
-/// The record of a tenant that is kept for its owner.
-///
-/// Until the purge exists, a Tenant with `Delete` ends like one with `Retain`, with no date at which anything goes.
+/// The record of a tenant that is kept for its owner. With `Delete` too: it is removed on the ground of its Tenant, and where
+/// that goes without having been heard, as with its CRD, the full retention begins.
 fn retained(observed: &Observed, record: &TenantRecordSpec) -> TenantRecordSpec {
     let mut next = record.clone();
     next.phase = RecordPhase::Retained;
     next.retained_since = Some(observed.time());
-    next.purge_after = match record.retirement.deletion_policy {
-        DeletionPolicy::Retain => purge_after(observed, record),
-        DeletionPolicy::Delete => None,
-    };
+    next.purge_after = purge_after(observed, record);
+    next.storage.volume = unrecorded_volume(observed, record).or(next.storage.volume);
     // Those that were recorded were seen to be gone.
     if let Some(adoption) = &mut next.adoption {
         adoption.former_associations.clear();
     }
-    if matches!(observed.aws.association, Look::At(_, FoundAssociation::None)) {
+    let is_gone = matches!(observed.aws.association, Look::At(_, FoundAssociation::None));
+    if is_gone && next.identity.association_id.is_some() {
         let ended_at = next.identity.ended_at.clone();
         forget_association(observed, &mut next);
         next.identity.ended_at = ended_at.or(next.identity.ended_at);
@@ -137,8 +158,10 @@ fn retained(observed: &Observed, record: &TenantRecordSpec) -> TenantRecordSpec 
     next
 }
 
-/// The namespace's annotations follow the record, so that a lost record is rebuilt as retained.
-fn mirror(observed: &Observed, record: &TenantRecordSpec) -> Option<Action> {
+/// The namespace's annotations follow the record, so that a lost record is rebuilt as retained. What contradicts the record
+/// stays as it is: either side may be the wrong one.
+pub(super) fn mirror(observed: &Observed, record: &TenantRecordSpec) -> Option<Action> {
+    check_mirror(observed, record).ok()?;
     let live = observed.namespace.as_ref().filter(|live| is_ours(live, record) && !live.deleting)?;
     let wanted = desired::namespace(&observed.name, record);
     match comparison::state(observed, Child::Namespace, Some(wanted)) {
@@ -149,15 +172,13 @@ fn mirror(observed: &Observed, record: &TenantRecordSpec) -> Option<Action> {
     }
 }
 
-fn farewell(observed: &Observed, record: &TenantRecordSpec) -> (Reason, String) {
+fn farewell(observed: &Observed, tenant: &TenantView, record: &TenantRecordSpec) -> (Reason, String) {
     let until = record
         .purge_after
         .as_ref()
         .map_or_else(|| "with no end by time".to_owned(), |time| format!("until {}", time.0));
-    let asked = match record.retirement.deletion_policy {
-        DeletionPolicy::Retain => "",
-        DeletionPolicy::Delete => "deletionPolicy Delete ends like Retain in this version: ",
-    };
+    let asks = tenant.spec.as_ref().is_ok_and(|spec| spec.deletion_policy == DeletionPolicy::Delete);
+    let asked = if asks { "the class does not allow deletionPolicy Delete: " } else { "" };
     let message = format!(
         "{asked}access has ended; namespace {}, its volume and {} secrets are kept {until}. A Tenant {} of the same owner gets \
          them back",

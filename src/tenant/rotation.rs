@@ -25,7 +25,7 @@ use crate::{
     api::{
         class::{SecretsMode, TenantClassSpec, TokenSource},
         labels::{GATEWAY_TOKEN, NEXT_STAGE},
-        names::{Nonce, SecretItemName, VersionId},
+        names::{Incarnation, Nonce, SecretItemName, VersionId},
         record::{RecordedRotation, RecordedSecret, RecordedTemplate, RotationCause, SecretOrigin, TenantRecordSpec},
     },
     aws::types::Secret,
@@ -285,10 +285,21 @@ fn begin_one(observed: &Observed, item: &mut RecordedSecret, cause: RotationCaus
     item.rotation = Some(RecordedRotation { nonce, from, cause, since: observed.time(), abandoned: false });
 }
 
+/// When the schedule has a secret rotated. What a person put it leaves alone: only an order replaces that (S2).
+fn due_at(class: &TenantClassSpec, incarnation: &Incarnation, item: &RecordedSecret) -> Option<Timestamp> {
+    let due = schedule::due_at(class, incarnation, item)?;
+    (!is_copied(class, item) && !is_somebodys(item)).then_some(due)
+}
+
+/// Whether the value in use is not one of those that the operator makes.
+fn is_somebodys(item: &RecordedSecret) -> bool {
+    item.version_id.as_ref().is_some_and(|version| !version.is_of_our_making())
+}
+
 fn begin_due(observed: &Observed, class: &TenantClassSpec, record: &mut TenantRecordSpec) {
     let incarnation = record.incarnation.clone();
     for item in record.secrets.items.iter_mut().filter(|item| item.rotation.is_none()) {
-        let due = schedule::due_at(class, &incarnation, item).filter(|_| !is_copied(class, item));
+        let due = due_at(class, &incarnation, item);
         if due.is_some_and(|due| observed.now >= due) && schedule::is_its_hour(observed.now, &incarnation) {
             begin_one(observed, item, RotationCause::Schedule);
         }
@@ -299,7 +310,7 @@ fn begin_due(observed: &Observed, class: &TenantClassSpec, record: &mut TenantRe
 pub fn until_due(observed: &Observed, class: &TenantClassSpec) -> Option<Duration> {
     let record = observed.record_spec()?;
     let due = record.secrets.items.iter().filter_map(|item| match &item.rotation {
-        None => schedule::due_at(class, &record.incarnation, item).filter(|_| !is_copied(class, item)),
+        None => due_at(class, &record.incarnation, item),
         Some(rotation) => Some(given_up_at(class, rotation)),
     });
     let left = due.min()?.duration_since(observed.now);
@@ -345,6 +356,10 @@ pub fn told(observed: &Observed, blueprint: &Blueprint<'_>, secrets: PartState) 
     let record = blueprint.record;
     let refused = pending_order(observed, record).and_then(|order| refusal(blueprint.class, record, order));
     let failed = record.secrets.items.iter().find_map(|item| Some((item, item.failed_at.as_ref()?)));
+    let is_left = |item: &&RecordedSecret| {
+        is_somebodys(item) && schedule::due_at(blueprint.class, &record.incarnation, item).is_some()
+    };
+    let left = record.secrets.items.iter().find(is_left);
     match (refused, failed) {
         (Some(refused), _) => refused,
         (None, Some((item, at))) => PartState::Done(
@@ -355,7 +370,17 @@ pub fn told(observed: &Observed, blueprint: &Blueprint<'_>, secrets: PartState) 
                 item.name, at.0
             ),
         ),
-        (None, None) => secrets,
+        (None, None) => match (left, secrets) {
+            (Some(item), PartState::Done(reason, message)) => PartState::Done(
+                reason,
+                format!(
+                    "{message}. The value of {} was put by somebody, so the class's schedule leaves it alone; \
+                     openclaw.io/rotate-secrets replaces it",
+                    item.name
+                ),
+            ),
+            (_, secrets) => secrets,
+        },
     }
 }
 

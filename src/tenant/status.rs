@@ -77,6 +77,7 @@ pub fn status(telling: &Telling<'_>) -> Option<TenantStatus> {
         Story::Kept { suspended, .. } => kept(&parts, *suspended),
         Story::Paused { drift, .. } => paused(&parts, drift),
         Story::Leaving { message } => leaving(telling, message),
+        Story::Held { message } => held(telling, message),
     };
     let record = telling.record.filter(|_| !matches!(telling.story, Story::Refused(_)) || is_its_own(telling));
     Some(TenantStatus {
@@ -102,9 +103,12 @@ fn told_parts(telling: &Telling<'_>) -> Parts {
     let mut parts = match telling.story {
         Story::Kept { parts, .. } | Story::Paused { parts, .. } => parts.clone(),
         // What was not looked at is not told: a condition that nobody verified would be a lie.
-        Story::Silent | Story::Beginning(..) | Story::Refused(_) | Story::Leaving { .. } | Story::Gone(..) => {
-            return Parts::new();
-        }
+        Story::Silent
+        | Story::Beginning(..)
+        | Story::Refused(_)
+        | Story::Leaving { .. }
+        | Story::Held { .. }
+        | Story::Gone(..) => return Parts::new(),
     };
     for failure in telling.failures {
         let blocked = matches!(parts.get(&failure.part), Some(PartState::Blocked(..)));
@@ -175,6 +179,14 @@ fn leaving(telling: &Telling<'_>, message: &str) -> Whole {
         Some(failure) => reconciling(Reason::Deleting, failure.message.clone(), Phase::Deleting),
         None => reconciling(Reason::Deleting, message.to_owned(), Phase::Deleting),
     }
+}
+
+fn held(telling: &Telling<'_>, message: &str) -> Whole {
+    if telling.failures.iter().any(|failure| failure.needs_person) {
+        return leaving(telling, message);
+    }
+    let (reason, message) = (Reason::DeletionHeld, message.to_owned());
+    Whole { ready: false, reason, message, reconciling: false, stalled: false, phase: Phase::Deleting }
 }
 
 fn stalled(reason: Reason, message: String) -> Whole {
@@ -266,9 +278,14 @@ pub fn announcements(previous: &TenantStatus, next: &TenantStatus) -> Vec<Announ
     let ready_before = find(previous, "Ready");
     if let Some(ready) = find(next, "Ready")
         && ready.status == "True"
-        && ready_before.is_none_or(|before| before.status != "True" || before.reason != ready.reason)
+        && ready_before.as_ref().is_none_or(|before| before.status != "True" || before.reason != ready.reason)
     {
         all.push(Announcement { warning: false, reason: ready.reason, note: ready.message });
+    }
+    if let Some(held) = find(next, "Ready").filter(|ready| ready.reason == Reason::DeletionHeld.as_str())
+        && ready_before.is_none_or(|before| before.reason != held.reason)
+    {
+        all.push(Announcement { warning: true, reason: held.reason, note: held.message });
     }
     for told in next.conditions.iter().filter(|told| ANNOUNCED.iter().any(|reason| reason.as_str() == told.reason)) {
         let is_new = find(previous, &told.type_).is_none_or(|before| before.reason != told.reason);
@@ -329,6 +346,7 @@ mod tests {
             (paused(Vec::new()), ("True", "Paused", false, false, Phase::Ready)),
             (paused(vec!["Route differs".into()]), ("False", "Paused", false, false, Phase::Provisioning)),
             (Story::Leaving { message: "…".into() }, ("False", "Deleting", true, false, Phase::Deleting)),
+            (Story::Held { message: "…".into() }, ("False", "DeletionHeld", false, false, Phase::Deleting)),
         ];
         for (story, (status, reason, reconciling, stalled, phase)) in rows {
             let expected = (status.to_owned(), reason.to_owned(), reconciling, stalled, phase);

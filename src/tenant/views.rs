@@ -2,6 +2,8 @@
 //!
 //! PURE. Each is read by itself: one that cannot be read never hides the others.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -9,7 +11,7 @@ use serde_json::Value;
 use super::{
     adoption::Order,
     desired::CONTAINER,
-    observed::{ClaimRef, PodView, RecordView, RotateOrder, StorageClassView, TenantView, VolumeView},
+    observed::{ClaimRef, PodView, RecordView, RotateOrder, StorageClassView, TenantView, UNKNOWN_HANDLE, VolumeView},
 };
 use crate::api::{
     class::TenantClassSpec,
@@ -75,7 +77,26 @@ pub fn tenant_status(object: &Value) -> TenantStatus {
 
 /// A record.
 pub fn record(object: &Value) -> Option<RecordView> {
-    Some(RecordView { uid: uid(object)?, resource_version: resource_version(object), spec: spec_of(object) })
+    Some(RecordView {
+        uid: uid(object)?,
+        resource_version: resource_version(object),
+        orders: orders(object),
+        spec: spec_of(object),
+    })
+}
+
+/// Annotations by which administrators order something.
+const ORDERS: [&str; 4] = [labels::TRANSFER_TO, labels::KEEP_UNTIL, labels::PURGE_NOW, labels::CONFIRM_DELETION];
+
+fn orders(object: &Value) -> BTreeMap<&'static str, String> {
+    let annotations = &object["metadata"]["annotations"];
+    let given = ORDERS.iter().filter_map(|key| Some((*key, annotations.get(*key)?.as_str()?.to_owned())));
+    given.collect()
+}
+
+/// Whether a class says that nothing of its tenants is removed.
+pub fn is_halted(object: &Value) -> bool {
+    object["metadata"]["annotations"].get(labels::HALT).and_then(Value::as_str) == Some("true")
 }
 
 /// A class.
@@ -129,7 +150,7 @@ fn handle(spec: &Value) -> String {
         .or_else(|| text("/local/path"))
         .map(str::to_owned)
         .or(nfs)
-        .unwrap_or_else(|| "unknown kind of volume".to_owned())
+        .unwrap_or_else(|| UNKNOWN_HANDLE.to_owned())
 }
 
 /// A pod of a workspace, with the tenant whose label it carries.

@@ -1,12 +1,15 @@
 """Examines what a test run left behind (OPENCLAW_EVIDENCE_DIR): see README.md.
 
     python3 tests/evidence/check.py DIRECTORY CALLS.json
+    python3 tests/evidence/check.py --wait DIRECTORY    only waits until everything is written
 
 Prints what it found and ends with "N passed, N failed".
 """
 
 import json
 import os
+import re
+import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
@@ -14,6 +17,8 @@ from pathlib import Path
 
 OPERATOR = "operator"  # the access key of the operator under test
 REQUESTS, VALUES, COMPLETE, PLATFORM = "aws-requests.jsonl", "generated-values", "complete", "platform.json"
+OBJECTS = "objects.json"
+PROVE = Path(__file__).resolve().parent.parent / "iam" / "prove.sh"
 PATIENCE = 900  # seconds for platforms to write down their objects after the tests: a score of them end at once
 
 
@@ -81,21 +86,43 @@ def write_calls(runs, path, checks):
 
     found = []
     for run in runs:
-        account, tags = calls.Account(json.loads((run / PLATFORM).read_text())["aws"]), calls.Tags()
-        for record in requests_of(run):
-            if record["service"] in ("eks", "secretsmanager", "iam"):
-                if record["accessKeyId"] == OPERATOR:
-                    found.extend(calls.rights(record, account, tags))
+        aws = json.loads((run / PLATFORM).read_text())["aws"]
+        account, tags = calls.Account(aws, cluster_uid(run)), calls.Tags()
+        for comes, record in calls.in_order(requests_of(run)):
+            if record["service"] not in calls.SERVICES:
+                continue
+            if not comes:
                 tags.take_up(record, account.key(record))
+            elif record["accessKeyId"] == OPERATOR:
+                found.extend(calls.rights(record, account, tags))
     calls.write(found, path)
     print(f"{len(found)} rights asked for by the operator, in {len(calls.summed_up(found))} kinds: {path.name}\n")
     checks.check(found, "no calls")
 
 
+def cluster_uid(run):
+    """The UID of kube-system, by which policies tell clusters of one name apart."""
+    items = json.loads((run / OBJECTS).read_text())["items"]
+    [found] = [one for one in items if one["kind"] == "Namespace" and one["metadata"]["name"] == "kube-system"]
+    return found["metadata"]["uid"]
+
+
+def check_policies(path, checks):
+    """The operator's policies allow what it asked for, and nothing else."""
+    proof = subprocess.run([str(PROVE), str(path)], stdout=subprocess.PIPE, text=True)
+    print(proof.stdout)
+    counted = re.search(r"^(\d+) passed, (\d+) failed$", proof.stdout, re.MULTILINE)
+    if counted:
+        checks.passed += int(counted[1])
+        checks.failed += int(counted[2])
+    elif proof.returncode or not proof.stdout.startswith("skipped:"):
+        checks.check(False, f"{PROVE.name} ended with {proof.returncode} and no count")
+
+
 def check_evidence(runs, checks):
     """A search where nothing was kept would find nothing."""
     kinds = {"operators' logs": "operator-*.log", "operators' metrics": "operator-*.metrics", "audit logs": "audit.log",
-             "lists of all objects": "objects.json", "databases": "etcd/member/wal/*.wal"}
+             "lists of all objects": OBJECTS, "databases": "etcd/member/wal/*.wal"}
     for what, pattern in kinds.items():
         files = [path for run in runs for path in run.glob(pattern) if path.stat().st_size]
         print(f"{len(files)} {what}")
@@ -140,6 +167,7 @@ def main(directory, calls_path):
         runs = complete_runs(directory, checks)
         check_requests(runs, checks)
         write_calls(runs, calls_path, checks)
+        check_policies(calls_path, checks)
         check_evidence(runs, checks)
         check_values(directory, runs, checks)
     finally:
@@ -150,4 +178,7 @@ def main(directory, calls_path):
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "--wait":
+        complete_runs(Path(sys.argv[2]).resolve(), Checks())
+        sys.exit()
     sys.exit(main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()))

@@ -116,11 +116,12 @@ class Values(unittest.TestCase):
 
 class Calls(unittest.TestCase):
     def rights(self, *records):
-        account, tags, found = calls.Account(ACCOUNT), calls.Tags(), []
-        for record in records:
-            if record["accessKeyId"] == "operator":
+        account, tags, found = calls.Account(ACCOUNT, "uid"), calls.Tags(), []
+        for comes, record in calls.in_order([{"after": number} | record for number, record in enumerate(records)]):
+            if not comes:
+                tags.take_up(record, account.key(record))
+            elif record["accessKeyId"] == "operator":
                 found.extend(calls.rights(record, account, tags))
-            tags.take_up(record, account.key(record))
         return calls.summed_up(found)
 
     def test_what_a_creation_implies_is_listed(self):
@@ -150,6 +151,75 @@ class Calls(unittest.TestCase):
         [one] = self.rights(secret("DescribeSecret", SecretId=SECRET), bob)
         self.assertEqual((2, ["arn:aws:secretsmanager:us-west-2:123456789012:secret:openclaw/*"]), (one["count"], one["resources"]))
         self.assertEqual([f"arn:aws:secretsmanager:us-west-2:123456789012:secret:{SECRET}-AbCdEf"], one["example"]["resources"])
+
+    def one(self, found, operation, implied_by=None):
+        [one] = [one for one in found if (one["operation"], one["impliedBy"]) == (operation, implied_by)]
+        return one
+
+    def test_a_tenants_own_role_has_its_path_its_boundary_and_its_tags(self):
+        boundary, name = "arn:aws:iam::123456789012:policy/openclaw-boundary", "openclaw-alice-0123456789"
+        tags = {"Tags.member.1.Key": "tenant", "Tags.member.1.Value": "alice"}
+        path, inline = "/openclaw/prod/", {"RoleName": name, "PolicyName": "p"}
+        found = self.rights(
+            role("GetRole", RoleName=name) | {"done": False},
+            role("CreateRole", RoleName=name, Path=path, PermissionsBoundary=boundary, **tags),
+            role("UntagRole", RoleName=name, **{"TagKeys.member.1": "tenant"}) | {"accessKeyId": "somebody"},
+            role("PutRolePolicy", **inline),
+            role("TagRole", RoleName=name, **tags),
+            role("DeleteRolePolicy", **inline),
+            role("DeleteRole", RoleName=name),
+            role("ListRolePolicies", RoleName=name) | {"done": False},
+        )
+        self.assertEqual({"RolePerTenant"}, {one["mode"] for one in found})
+        bare, own = (f"arn:aws:iam::123456789012:role/{way}{name}" for way in ("", "openclaw/prod/"))
+        at = {one["operation"]: one["example"]["resources"] for one in found if not one["impliedBy"]}
+        self.assertEqual(([bare], [own], [own], [bare]), tuple(at[name] for name in ("GetRole", "CreateRole", "DeleteRole", "ListRolePolicies")))
+        self.assertEqual([own], self.one(found, "TagRole", "CreateRole")["example"]["resources"])
+        for operation in ("CreateRole", "PutRolePolicy", "DeleteRolePolicy", "DeleteRole"):
+            self.assertEqual({"iam:PermissionsBoundary": boundary}, self.one(found, operation)["conditions"], operation)
+        self.assertEqual({}, self.one(found, "PutRolePolicy")["resourceTags"], "somebody took the tag off")
+        self.assertEqual({"tenant": "alice"}, self.one(found, "DeleteRolePolicy")["resourceTags"])
+
+    def test_a_request_that_hangs_is_about_what_stood_when_it_came(self):
+        name, tags = "openclaw-alice-0123456789", {"Tags.member.1.Key": "tenant", "Tags.member.1.Value": "alice"}
+        found = self.rights(
+            role("CreateRole", RoleName=name, Path="/openclaw/prod/", **tags),
+            role("DeleteRole", RoleName=name),
+            role("DeleteRole", RoleName=name) | {"done": False, "after": 1},
+        )
+        self.assertEqual((2, {"tenant": "alice"}), (self.one(found, "DeleteRole")["count"], self.one(found, "DeleteRole")["resourceTags"]))
+
+    def test_a_second_deletion_that_crosses_the_first_is_about_the_same(self):
+        path, identity = "/clusters/prod/pod-identity-associations/a-1", "openclaw-alice/workspace-0123456789"
+        delete = eks("DeletePodIdentityAssociation", "DELETE", path)
+        look = eks("DescribePodIdentityAssociation", "GET", path)
+        found = self.rights(create_association(), look | {"identity": identity}, delete | {"identity": identity},
+                            delete | {"done": False}, look | {"done": False})
+        deleted = self.one(found, "DeletePodIdentityAssociation")
+        self.assertEqual((2, {"openclaw-tenant": "alice"}), (deleted["count"], deleted["resourceTags"]))
+        looks = [one["resourceTags"] for one in found if one["operation"] == "DescribePodIdentityAssociation"]
+        self.assertEqual([{}, {"openclaw-tenant": "alice"}], looks)
+
+    def test_a_role_that_tenants_share_and_its_policies_belong_to_the_other_mode(self):
+        policy = "arn:aws:iam::123456789012:policy/workspaces"
+        found = self.rights(create_association(), role("GetRole", RoleName="openclaw-tenant"), role("GetPolicy", PolicyArn=policy))
+        self.assertEqual({"SharedRole", None}, {one["mode"] for one in found})
+        self.assertEqual([policy], self.one(found, "GetPolicy")["example"]["resources"])
+        self.assertEqual([ROLE], self.one(found, "GetRole")["example"]["resources"])
+
+    def test_a_key_is_used_by_every_request_that_writes_a_value(self):
+        key = "arn:aws:kms:us-west-2:123456789012:key/1"
+        records = [secret("CreateSecret", Name=SECRET, KmsKeyId=key), secret("PutSecretValue", SecretId=SECRET, SecretString="A")]
+        found = self.rights(*records)
+        for by in ("CreateSecret", "PutSecretValue"):
+            for action in ("GenerateDataKey", "Decrypt"):
+                self.assertEqual("secretsmanager.us-west-2.amazonaws.com", self.one(found, action, by)["conditions"]["kms:ViaService"])
+
+    def test_what_is_ours_and_what_is_not_are_two_kinds(self):
+        tagged = [secret("CreateSecret", Name=f"openclaw/{name}/x", Tags=[{"Key": calls.CLUSTER_UID, "Value": uid}])
+                  for name, uid in (("alice", "uid"), ("bob", "uid"), ("carol", "another"))]
+        found = [one for one in self.rights(*tagged) if one["operation"] == "CreateSecret"]
+        self.assertEqual([1, 2], sorted(one["count"] for one in found))
 
 
 if __name__ == "__main__":

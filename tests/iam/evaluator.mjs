@@ -20,9 +20,9 @@ const renamed = (text) => text
   .replaceAll("secretsmanager:ResourceTag/", "aws:ResourceTag/")
   .replaceAll("kms:EncryptionContext:SecretARN", "kms:RequestAlias");
 
-/** A document as the operator generated it, for the old incarnation of a name or for the new one. */
-export function document(name, incarnation = "new") {
-  const path = join(process.env.OPENCLAW_IAM_DOCUMENTS, incarnation, "policies", `${name}.json`);
+/** A document as the operator generated it: for the old incarnation of a name, for the new one, or for another place. */
+export function document(name, place = "new") {
+  const path = join(process.env.OPENCLAW_IAM_DOCUMENTS, place, "policies", `${name}.json`);
   return JSON.parse(renamed(readFileSync(path, "utf8")));
 }
 
@@ -38,18 +38,19 @@ async function ask(simulation) {
 }
 
 // A key's own policy has to let the account's roles speak for themselves: the policy that AWS gives a new key.
-const KEY_POLICY = {
+const keyPolicy = (account) => ({
   Version: "2012-10-17",
-  Statement: [{ Effect: "Allow", Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` }, Action: "kms:*", Resource: "*" }],
-};
+  Statement: [{ Effect: "Allow", Principal: { AWS: `arn:aws:iam::${account}:root` }, Action: "kms:*", Resource: "*" }],
+});
 
 /** What a role with these permissions, and within this boundary, is answered. */
 export function asRole({ principal, policy, boundary }, action, resource, context = {}) {
   const contextVariables = JSON.parse(renamed(JSON.stringify(context)));
+  const accountId = principal.split(":")[4];
   return ask({
-    request: { principal, action, resource: { resource, accountId: ACCOUNT }, contextVariables },
+    request: { principal, action, resource: { resource, accountId }, contextVariables },
     identityPolicies: [{ name: "own", policy }],
-    ...(action.startsWith("kms:") && { resourcePolicy: KEY_POLICY }),
+    ...(action.startsWith("kms:") && { resourcePolicy: keyPolicy(accountId) }),
     ...(boundary && { permissionBoundaryPolicies: [{ name: "boundary", policy: boundary }] }),
   });
 }

@@ -1,6 +1,7 @@
 // Every row is one question with the answer that it must get. A wrong cell, or one that could not be judged, fails.
 
 import { operator } from "./operator.mjs";
+import { proofTests } from "./proof-tests.mjs";
 import { workspaces } from "./workspaces.mjs";
 
 const MODES = ["shared role", "role per tenant"];
@@ -28,6 +29,7 @@ async function table(title, rows) {
 for (const mode of MODES) {
   await table(`Workspaces, ${mode}`, workspaces(mode));
   await table(`Operator, ${mode}`, operator(mode));
+  await table(`The proof of the operator's policy, ${mode}`, proofTests(mode));
 }
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -51,13 +51,18 @@ const secrets = [
   ["secretsmanager:TagResource", true, SECRET, made, "while it is made"],
   ["secretsmanager:TagResource", true, SECRET, ours, "repair and revoke"],
   ["secretsmanager:TagResource", false, SECRET, { ...made, ...another }, "taking another cluster's over"],
+  ["secretsmanager:TagResource", true, SECRET, made, "taking one over that has no cluster's tag: what adoption needs"],
   ["secretsmanager:PutSecretValue", true, SECRET, ours],
   ["secretsmanager:PutSecretValue", false, SECRET, another, "of another cluster"],
   ["secretsmanager:UpdateSecretVersionStage", true, SECRET, ours],
   ["secretsmanager:RestoreSecret", true, SECRET, ours],
   ["secretsmanager:GetSecretValue", false, SECRET, ours],
   ["secretsmanager:BatchGetSecretValue", false, "*"],
-  ["secretsmanager:DeleteSecret", false, SECRET, ours],
+  ["secretsmanager:DeleteSecret", true, SECRET, ours, "with a recovery window"],
+  ["secretsmanager:DeleteSecret", false, SECRET, { ...ours, "secretsmanager:ForceDeleteWithoutRecovery": "true" }, "at once"],
+  ["secretsmanager:DeleteSecret", false, SECRET, another, "of another cluster"],
+  ["secretsmanager:UntagResource", true, SECRET, { ...ours, "aws:TagKeys": ["tenant-namespace", "tenant-service-account"] }],
+  ["secretsmanager:UntagResource", false, SECRET, { ...ours, "aws:TagKeys": ["openclaw-tenant"] }, "of what says whose it is"],
   ["secretsmanager:PutResourcePolicy", false, SECRET, ours],
   ["kms:GenerateDataKey", true, KEY, forSecrets],
   ["kms:Decrypt", true, KEY, forSecrets],
@@ -100,6 +105,9 @@ const rolePerTenant = [
   ["iam:GetRole", false, OTHER_ROLE],
   ["iam:ListRolePolicies", true, OWN_ROLE],
   ["iam:GetRolePolicy", true, OWN_ROLE],
+  ["iam:ListAttachedRolePolicies", true, OWN_ROLE],
+  ["iam:GetRolePolicy", true, OWN_ROLE.replace("openclaw/prod/", ""), {}, "of somebody else's of that name"],
+  ["iam:ListRolePolicies", false, OTHER_ROLE],
   ["iam:CreateRole", true, OWN_ROLE, { ...made, ...bounded }],
   ["iam:CreateRole", false, OWN_ROLE, made, "without the boundary"],
   ["iam:CreateRole", false, OWN_ROLE, { ...made, ...looser }, "with another boundary"],
@@ -119,14 +127,20 @@ const rolePerTenant = [
   ...neverInIam,
 ];
 
+/** What is asked in one mode: action, whether it shall be allowed, resource, context, and more words. */
+export function questions(mode) {
+  return [...associations, ...secrets, ...(mode === "role per tenant" ? rolePerTenant : sharedRole)];
+}
+
+/** The operator's own policy in one mode. */
+export const ownPolicy = (mode) => document(mode === "role per tenant" ? "operator-role-per-tenant" : "operator-shared-role");
+
 /** Rows of one mode: what it is about, whether it shall be allowed, the question. */
 export function operator(mode) {
-  const perTenant = mode === "role per tenant";
   const role = {
     principal: `arn:aws:sts::${ACCOUNT}:assumed-role/openclaw-tenant-operator/eks-prod-operator`,
-    policy: document(perTenant ? "operator-role-per-tenant" : "operator-shared-role"),
+    policy: ownPolicy(mode),
   };
-  return [...associations, ...secrets, ...(perTenant ? rolePerTenant : sharedRole)].map(
-    ([action, allowed, resource, context = {}, words]) =>
-      [words ? `${action}, ${words}` : action, allowed, () => asRole(role, action, resource, context)]);
+  return questions(mode).map(([action, allowed, resource, context = {}, words]) =>
+    [words ? `${action}, ${words}` : action, allowed, () => asRole(role, action, resource, context)]);
 }

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use crate::support::Bed;
 
-/// Until the purge exists both policies end alike: everything kept, and the event says so.
 async fn deleted(bed: &Bed, policy: &str) -> (Value, Value) {
     let tenant = bed.ready_tenant(json!({ "deletionPolicy": policy })).await;
     bed.delete("Tenant", None, &bed.tenant).await;
@@ -33,17 +32,6 @@ async fn delete_with_retain_keeps_everything_and_the_record_says_until_when() {
     assert_eq!(bed.events("Retained").await.len(), 1);
 }
 
-#[tokio::test]
-async fn delete_with_delete_ends_like_retain_with_no_date_and_the_event_says_so() {
-    let bed = Bed::new("delete").await;
-    let (_, record) = deleted(&bed, "Delete").await;
-    assert_eq!(record["spec"]["phase"], "Retained");
-    assert_eq!(record["spec"]["purgeAfter"], Value::Null);
-    assert!(bed.child("PersistentVolumeClaim", &bed.tenant).await.is_some());
-    let events = bed.events("Retained").await;
-    assert!(events[0].contains("ends like Retain"), "{events:?}");
-}
-
 /// `git revert` is an undelete.
 #[tokio::test]
 async fn the_same_owner_s_new_tenant_gets_everything_back() {
@@ -57,6 +45,7 @@ async fn the_same_owner_s_new_tenant_gets_everything_back() {
     let claim = bed.child("PersistentVolumeClaim", &bed.tenant).await.expect("claim");
     assert_eq!(claim["spec"]["volumeName"], record["spec"]["storage"]["volume"]["name"]);
     let now = bed.record().await.expect("record");
+    assert_eq!(now["spec"]["storage"]["volume"], record["spec"]["storage"]["volume"], "the same volume handle");
     assert_eq!(now["spec"]["phase"], "Active");
     assert_eq!(now["spec"]["retainedSince"], Value::Null);
     assert_eq!(bed.events("Attached").await.len(), 1);
@@ -72,7 +61,10 @@ async fn another_owner_s_tenant_of_a_kept_name_is_refused_and_touches_nothing() 
     let calls = changes(bed.instance.calls(&bed.tenant).await);
     bed.apply_tenant(json!({ "owner": { "email": "mallory@example.com" } })).await.expect("taken");
     let message = bed.stalled("NameReserved").await;
-    assert!(message.contains("until") && message.contains("transfer-to"), "{message}");
+    for said in ["until 20", "openclaw.io/transfer-to='mallory@example.com'", "openclaw.io/purge-now="] {
+        assert!(message.contains(said), "until when, and the commands by which it is freed: {message}");
+    }
+    assert!(message.contains("openclaw-record-administrator"), "and by whom: {message}");
     let after = bed.get("Namespace", None, &bed.namespace()).await.expect("namespace");
     assert_eq!(after["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"]);
     assert_eq!(changes(bed.instance.calls(&bed.tenant).await), calls, "nothing was changed in AWS");

@@ -9,14 +9,19 @@
 mod support;
 
 mod adopt;
+mod bad_days;
 mod bad_input;
 mod class_role;
 mod create;
 mod delete;
 mod drift;
+mod gitops;
+mod guards;
 mod lost_answers;
 mod matrix;
+mod migrate;
 mod records;
+mod removal;
 mod rendering;
 mod rest;
 mod role_per_tenant;

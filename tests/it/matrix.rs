@@ -1,75 +1,32 @@
 //! Every call of the operator to AWS × everything that can go wrong with it: after the fault goes, the end is right, with
 //! nothing double and no value lost. A row is an operation and a scene that makes the operator call it.
 
+mod at_rest;
+mod class_role;
 mod coverage;
+mod own_role;
+mod rows;
 mod scene;
+mod schedule;
 mod table;
 mod verdict;
+mod world;
 
 use std::{panic::AssertUnwindSafe, time::Instant};
 
-use futures::{FutureExt as _, StreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, future::join_all, stream};
 
-use crate::support::{Disturbance, Fault, Instance, LOOKS_OFTEN, eventually};
+use crate::support::{Disturbance, Fault, eventually_every};
+use rows::{ROWS, Row};
 use scene::{Scene, Staged};
 use table::{Cell, Table};
+use world::{TENANTS_AT_ONCE, World};
 
-/// One operation of AWS that the operator calls.
-#[derive(Clone, Copy, Debug)]
-struct Row {
-    service: &'static str,
-    operation: &'static str,
-    /// What makes the operator call it.
-    scene: Scene,
-    /// What the calls of this tenant name, of what the scene knows.
-    named: Named,
-    /// For listings: what makes a stale one matter.
-    stale: Option<Scene>,
-}
+/// A fault, how many calls go wrong in a row, and how the table calls it.
+type Trouble = (Fault, u32, &'static str);
 
-/// By what a call of one tenant is told from those of others.
-#[derive(Clone, Copy, Debug)]
-enum Named {
-    Namespace,
-    Association,
-    Secret,
-    Cluster,
-}
-
-impl Row {
-    const fn eks(operation: &'static str, scene: Scene, named: Named) -> Self {
-        Self { service: "eks", operation, scene, named, stale: None }
-    }
-
-    const fn secrets(operation: &'static str, scene: Scene) -> Self {
-        Self { service: "secretsmanager", operation, scene, named: Named::Secret, stale: None }
-    }
-
-    /// A listing, which may lag behind in this scene.
-    const fn lagging(self, scene: Scene) -> Self {
-        Self { stale: Some(scene), ..self }
-    }
-}
-
-/// Everything that the operator asks of AWS; `coverage.rs` compares it with the source.
-const ROWS: [Row; 13] = [
-    Row::eks("DescribeCluster", Scene::OperatorStarts, Named::Cluster),
-    Row::eks("ListPodIdentityAssociations", Scene::Made, Named::Namespace).lagging(Scene::MadeUnseen),
-    Row::eks("DescribePodIdentityAssociation", Scene::Suspended, Named::Association),
-    Row::eks("CreatePodIdentityAssociation", Scene::Made, Named::Namespace),
-    Row::eks("UpdatePodIdentityAssociation", Scene::RoleChanged, Named::Association),
-    Row::eks("TagResource", Scene::AssociationTagLost, Named::Association),
-    Row::eks("DeletePodIdentityAssociation", Scene::Suspended, Named::Association),
-    Row::secrets("DescribeSecret", Scene::Made),
-    Row::secrets("CreateSecret", Scene::Made),
-    Row::secrets("PutSecretValue", Scene::ValueMissing),
-    Row::secrets("TagResource", Scene::Suspended),
-    Row::secrets("UpdateSecretVersionStage", Scene::Rotated),
-    Row::secrets("RestoreSecret", Scene::ScheduledForDeletion),
-];
-
-/// What goes wrong, how often in a row, and how the table calls it.
-const FAULTS: [(Fault, u32, &str); 7] = [
+/// What goes wrong.
+const FAULTS: [Trouble; 7] = [
     (Fault::ServerError, 2, "error before"),
     (Fault::ErrorAfter, 2, "error after"),
     (Fault::AnswerLost, 2, "lost answer"),
@@ -79,63 +36,61 @@ const FAULTS: [(Fault, u32, &str); 7] = [
     (Fault::Stale, 2, "stale list"),
 ];
 
-/// Cells at the same time: as many as keep a small machine busy, most of a cell being waiting.
-const AT_ONCE: usize = 12;
+/// How a cell ended, and what it leaves behind, which must stay right; none where the cell makes no sense.
+type Outcome = Option<(Result<(), String>, Option<Staged>)>;
 
 #[tokio::test]
 async fn every_call_times_every_fault_ends_right() {
     let began = Instant::now();
-    let instance: &'static Instance = Box::leak(Box::new(Instance::start()));
-    let _operator = instance.start_operator_with(&LOOKS_OFTEN);
-    scene::prepare(instance).await;
-    let cells = ROWS.iter().flat_map(|row| FAULTS.map(|(fault, times, _)| (*row, fault, times)));
-    let ends: Vec<_> = stream::iter(cells)
-        .map(|(row, fault, times)| cell(instance, row, fault, times))
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
+    let world: &'static World = Box::leak(Box::new(World::start().await));
+    let cells = ROWS.iter().flat_map(|row| FAULTS.map(|trouble| (*row, trouble)));
+    // Each waits for its place by itself.
+    let ends = join_all(cells.map(|(row, trouble)| cell(world, row, trouble))).await;
     // Whatever came late has come by now: what was right must be right still.
-    let ends = stream::iter(ends).map(still_right).buffered(AT_ONCE).collect().await;
+    let ends = stream::iter(ends).map(still_right).buffered(TENANTS_AT_ONCE).collect().await;
     let table = Table { rows: &ROWS, faults: &FAULTS, cells: ends, took: began.elapsed() };
     table.write();
     assert!(table.is_all_right(), "{table}");
 }
 
-/// One cell, and the tenant that it leaves behind; none where the cell makes no sense.
-async fn cell(
-    instance: &'static Instance,
-    row: Row,
-    fault: Fault,
-    times: u32,
-) -> Option<(Result<(), String>, Option<Staged>)> {
-    let scene = if matches!(fault, Fault::Stale) { row.stale? } else { row.scene };
-    let _turn = scene.turn().await;
+async fn cell(world: &'static World, row: Row, trouble: Trouble) -> Outcome {
+    let scene = if matches!(trouble.0, Fault::Stale) { row.stale? } else { row.scene };
     let play = AssertUnwindSafe(async {
-        let staged = Staged::new(instance, scene).await;
-        let result = disturbed(&staged, row, fault, times).await;
-        (result, staged)
+        if scene.is_of_the_whole_cluster() {
+            return (at_rest::disturbed(&world.quiet, scene, row, trouble).await, None);
+        }
+        let _place = world.place(scene).await;
+        let staged = Staged::new(world.crowd, scene).await;
+        let result = disturbed(&staged, row, trouble).await;
+        if scene == Scene::SharedRoleOpened {
+            // It would be checked, call by call, until the last cell ends.
+            staged.bed.delete("TenantClass", None, &staged.bed.class).await;
+            return (result, None);
+        }
+        (result, Some(staged))
     });
-    Some(match play.catch_unwind().await {
-        Ok((result, staged)) => (result, Some(staged)),
-        Err(panic) => (Err(words(panic.as_ref())), None),
-    })
+    Some(play.catch_unwind().await.unwrap_or_else(|panic| (Err(words(panic.as_ref())), None)))
 }
 
-async fn disturbed(staged: &Staged, row: Row, fault: Fault, times: u32) -> Result<(), String> {
+async fn disturbed(staged: &Staged, row: Row, (fault, times, _): Trouble) -> Result<(), String> {
     let instance = staged.bed.instance;
     let text = staged.text(row.named);
+    // A class whose check failed is looked at again after half a minute: once is enough to wait for.
+    let times = if staged.scene == Scene::SharedRoleOpened { 1 } else { times };
     let calls = Disturbance { service: row.service, operation: row.operation, text: &text, fault, times };
     let id = instance.disturb(calls).await;
     staged.provoke().await;
     let touched = || async { (!instance.disturbed(&id).await.is_empty()).then_some(()) };
-    eventually(touched).await.ok_or("the operator never made the call, or its end was never seen")?;
+    eventually_every(scene::PERIOD, touched)
+        .await
+        .ok_or("the operator never made the call, or its end was never seen")?;
     let end = staged.ends_right().await;
     instance.heal(&id).await;
     end
 }
 
-async fn still_right(cell: Option<(Result<(), String>, Option<Staged>)>) -> Cell {
-    match cell {
+async fn still_right(outcome: Outcome) -> Cell {
+    match outcome {
         None => Cell::Senseless,
         Some((Ok(()), Some(staged))) => match staged.verdict().await {
             Ok(()) => Cell::Right,

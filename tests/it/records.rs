@@ -6,12 +6,9 @@ mod rebuilt;
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, content};
+use crate::support::{BREAK_GLASS, Bed, content};
 
-/// The group that passes the policy.
-const BREAK_GLASS: &str = "openclaw:break-glass";
-
-/// The bed in the hands of somebody who breaks glass.
+/// The bed in the hands of somebody who breaks glass, and has no right but what the group gives.
 async fn break_glass(bed: &Bed) -> Bed {
     bed.acting_as("somebody-in-an-emergency", &[BREAK_GLASS, "system:authenticated"]).await
 }
@@ -33,7 +30,7 @@ async fn spec(bed: &Bed) -> Value {
 }
 
 /// Everything that a person would miss, whole; and how often AWS was changed for it.
-async fn belongings(bed: &Bed) -> Value {
+pub async fn belongings(bed: &Bed) -> Value {
     let namespace = bed.get("Namespace", None, &bed.namespace()).await.expect("namespace");
     let mut objects = vec![content(namespace)];
     let pod = format!("{}-0", bed.tenant);

@@ -4,14 +4,17 @@ use serde_json::{Value, json};
 
 use crate::support::{Bed, Fault, Instance, example_class};
 
-const POLICY: &str = "openclaw-workspace";
+/// The one inline policy of such a role.
+pub const POLICY: &str = "openclaw-workspace";
 
-fn boundary(instance: &Instance) -> String {
+/// The managed policy that bounds such roles.
+pub fn boundary(instance: &Instance) -> String {
     let account = instance.fact("/aws/tenantRoleArn").split(':').nth(4).expect("an account").to_owned();
     format!("arn:aws:iam::{account}:policy/openclaw-boundary")
 }
 
-fn class(instance: &Instance) -> Value {
+/// A class whose tenants have a role each.
+pub fn class(instance: &Instance) -> Value {
     let mut class = example_class(instance);
     let models = json!([{ "id": "anthropic.claude-haiku-4-5-20251001-v1:0" }]);
     class["identity"] =
@@ -20,14 +23,18 @@ fn class(instance: &Instance) -> Value {
 }
 
 /// The boundary stands before anybody makes a role; several tests of one platform make it once.
-async fn bed(test: &str) -> Bed {
-    let instance = Instance::shared();
+pub async fn make_boundary(instance: &Instance) {
     let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
     let made = instance.iam().create_policy().policy_name("openclaw-boundary").policy_document(document).send().await;
     if let Err(error) = made {
         let error = error.into_service_error();
         assert!(error.is_entity_already_exists_exception(), "{error:?}");
     }
+}
+
+async fn bed(test: &str) -> Bed {
+    let instance = Instance::shared();
+    make_boundary(instance).await;
     Bed::with_class(instance, test, class(instance)).await
 }
 
@@ -35,12 +42,14 @@ async fn role(bed: &Bed, name: &str) -> Option<aws_sdk_iam::types::Role> {
     bed.instance.iam().get_role().role_name(name).send().await.ok().and_then(|answer| answer.role)
 }
 
-async fn policy(bed: &Bed, name: &str) -> String {
+/// What its policy says, as IAM returns it.
+pub async fn policy(bed: &Bed, name: &str) -> String {
     let request = bed.instance.iam().get_role_policy().role_name(name).policy_name(POLICY);
     request.send().await.map(|answer| answer.policy_document).unwrap_or_default()
 }
 
-fn name_of(tenant: &Value) -> String {
+/// What the role of this Tenant is called.
+pub fn name_of(tenant: &Value) -> String {
     let incarnation = tenant["status"]["identity"]["incarnation"].as_str().expect("incarnation");
     format!("openclaw-{}-{incarnation}", tenant["metadata"]["name"].as_str().expect("name"))
 }

@@ -6,11 +6,18 @@ use crate::support::{Bed, Fault, Instance, condition, example_class, merge};
 
 const ORDER: &str = "openclaw.io/rotate-secrets";
 
-/// A bed whose class lets the sign-in read Secrets Manager.
-pub async fn bed(instance: &'static Instance, test: &str) -> Bed {
+/// A class that lets the sign-in read Secrets Manager, and encrypts with a key of its own.
+pub fn class(instance: &Instance) -> Value {
+    let (region, account) = (instance.fact("/aws/region"), instance.fact("/aws/accountId"));
+    let key = format!("arn:aws:kms:{region}:{account}:key/11111111-2222-4333-8444-555555555555");
     let mut class = example_class(instance);
-    merge(&mut class, json!({ "login": { "tokenSource": "SecretsManager" } }));
-    Bed::with_class(instance, test, class).await
+    merge(&mut class, json!({ "login": { "tokenSource": "SecretsManager" }, "secrets": { "kmsKeyArn": key } }));
+    class
+}
+
+/// A bed of that class.
+pub async fn bed(instance: &'static Instance, test: &str) -> Bed {
+    Bed::with_class(instance, test, class(instance)).await
 }
 
 pub async fn order(bed: &Bed, value: &str) {

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use crate::support::{Bed, Fault, Instance, condition, eventually};
 
-fn own_instance() -> &'static Instance {
+pub fn own_instance() -> &'static Instance {
     Box::leak(Box::new(Instance::start()))
 }
 
 /// What must be the same before and after: identities of everything that holds data or gives access.
-async fn belongings(bed: &Bed) -> Value {
+pub async fn belongings(bed: &Bed) -> Value {
     let namespace = bed.get("Namespace", None, &bed.namespace()).await.expect("namespace");
     let claim = bed.child("PersistentVolumeClaim", &bed.tenant).await.expect("claim");
     let pod = bed.child("Pod", &format!("{}-0", bed.tenant)).await.expect("pod");
@@ -32,7 +32,7 @@ async fn belongings(bed: &Bed) -> Value {
     })
 }
 
-const DEFINITIONS: [&str; 3] = ["tenants.openclaw.io", "tenantclasses.openclaw.io", "tenantrecords.openclaw.io"];
+pub const DEFINITIONS: [&str; 3] = ["tenants.openclaw.io", "tenantclasses.openclaw.io", "tenantrecords.openclaw.io"];
 
 /// Deleting the CRDs deletes nobody's anything; with the CRDs back every tenant gets its own back.
 #[tokio::test]
@@ -47,6 +47,12 @@ async fn deleted_and_reinstalled_definitions_touch_nothing_of_any_tenant() {
     }
     let calls = instance.calls("crd-").await.iter().filter(|call| call["mutating"] == true).count();
 
+    let denied =
+        instance.try_kubectl(&["delete", "crd", DEFINITIONS[0], "--timeout=60s"]).expect_err("not allowed yet");
+    assert!(denied.contains("every Tenant"), "{denied}");
+    for definition in DEFINITIONS {
+        instance.kubectl(&["annotate", "crd", definition, "openclaw.io/deletion-allowed=true"]);
+    }
     instance.kubectl(&["delete", "crd", DEFINITIONS[0], DEFINITIONS[1], DEFINITIONS[2], "--timeout=60s"]);
     let told = eventually(|| async {
         let (status, body) = operator.get("/readyz").await?;

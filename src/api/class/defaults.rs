@@ -32,6 +32,10 @@ pub(super) fn retention_days() -> u16 {
     30
 }
 
+pub(super) fn settling_seconds() -> u32 {
+    super::SETTLING_SECONDS
+}
+
 pub(super) fn recovery_window_days() -> u8 {
     30
 }

@@ -10,8 +10,12 @@ use crate::api::names::{KmsKeyArn, SecretItemName};
 /// The secrets of every tenant of a class.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.mode == 'None' || !has(self.generated) || self.generated.exists(item, item.name == 'gateway-token')")
-    .message("secrets.generated must hold gateway-token: owners log in with it"))]
+#[x_kube(
+    validation = Rule::new("self.mode == 'None' || !has(self.generated) || self.generated.exists(item, item.name == 'gateway-token')")
+        .message("secrets.generated must hold gateway-token: owners log in with it"),
+    validation = Rule::new("has(self.kmsKeyArn) == has(oldSelf.kmsKeyArn) && (!has(self.kmsKeyArn) || self.kmsKeyArn == oldSelf.kmsKeyArn)")
+        .message("the KMS key never changes, secrets stay under the one that they were made with: make another class"),
+)]
 pub struct Secrets {
     /// Where secrets are kept. Immutable.
     #[serde(default)]
@@ -19,7 +23,7 @@ pub struct Secrets {
         .message("the secrets mode never changes, tenants' tokens are kept there: make another class"))]
     pub mode: SecretsMode,
 
-    /// The KMS key that encrypts them; without it the account's default key for Secrets Manager.
+    /// The KMS key that encrypts them; without it the account's default key for Secrets Manager. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_arn: Option<KmsKeyArn>,
 

@@ -22,6 +22,10 @@ pub(super) fn judge(statements: &[Given<'_>], asked: &Asked<'_>, judgement: &mut
             })
             .collect();
         is_readable |= lacking.is_empty() && acts(&given.1, READ[0]) && reaches(&given.1, &secrets);
+        let more = further_conditions(&given.1);
+        if lacking.is_empty() && !more.is_empty() {
+            judgement.unweighed.push(format!("further conditions of {}: {}", called(given), more.join(", ")));
+        }
         if !lacking.is_empty() {
             judgement.open.push(format!(
                 "{} lets every workspace of the class read secrets that are not its own: it lacks the condition{} {}",
@@ -36,8 +40,17 @@ pub(super) fn judge(statements: &[Given<'_>], asked: &Asked<'_>, judgement: &mut
     }
 }
 
+/// Keys of conditions beside the three.
+fn further_conditions(statement: &Statement) -> Vec<&str> {
+    let is_known = |key: &str| {
+        MUST_BE_EQUAL.into_iter().any(|(tag, _)| key.to_ascii_lowercase().ends_with(&format!("resourcetag/{tag}")))
+    };
+    let keys = statement.condition.values().flat_map(|of| of.keys());
+    keys.map(String::as_str).filter(|key| !is_known(key)).collect()
+}
+
 /// Whether a statement may be about any secret of the prefix.
-fn touches(statement: &Statement, secrets: &str) -> bool {
+pub(super) fn touches(statement: &Statement, secrets: &str) -> bool {
     if statement.not_resource.is_empty() {
         statement.resource.iter().any(|resource| overlap(resource, secrets))
     } else {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Asked, Judgement, acts};
+use super::{Asked, Judgement, acts, covers};
 use crate::iam::{
     Document, Effect, POD_IDENTITY, Statement,
     trust::{CLUSTER, NAMESPACE, SERVICE_ACCOUNT},
@@ -55,26 +55,39 @@ fn is_for_pods_alone(statement: &Statement) -> bool {
 /// The namespace, the ServiceAccount and the cluster; the last by its session tag, or as the request's source.
 fn conditions(statement: &Statement, asked: &Asked<'_>, judgement: &mut Judgement) {
     let cluster = asked.place.cluster_arn();
-    let prefix = asked.prefix.as_str();
-    let is_cluster = |values: &[String]| values.iter().all(|value| *value == cluster);
-    let in_prefix = |values: &[String]| values.iter().all(|value| value.starts_with(prefix));
-    let is_workspace = |values: &[String]| values.iter().all(|value| value.starts_with("workspace-"));
-    let mut lacks = |is_held: bool, words: String| {
-        if !is_held {
-            judgement.open.push(format!("the trust policy lacks the condition {words}"));
+    let lacks = |words: String| format!("the trust policy lacks the condition {words}");
+    for (key, beginning) in [(NAMESPACE, asked.prefix.as_str()), (SERVICE_ACCOUNT, "workspace-")] {
+        let all = values(statement, &[key]);
+        let within = all.iter().any(|(_, values)| values.iter().all(|value| value.starts_with(beginning)));
+        // Every tenant of the class, or those that it leaves out get no credentials.
+        let wanted = format!("{beginning}*");
+        let admits = |(operator, values): &(&str, &[String])| {
+            operator.to_ascii_lowercase().ends_with("like") && values.iter().any(|value| covers(value, &wanted))
+        };
+        if !within {
+            judgement.open.push(lacks(format!("{key} like {wanted}")));
+        } else if !all.iter().all(admits) {
+            let said: Vec<&str> = all.iter().flat_map(|(_, values)| *values).map(String::as_str).collect();
+            judgement.missing.push(format!(
+                "the trust policy admits {key} {} and not {wanted}: the other workspaces of the class get no credentials",
+                said.join(", ")
+            ));
         }
-    };
-    lacks(holds(statement, &[NAMESPACE], in_prefix), format!("{NAMESPACE} like {prefix}*"));
-    lacks(holds(statement, &[SERVICE_ACCOUNT], is_workspace), format!("{SERVICE_ACCOUNT} like workspace-*"));
-    lacks(holds(statement, &[CLUSTER, "aws:SourceArn"], is_cluster), format!("{CLUSTER} = {cluster}"));
+    }
+    let is_cluster = |values: &[String]| values.iter().all(|value| *value == cluster);
+    if !values(statement, &[CLUSTER, "aws:SourceArn"]).iter().any(|(_, values)| is_cluster(values)) {
+        judgement.open.push(lacks(format!("{CLUSTER} = {cluster}")));
+    }
 }
 
-/// Whether one of these keys must be there and have one of the values that are asked for.
-fn holds(statement: &Statement, keys: &[&str], is_right: impl Fn(&[String]) -> bool) -> bool {
+/// By operator, the values that one of these keys must have: it must be there and have one of them.
+fn values<'a>(statement: &'a Statement, keys: &[&str]) -> Vec<(&'a str, &'a [String])> {
     const OPERATORS: [&str; 4] = ["StringEquals", "StringLike", "ArnEquals", "ArnLike"];
     let counted =
         statement.condition.iter().filter(|(name, _)| OPERATORS.iter().any(|known| known.eq_ignore_ascii_case(name)));
-    counted.flat_map(|(_, of)| of).any(|(key, values)| {
-        keys.iter().any(|known| known.eq_ignore_ascii_case(key)) && !values.is_empty() && is_right(values)
-    })
+    let of_keys = counted.flat_map(|(name, of)| of.iter().map(move |(key, values)| (name, key, values)));
+    of_keys
+        .filter(|(_, key, values)| keys.iter().any(|known| known.eq_ignore_ascii_case(key)) && !values.is_empty())
+        .map(|(name, _, values)| (name.as_str(), values.as_slice()))
+        .collect()
 }

@@ -131,7 +131,7 @@ fn view(tenant: &str) -> AwsView {
 
 pub(super) fn record_view(record: TenantRecordSpec) -> Arc<RecordView> {
     let uid = "11111111-2222-4333-8444-555566667777".parse().expect("uid");
-    Arc::new(RecordView { uid, resource_version: "1".to_owned(), spec: Ok(record) })
+    Arc::new(RecordView { uid, resource_version: "1".to_owned(), orders: BTreeMap::new(), spec: Ok(record) })
 }
 
 /// These tenants, at rest.

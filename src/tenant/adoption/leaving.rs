@@ -11,6 +11,7 @@ use super::{
         cloud,
         keep::replace_record,
         observed::{Observed, RecordView, TenantView},
+        ownership::{check_mirror, is_ours},
         reason::Reason,
         retire,
     },
@@ -35,10 +36,7 @@ pub fn let_go(observed: &Observed, tenant: &TenantView, view: &RecordView, recor
         next.purge_after = None;
         return leaving(vec![replace_record(view, &next)], "that it was only attached is being recorded");
     }
-    let is_ours = |live| super::super::ownership::is_ours(live, record);
-    if observed.namespace.as_ref().is_some_and(|live| is_ours(live) && !live.deleting)
-        && let Some(mark) = marks::on_namespace(observed, record)
-    {
+    if let Some(mark) = mark(observed, record) {
         return leaving(vec![mark], "what is attached is being marked");
     }
     let message = format!(
@@ -47,6 +45,22 @@ pub fn let_go(observed: &Observed, tenant: &TenantView, view: &RecordView, recor
         record.namespace.name, observed.name
     );
     Plan { story: Story::Gone(Reason::Retained, message), ..retire::release(tenant) }
+}
+
+/// Plans for a record that no Tenant holds and whose things were only attached: its namespace says so, and nothing else is done.
+pub fn unattended(observed: &Observed, record: &TenantRecordSpec) -> Plan {
+    let actions: Vec<Action> =
+        mark(observed, record).into_iter().filter(|_| record.phase == RecordPhase::Retained).collect();
+    let look_again = (!actions.is_empty()).then_some(SOON);
+    Plan { actions, story: Story::Silent, look_again }
+}
+
+/// The namespace's annotations follow the record, so that a lost one is rebuilt in its stage.
+fn mark(observed: &Observed, record: &TenantRecordSpec) -> Option<Action> {
+    observed.namespace.as_ref().filter(|live| is_ours(live, record) && !live.deleting)?;
+    // What contradicts the record stays as it is: either side may be the wrong one.
+    check_mirror(observed, record).ok()?;
+    marks::on_namespace(observed, record)
 }
 
 /// What is left to do about the former associations of a tenant that ends after its cut-over; `None` once they are gone.

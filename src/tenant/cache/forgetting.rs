@@ -14,6 +14,7 @@ use crate::{
 impl Known {
     pub(super) fn remove(&mut self, watched: Watched, object: &Value) -> Concerns {
         let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
+        self.note_gone(watched, views::name(object), uid);
         match watched {
             Watched::Child(kind) => {
                 let Some(key) = object_key(kind, object) else { return Concerns::Nobody };
@@ -46,6 +47,7 @@ impl Known {
             Watched::Class => {
                 let Ok(name) = views::name(object).parse::<ClassName>() else { return Concerns::Nobody };
                 self.classes.remove(&name);
+                self.halts.remove(&name);
                 self.of_class(&name)
             }
             Watched::Pod => {
@@ -77,11 +79,25 @@ impl Known {
                         self.records.clear();
                         self.gate = Gate::default();
                     }
-                    "tenantclasses.openclaw.io" => self.classes.clear(),
+                    "tenantclasses.openclaw.io" => {
+                        self.classes.clear();
+                        self.halts.clear();
+                    }
                     _ => {}
                 }
                 Concerns::Everybody
             }
+        }
+    }
+
+    /// Remembers the last of each name, of cluster-scoped kinds that removals wait for.
+    fn note_gone(&mut self, watched: Watched, name: &str, uid: &str) {
+        let is_waited_for = match watched {
+            Watched::Tenant | Watched::Record | Watched::Volume | Watched::Child(Kind::Namespace) => true,
+            Watched::Child(_) | Watched::Class | Watched::Pod | Watched::StorageClass | Watched::Definition => false,
+        };
+        if is_waited_for && !uid.is_empty() {
+            self.gone.insert((watched, name.to_owned()), uid.to_owned());
         }
     }
 

@@ -14,10 +14,11 @@ use crate::{
     },
     tenant::{
         adoption,
+        breaker::{Fleet, pending},
         child::{Child, Kind, ObjectKey},
         digest::{Digest, Facts},
         gate::Turn,
-        observed::{ClassView, Observed, TenantView},
+        observed::{ClassView, Observed, TenantView, VolumeView},
         settings::Settings,
     },
 };
@@ -54,6 +55,10 @@ impl Known {
             aws: self.aws.get(name).cloned().unwrap_or_default(),
             place: None,
             turn: Turn::NotAsked,
+            fleet: Fleet::default(),
+            halted: false,
+            looked: self.looked.get(name).copied(),
+            volume_shared_with: None,
         };
         if let Some(spec) = &spec {
             self.observe_recorded(&mut observed, spec);
@@ -85,6 +90,11 @@ impl Known {
         // Anybody may put our label on a pod of their own; only those in the tenant's namespace are its.
         let pods = self.pods.get(&observed.name).into_iter().flat_map(BTreeMap::values);
         observed.pods = pods.filter(|pod| pod.namespace == record.namespace.name).cloned().collect();
+        observed.halted = self.halts.contains(&record.class_name);
+        if pending(observed.tenant.as_ref(), record, observed.now).is_some() {
+            observed.fleet = Fleet::of(self.held().map(|(_, tenant, record)| (tenant, record)), observed.now);
+            observed.volume_shared_with = observed.volume.as_ref().and_then(|volume| self.shares_with(volume));
+        }
         observed.storage_class = self.storage_classes.get(&record.storage.class_name).cloned();
         // Places are few: one is held only for a tenant that is about to take it.
         let is_open = observed
@@ -100,6 +110,19 @@ impl Known {
             }
             ClassView::Found(_) | ClassView::Missing | ClassView::Invalid(_) => self.gateways.release(&observed.name),
         }
+    }
+
+    /// Every record that can be read, with the Tenant of its name.
+    pub(super) fn held(&self) -> impl Iterator<Item = (&TenantName, Option<&TenantView>, &TenantRecordSpec)> {
+        self.records.iter().filter_map(|(name, view)| {
+            Some((name, self.tenants.get(name).map(|(tenant, _)| tenant.as_ref()), view.spec.as_ref().ok()?))
+        })
+    }
+
+    /// Another volume with the same place in the storage.
+    fn shares_with(&self, volume: &VolumeView) -> Option<String> {
+        let mut others = self.volumes.values().filter(|other| other.name != volume.name);
+        others.find(|other| other.handle == volume.handle).map(|other| other.name.clone())
     }
 
     /// The class that the Tenant names; without a Tenant the recorded one; without a record the one that the namespace

@@ -13,7 +13,7 @@ use crate::{
     tenant::{
         child::{Kind, ObjectKey},
         digest::Digest,
-        observed::{ClassView, TenantView, VolumeView},
+        observed::{ClassView, RecordView, TenantView, VolumeView},
         views,
     },
 };
@@ -27,6 +27,9 @@ fn is_stale(incoming: (&Uid, &str), known: (&Uid, &str)) -> bool {
 
 impl Known {
     pub(super) fn upsert(&mut self, watched: Watched, object: &Value) -> Concerns {
+        if self.is_gone(watched, object) {
+            return Concerns::Nobody;
+        }
         match watched {
             Watched::Child(kind) => self.upsert_child(kind, object),
             Watched::Tenant => self.upsert_tenant(object),
@@ -35,10 +38,10 @@ impl Known {
                 let Ok(name) = views::name(object).parse::<ClassName>() else { return Concerns::Nobody };
                 let view =
                     views::class(object).map_or_else(ClassView::Invalid, |spec| ClassView::Found(Arc::new(spec)));
-                if self.classes.insert(name.clone(), view.clone()) == Some(view) {
-                    return Concerns::Nobody;
-                }
-                self.of_class(&name)
+                let is_halted = views::is_halted(object);
+                let was_halted = if is_halted { !self.halts.insert(name.clone()) } else { self.halts.remove(&name) };
+                let same = self.classes.insert(name.clone(), view.clone()) == Some(view);
+                if same && was_halted == is_halted { Concerns::Nobody } else { self.of_class(&name) }
             }
             Watched::Pod => self.upsert_pod(object),
             Watched::Volume => {
@@ -67,6 +70,12 @@ impl Known {
                 if same { Concerns::Nobody } else { Concerns::Everybody }
             }
         }
+    }
+
+    /// Whether this very object was seen to be gone: a UID is given once.
+    fn is_gone(&self, watched: Watched, object: &Value) -> bool {
+        let gone = self.gone.get(&(watched, views::name(object).to_owned()));
+        gone.is_some_and(|uid| object["metadata"]["uid"] == *uid.as_str())
     }
 
     fn upsert_child(&mut self, kind: Kind, object: &Value) -> Concerns {
@@ -120,6 +129,12 @@ impl Known {
         }
     }
 
+    /// Whether this very Tenant, in whatever state, is the one that is known by its name.
+    pub(super) fn is_the_known_tenant(&self, object: &Value) -> bool {
+        let Ok(name) = views::name(object).parse::<TenantName>() else { return false };
+        self.tenants.get(&name).is_some_and(|(known, _)| object["metadata"]["uid"] == known.uid.as_str())
+    }
+
     fn upsert_tenant(&mut self, object: &Value) -> Concerns {
         let (Ok(name), Some(view)) = (views::name(object).parse::<TenantName>(), views::tenant(object)) else {
             return Concerns::Nobody;
@@ -157,7 +172,7 @@ impl Known {
             if is_stale((&view.uid, &view.resource_version), (&before.uid, &before.resource_version)) {
                 return Concerns::Nobody;
             }
-            let same = before.uid == view.uid && before.spec == view.spec;
+            let same = before.uid == view.uid && before.spec == view.spec && before.orders == view.orders;
             if same {
                 self.records.insert(name, Arc::new(view));
                 return Concerns::Nobody;
@@ -192,9 +207,14 @@ impl Known {
             Ok(spec) => spec.class_name == *class,
             Err(_) => true,
         };
-        Concerns::Tenants(
-            self.tenants.iter().filter(|(_, (view, _))| names_it(view)).map(|(name, _)| name.clone()).collect(),
-        )
+        let of_tenants = self.tenants.iter().filter(|(_, (view, _))| names_it(view)).map(|(name, _)| name);
+        // Records that no Tenant holds are only concerned where something of them is due.
+        let is_due = |(name, view): &(&TenantName, &Arc<RecordView>)| {
+            !self.tenants.contains_key(*name)
+                && view.spec.as_ref().is_ok_and(|spec| spec.class_name == *class && spec.phase != RecordPhase::Active)
+        };
+        let of_records = self.records.iter().filter(is_due).map(|(name, _)| name);
+        all(of_tenants.chain(of_records).cloned().collect())
     }
 }
 

@@ -4,7 +4,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Half, identifying_tags, is_ours, looked_at_again, missing, role::wanted_role, whose};
+use super::{Half, identifying_tags, is_ours, looked_at_again, missing, role::wanted_role, unless_late, whose};
 use crate::{
     api::{
         class::IdentityMode,
@@ -183,7 +183,12 @@ pub(super) fn association_ended(observed: &Observed, tenant: &TenantName, record
     let look_up = look_up_association(record);
     let half = match look.seen() {
         None => Half::working(Vec::new(), "the Pod Identity association is being looked for"),
-        Some(FoundAssociation::None) => Half::done(Reason::Suspended, ended(record)),
+        Some(FoundAssociation::None) => {
+            let done = Half::done(Reason::Suspended, ended(record));
+            let was_seen = record.identity.association_id.is_some() || record.identity.ended_at.is_some();
+            let what = "the Pod Identity association";
+            if was_seen { done } else { unless_late(observed, look, &look_up, what, done) }
+        }
         Some(FoundAssociation::Several(ids)) => several(ids),
         // One that is not ours was never this tenant's access: it stays, and holds nothing up.
         Some(FoundAssociation::One(association)) if !is_own_association(observed, tenant, record, association) => {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Half, identifying_tags, is_ours, looked_at_again, missing, whose};
+use super::{Half, identifying_tags, is_ours, looked_at_again, missing, unless_late, whose};
 use crate::{
     api::{
         class::{IdentityMode, TenantClassSpec},
@@ -55,7 +55,7 @@ struct Wanted<'a> {
 
 fn wanted<'a>(blueprint: &Blueprint<'a>) -> Option<Wanted<'a>> {
     let Blueprint { tenant, record, class, .. } = blueprint;
-    let place = Place::of(blueprint.settings)?;
+    let place = Place::of(blueprint.settings)?.with_prefix(&record.secrets.prefix);
     let reach = Reach::of(&place, class, Some((*tenant).clone()));
     Some(Wanted {
         name: RoleName::of(tenant, &record.incarnation),
@@ -118,12 +118,28 @@ fn judge(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &Wanted<'_>, ro
         );
         return Half::blocked(Reason::RoleUnbounded, message);
     }
+    if let Some(half) = refuse_attached(role) {
+        return half;
+    }
     let repairs = repairs(blueprint, wanted, role);
     if repairs.is_empty() {
         return Half::done(Reason::Verified, format!("role {name} stands"));
     }
     let actions = repairs.into_iter().map(Action::Aws).collect();
     Half::working(actions, format!("tags and policies of role {name} are brought to what they shall be"))
+}
+
+/// What is attached widens the role, and holds up its end. Whoever attached it is to take it off: the operator may attach
+/// and detach nothing.
+fn refuse_attached(role: &Role) -> Option<Half> {
+    let first = role.attached.first()?;
+    let name = role.arn.name();
+    let message = format!(
+        "somebody attached {} to role {name}, which is this tenant's alone: detach it with `aws iam detach-role-policy \
+         --role-name {name} --policy-arn {first}`",
+        role.attached.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+    );
+    Some(Half::blocked(Reason::RoleOpen, message))
 }
 
 /// Everything that differs. A policy beside ours would widen the role, so it goes.
@@ -168,13 +184,20 @@ pub(super) fn role_ended(observed: &Observed, tenant: &TenantName, record: &Tena
     let name = RoleName::of(tenant, &record.incarnation);
     let arn = Place::of(&observed.settings).and_then(|place| own_role(tenant, record, &place));
     let look = &observed.aws.role;
+    let look_up = AwsAction::LookUpRole(name.clone());
     let half = match look.seen() {
         None => Half::working(Vec::new(), format!("role {name} is being looked for")),
-        Some(None) => Half::done(Reason::Suspended, "the Pod Identity association and the role are deleted"),
+        Some(None) => {
+            let done = Half::done(Reason::Suspended, "the Pod Identity association and the role are deleted");
+            // It is made before the association: what has had one has had its role.
+            let was_seen = record.identity.association_id.is_some() || record.identity.ended_at.is_some();
+            if was_seen { done } else { unless_late(observed, look, &look_up, &format!("role {name}"), done) }
+        }
         // One that is not ours was never this tenant's access: it stays, and holds nothing up.
         Some(Some(role)) if !is_own(observed, tenant, record, role) || Some(&role.arn) != arn.as_ref() => {
             Half::done(Reason::Suspended, format!("role {} is not this tenant's and stays", role.arn))
         }
+        Some(Some(role)) if !role.attached.is_empty() => refuse_attached(role)?,
         Some(Some(role)) => {
             let next = delete_policies(&name, &role.inline, |_| true);
             let next = next.unwrap_or_else(|| AwsAction::DeleteRole(name.clone()));
@@ -184,5 +207,5 @@ pub(super) fn role_ended(observed: &Observed, tenant: &TenantName, record: &Tena
             }
         }
     };
-    Some(looked_at_again(observed, &Subject::Role, look, half, AwsAction::LookUpRole(name)))
+    Some(looked_at_again(observed, &Subject::Role, look, half, look_up))
 }

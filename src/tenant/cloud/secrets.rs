@@ -5,7 +5,7 @@
 use super::{
     Half,
     adoption::{Consent, consent, take_secret},
-    identifying_tags, is_ours, looked_at_again, missing, whose,
+    identifying_tags, is_ours, looked_at_again, missing, unless_late, whose,
 };
 use crate::{
     api::{
@@ -131,6 +131,11 @@ fn access_tags(record: &TenantRecordSpec, open: bool) -> Tags {
     ])
 }
 
+/// The tags of a secret that decide who may read it.
+pub(super) fn access_tags_of(secret: &Secret) -> impl Iterator<Item = &str> {
+    tags::ACCESS.into_iter().filter(|key| secret.tags.contains_key(*key))
+}
+
 fn judge_secret(
     observed: &Observed,
     blueprint: &Blueprint<'_>,
@@ -155,8 +160,9 @@ fn judge_secret(
             format!("secret {name} was scheduled for deletion by somebody and is taken back"),
         );
     }
-    let is_revoked = secret.tags.get(tags::SERVICE_ACCOUNT).map(String::as_str) == Some(tags::REVOKED);
-    if blueprint.open && is_revoked && !identity_stands {
+    // Revoked when access ended, or stripped before it was scheduled for deletion.
+    let is_closed = secret.tags.get(tags::SERVICE_ACCOUNT).is_none_or(|reader| reader == tags::REVOKED);
+    if blueprint.open && is_closed && !identity_stands {
         return Half::working(Vec::new(), format!("secret {name} is opened again once the association stands"));
     }
     let tags = missing(&wanted_tags, &secret.tags);
@@ -279,22 +285,21 @@ pub fn secrets_ended(observed: &Observed, tenant: &TenantName, record: &TenantRe
 fn secret_ended(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec, item: &RecordedSecret) -> Half {
     let name = secret_name(record, item.name.as_str());
     let look = observed.aws.secrets.get(&item.name).unwrap_or(&Look::Never);
+    let look_up = AwsAction::LookUpSecret { item: item.name.clone(), name: name.clone() };
     let half = match look.seen() {
         None => Half::working(Vec::new(), format!("secret {name} is being looked for")),
-        Some(None) => Half::done(Reason::Suspended, format!("secret {name} was never made")),
+        Some(None) => {
+            let done = Half::done(Reason::Suspended, format!("secret {name} is not there"));
+            let what = format!("secret {name}");
+            if item.arn.is_some() { done } else { unless_late(observed, look, &look_up, &what, done) }
+        }
         // Not this tenant's to close, or closed to everybody already.
         Some(Some(secret)) if !is_own_secret(observed, tenant, record, secret) || secret.deleted_at.is_some() => {
             Half::done(Reason::Suspended, format!("secret {name} is out of reach"))
         }
         Some(Some(secret)) => close_secret(record, item, secret),
     };
-    looked_at_again(
-        observed,
-        &Subject::Secret(item.name.clone()),
-        look,
-        half,
-        AwsAction::LookUpSecret { item: item.name.clone(), name },
-    )
+    looked_at_again(observed, &Subject::Secret(item.name.clone()), look, half, look_up)
 }
 
 fn close_secret(record: &TenantRecordSpec, item: &RecordedSecret, secret: &Secret) -> Half {

@@ -191,6 +191,7 @@ pub(super) fn what_is_attached_is_left_alone(world: &World, action: &Action) {
     }
     let may = match action {
         Action::ReplaceRecord { .. }
+        | Action::CarryOutOrders { .. }
         | Action::SetFinalizers { .. }
         | Action::Mark { .. }
         | Action::RetainVolume { .. }

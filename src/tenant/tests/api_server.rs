@@ -19,6 +19,9 @@ use crate::{
 
 impl World {
     pub(super) fn perform(&mut self, action: &Action) -> Result<(), Refused> {
+        if action.is_removal() {
+            self.cache.look_is_used(&alice());
+        }
         match action {
             Action::CreateRecord(spec) => {
                 if self.record.is_some() {
@@ -61,6 +64,24 @@ impl World {
             }
             Action::ReofferVolume { name, precondition } => self.edit_volume(name, precondition, |volume| {
                 volume["spec"]["claimRef"]["uid"] = Value::Null;
+            })?,
+            Action::CarryOutOrders { precondition, spec, orders, .. } => {
+                let mut record = self.record.clone().ok_or(Refused::Conflict)?;
+                check(&record, precondition)?;
+                record["spec"] = json!(spec);
+                let annotations = record["metadata"]["annotations"].as_object_mut().ok_or(Refused::Conflict)?;
+                annotations.retain(|key, _| !orders.contains(&key.as_str()));
+                self.touch(&mut record);
+                self.record = Some(record);
+            }
+            // Every round of this world begins with such a look.
+            Action::LookAtCluster { before } => self.cache.looked_at_cluster(&alice(), *before, self.now),
+            Action::RemoveNamespace { precondition } => {
+                check(self.child(Child::Namespace).ok_or(Refused::Conflict)?, precondition)?;
+                self.delete_child(Child::Namespace);
+            }
+            Action::ReleaseVolume { name, precondition } => self.edit_volume(name, precondition, |volume| {
+                volume["spec"]["persistentVolumeReclaimPolicy"] = json!("Delete");
             })?,
             Action::DeletePod { name, uid } => {
                 let pods = self.pods.values_mut();

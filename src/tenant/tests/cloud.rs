@@ -1,13 +1,13 @@
 //! EKS and Secrets Manager in memory, as far as actions reach them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::{fixtures::alice, world::Refused};
 use crate::{
     api::{
-        labels::{CURRENT_STAGE, NEXT_STAGE},
+        labels::{CURRENT_STAGE, NEXT_STAGE, tags},
         names::{AssociationId, VersionId},
     },
     aws::types::{Association, NewAssociation, NewRole, NewSecret, Role, Secret},
@@ -44,6 +44,12 @@ pub(super) fn move_label(secret: &mut Secret, label: &str, to: Option<&VersionId
     secret.versions.retain(|_, labels| !labels.is_empty());
 }
 
+impl AwsAction {
+    pub(super) const fn makes_something(&self) -> bool {
+        matches!(self, Self::CreateAssociation(_) | Self::CreateRole(_) | Self::CreateSecret { .. })
+    }
+}
+
 impl Cloud {
     /// After a failed change nothing is known any more, as in the real hands.
     pub(super) fn forget(cache: &Cache, action: &Action) {
@@ -59,6 +65,8 @@ impl Cloud {
             | AwsAction::MoveCurrent { item, .. }
             | AwsAction::DropNext { item, .. }
             | AwsAction::RestoreSecret { item, .. }
+            | AwsAction::StripSecret { item, .. }
+            | AwsAction::DeleteSecret { item, .. }
             | AwsAction::TagSecret { item, .. } => {
                 view.secrets.remove(item);
             }
@@ -90,25 +98,17 @@ impl Cloud {
         };
         match action {
             AwsAction::LookUpAssociation { namespace, service_account, known } => {
-                let is_it = |one: &&Association| {
-                    one.namespace == namespace.as_str() && one.service_account == service_account.as_str()
-                };
-                let mut found: Vec<&Association> =
-                    self.associations.iter().filter(is_it).filter(|one| self.lists(&one.id)).collect();
-                let unlisted = found.is_empty();
-                if unlisted {
-                    found.extend(self.associations.iter().filter(|one| known.as_ref() == Some(&one.id)));
-                }
-                let unlisted = unlisted && !found.is_empty();
-                associations(match found.as_slice() {
-                    [] => FoundAssociation::None,
-                    [one] => FoundAssociation::One((*one).clone()),
-                    several => FoundAssociation::Several(several.iter().map(|one| one.id.clone()).collect()),
-                });
+                let (found, unlisted) = self.find(namespace.as_str(), service_account.as_str(), known.as_ref());
+                associations(found);
                 cache.with_aws(&alice(), |view| view.association_unlisted = unlisted);
             }
             AwsAction::ListAssociation { id, .. } => {
-                cache.with_aws(&alice(), |view| view.association_unlisted = !self.lists(id));
+                let unlisted = !self.lists(id);
+                if unlisted {
+                    let found = self.associations.iter().find(|one| one.id == *id).cloned();
+                    associations(found.map_or(FoundAssociation::None, FoundAssociation::One));
+                }
+                cache.with_aws(&alice(), |view| view.association_unlisted = unlisted);
             }
             AwsAction::CreateAssociation(new) => {
                 associations(FoundAssociation::One(self.create_association(new)?));
@@ -173,8 +173,10 @@ impl Cloud {
                 move_label(secret, NEXT_STAGE, None);
                 cache.with_aws(&alice(), |view| view.secrets.remove(item));
             }
-            AwsAction::RestoreSecret { item, arn } => {
-                self.secret(|one| one.arn == *arn)?.deleted_at = None;
+            AwsAction::RestoreSecret { item, .. }
+            | AwsAction::StripSecret { item, .. }
+            | AwsAction::DeleteSecret { item, .. } => {
+                self.remove_or_restore(action, now)?;
                 cache.with_aws(&alice(), |view| view.secrets.remove(item));
             }
             AwsAction::TagSecret { item, arn, tags } => {
@@ -207,10 +209,39 @@ impl Cloud {
         Ok(())
     }
 
+    /// What a look for an association finds, and whether only its id led to it.
+    fn find(&self, namespace: &str, account: &str, known: Option<&AssociationId>) -> (FoundAssociation, bool) {
+        let is_it = |one: &&Association| one.namespace == namespace && one.service_account == account;
+        let listed: Vec<&Association> =
+            self.associations.iter().filter(is_it).filter(|one| self.lists(&one.id)).collect();
+        let recorded = || self.associations.iter().find(|one| known == Some(&one.id));
+        match listed.as_slice() {
+            [] => match recorded() {
+                Some(one) => (FoundAssociation::One(one.clone()), true),
+                None => (FoundAssociation::None, false),
+            },
+            [one] => (FoundAssociation::One((*one).clone()), false),
+            several => (FoundAssociation::Several(several.iter().map(|one| one.id.clone()).collect()), false),
+        }
+    }
+
     /// Whether a listing shows it by now: those that were made last come last.
     pub(super) fn lists(&self, id: &AssociationId) -> bool {
         let number = self.associations.iter().position(|one| one.id == *id);
         number.is_some_and(|number| self.listed.is_none_or(|listed| number < listed))
+    }
+
+    fn remove_or_restore(&mut self, action: &AwsAction, now: Timestamp) -> Result<(), Refused> {
+        match action {
+            AwsAction::StripSecret { arn, .. } => {
+                let secret = self.secret(|one| one.arn == *arn && one.deleted_at.is_none())?;
+                secret.tags.retain(|key, _| !tags::ACCESS.contains(&key.as_str()));
+            }
+            AwsAction::DeleteSecret { arn, .. } => self.secret(|one| one.arn == *arn)?.deleted_at = Some(now),
+            AwsAction::RestoreSecret { arn, .. } => self.secret(|one| one.arn == *arn)?.deleted_at = None,
+            _ => {}
+        }
+        Ok(())
     }
 
     fn change_role(&mut self, action: &AwsAction) -> Result<(), Refused> {
@@ -231,7 +262,11 @@ impl Cloud {
                 self.roles.get_mut(name.as_str()).ok_or_else(missing)?.inline.remove(policy);
             }
             AwsAction::DeleteRole(name) => {
-                if self.roles.get(name.as_str()).is_some_and(|role| !role.inline.is_empty()) {
+                if self
+                    .roles
+                    .get(name.as_str())
+                    .is_some_and(|role| !role.inline.is_empty() || !role.attached.is_empty())
+                {
                     return Err(Refused::Aws("DeleteConflict".into()));
                 }
                 self.roles.remove(name.as_str());
@@ -251,6 +286,7 @@ impl Cloud {
             tags: new.tags.clone(),
             trust: new.trust.clone(),
             inline: BTreeMap::new(),
+            attached: BTreeSet::new(),
         };
         self.roles.insert(new.name.to_string(), role);
         Ok(())
@@ -301,6 +337,12 @@ impl Cloud {
         };
         self.secrets.insert(new.name.clone(), secret.clone());
         Ok(secret)
+    }
+
+    /// What was scheduled for deletion long enough ago is gone.
+    pub(super) fn let_go(&mut self, now: Timestamp) {
+        let window = jiff::SignedDuration::from_hours(24 * 30);
+        self.secrets.retain(|_, one| one.deleted_at.is_none_or(|at| now.duration_since(at) < window));
     }
 
     fn association(&mut self, is_it: impl Fn(&Association) -> bool) -> Result<&mut Association, Refused> {

@@ -13,10 +13,11 @@ type Step = fn(&mut World) -> bool;
 
 /// Everybody takes one step; says whether anything moved.
 pub(super) fn run(world: &mut World) -> bool {
-    let steps: [(&str, Step); 6] = [
+    let steps: [(&str, Step); 7] = [
         ("namespaces", end_namespaces),
         ("claims", end_claims),
         ("volumes", bind_claims),
+        ("storage", remove_volumes),
         ("quota", count_quota),
         ("pods", move_pods),
         ("routes", answer_routes),
@@ -85,6 +86,15 @@ fn end_claims(world: &mut World) -> bool {
         moved = true;
     }
     moved
+}
+
+/// A volume that no claim has, and that is not to be kept, goes.
+fn remove_volumes(world: &mut World) -> bool {
+    let count = world.volumes.len();
+    world.volumes.retain(|_, volume| {
+        volume["status"]["phase"] != "Released" || volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
+    });
+    world.volumes.len() != count
 }
 
 /// A claim gets a new volume, or the one that it names and that is free for it.

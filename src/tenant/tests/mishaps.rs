@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     controllers,
-    fixtures::{class_json, spec_json},
+    fixtures::{alice, class_json, draw, spec_json},
     sights::{wait_for_audit, wait_for_sweep},
     world::{Fault, World},
 };
@@ -13,6 +13,7 @@ use crate::{
     api::labels::{self, tags},
     tenant::{
         action::{Action, AwsAction, Story},
+        cache::Watched,
         child::Child,
         ledger::secret_name,
         plan::plan,
@@ -47,7 +48,7 @@ fn is_aws_write(action: &Action) -> bool {
 }
 
 /// What is asked for again and again never comes to rest.
-fn for_a_while(world: &mut World) {
+pub(super) fn for_a_while(world: &mut World) {
     for _ in 0..20 {
         world.round();
         controllers::run(world);
@@ -78,6 +79,28 @@ fn no_workspace_starts_before_its_association_is_listed() {
     world.settle();
     assert_eq!(world.ready(), (true, "Verified".into()));
     assert_eq!(world.cloud.associations.len(), 1);
+}
+
+/// S6: what was asked for before a Tenant was deleted may come to be after the look that did not find it.
+#[test]
+fn a_tenant_deleted_while_it_is_being_made_goes_when_nothing_can_come_any_more() {
+    for own_role in [false, true] {
+        let mut world = if own_role { World::with_alice_and_roles() } else { World::with_alice() };
+        for _ in 0..40 {
+            world.round_with(&mut |action| match action {
+                Action::Aws(action) if action.makes_something() => Fault::Late,
+                _ => Fault::None,
+            });
+            controllers::run(&mut world);
+            if world.is_awaited() {
+                break;
+            }
+        }
+        assert!(world.is_awaited(), "something is on its way");
+        world.delete_tenant();
+        world.settle_late();
+        assert!(world.tenant.is_none(), "it goes in the end, with every promise kept");
+    }
 }
 
 /// What runs is not stopped, and not said to be anything but Ready, because a listing lags behind.
@@ -180,7 +203,7 @@ fn a_leaving_tenant_whose_record_is_lost_is_not_let_go_for_want_of_a_class() {
     world.settle();
     assert!(world.tenant.is_some(), "its access has not ended");
     world.set_class(&class_json());
-    world.settle();
+    world.settle_late();
     assert!(world.tenant.is_none() && world.cloud.associations.is_empty());
 }
 
@@ -369,4 +392,22 @@ fn a_foreign_namespace_is_looked_at_again_without_any_event() {
     world.settle();
     assert_eq!(world.ready(), (false, "NamespaceTaken".into()));
     assert!(world.round().look_again.is_some(), "nobody tells when it goes");
+}
+
+/// The answer to a write can come after the watch has told that its object is gone.
+#[test]
+fn what_is_gone_is_not_brought_back_by_a_late_answer() {
+    let mut world = settled();
+    let late = world.tenant.take().expect("a Tenant");
+    assert!(world.observe().tenant.is_none());
+    world.cache.upsert(Watched::Tenant, &late);
+    let known = world.cache.observe(&alice(), world.now, draw(1)).tenant;
+    assert_eq!(known, None, "a ghost would hold the name for ever");
+    world.cache.begin_list(Watched::Tenant);
+    world.cache.upsert(Watched::Tenant, &late);
+    let known = world.cache.observe(&alice(), world.now, draw(1)).tenant;
+    assert!(known.is_some(), "what a fresh list shows is there: somebody has put an older backup back");
+    assert!(world.observe().tenant.is_none());
+    world.make_tenant(&spec_json());
+    assert!(world.observe().tenant.is_some(), "another of the same name is another");
 }

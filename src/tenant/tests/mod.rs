@@ -13,9 +13,12 @@ mod world;
 
 mod holds;
 mod injection;
+mod lifecycle;
 mod mishaps;
+mod ordering;
 mod purity;
 mod random;
+mod removal;
 mod rolling;
 mod rotating;
 mod scenarios;

@@ -1,11 +1,12 @@
 //! A role for each tenant: made first, kept as it shall be, gone last.
 
+use jiff::SignedDuration;
 use serde_json::json;
 
-use super::{fixtures::BOUNDARY, world::World};
+use super::{fixtures::BOUNDARY, mishaps::for_a_while, world::World};
 use crate::{
     api::labels::tags,
-    tenant::{action::Action, cloud::POLICY},
+    tenant::{action::Action, cloud::POLICY, settings::Settings},
 };
 
 fn name(world: &World) -> String {
@@ -38,6 +39,47 @@ fn a_role_that_was_changed_is_brought_back_and_what_was_added_goes() {
     world.restart();
     world.settle();
     assert_eq!(world.cloud.roles[&name], before);
+}
+
+/// The operator attaches nothing, and has no right to detach: whoever did it is to undo it.
+#[test]
+fn a_policy_that_somebody_attached_is_told_and_holds_up_the_end_until_it_is_detached() {
+    let mut world = World::with_alice_and_roles();
+    world.settle();
+    let name = name(&world);
+    let arn = "arn:aws:iam::aws:policy/AdministratorAccess";
+    let attach = |world: &mut World| {
+        world.cloud.roles.get_mut(&name).expect("a role").attached.insert(arn.into());
+        world.restart();
+    };
+    attach(&mut world);
+    for_a_while(&mut world);
+    assert_eq!(world.ready(), (false, "RoleOpen".to_owned()));
+    world.suspend(true);
+    for_a_while(&mut world);
+    assert!(world.cloud.roles.contains_key(&name) && world.cloud.associations.is_empty(), "access has ended");
+    let status = world.status().expect("a status");
+    let ready = status.conditions.iter().find(|one| one.type_ == "Ready").expect("Ready");
+    assert!(ready.message.contains("aws iam detach-role-policy") && ready.message.contains(arn), "{}", ready.message);
+    world.cloud.roles.get_mut(&name).expect("a role").attached.clear();
+    world.now += SignedDuration::from_mins(2);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Suspended".to_owned()));
+    assert!(world.cloud.roles.is_empty());
+}
+
+/// A tenant's secrets keep the prefix that they were made with, whatever the operator is started with later.
+#[test]
+fn a_role_names_secrets_under_the_recorded_prefix() {
+    let mut world = World::with_alice_and_roles();
+    world.settle();
+    let before = world.cloud.roles.clone();
+    let mut settings = Settings::clone(&world.settings);
+    settings.secrets_prefix = "another".parse().expect("a prefix");
+    world.settings = settings.into();
+    world.restart();
+    world.settle();
+    assert_eq!(world.cloud.roles, before);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What is promised, checked against the world itself before every action and at every decision.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
@@ -12,10 +13,13 @@ use crate::{
         class::{IdentityMode, SecretsMode},
         labels::{self, NEXT_STAGE, tags},
         names::{SecretArn, Uid, VersionId},
+        record::RecordPhase,
     },
     aws::types::{Association, Secret, Tags},
     tenant::{
         action::{Action, AwsAction, Plan, Story},
+        adoption::is_only_attached,
+        breaker::WINDOW,
         child::{Child, Kind},
         cloud::is_ours,
         ledger::secret_name,
@@ -34,7 +38,16 @@ pub(super) fn before(world: &World, action: &Action) {
     let leaving = world.definitions.values().any(|one| one["metadata"]["deletionTimestamp"].is_string());
     assert!(!leaving || leaves, "S3: a CRD that goes takes nothing with it: {action:?}");
     assert!(leaves || !is_paused(world), "a paused tenant is written about: {action:?}");
-    if let (Some(tenant), Some(_)) = (&world.tenant, &world.record) {
+    // An administrator's order is nobody's doing but theirs, and what has gone past giving back comes to its end.
+    let is_its_own = match action {
+        Action::CarryOutOrders { .. } => true,
+        Action::ReplaceRecord { .. } => {
+            let phase = world.record.as_ref().map(|_| world.record_spec().phase);
+            matches!(phase, Some(RecordPhase::Purging | RecordPhase::Purged))
+        }
+        _ => false,
+    };
+    if let (Some(tenant), Some(_), false) = (&world.tenant, &world.record, is_its_own) {
         let hash = world.record_spec().owner.hash;
         let subject = tenant["spec"]["owner"]["subject"].as_str().expect("the tests name a subject");
         let owns = subject.parse::<crate::api::names::OwnerSubject>().expect("subject").hash() == hash;
@@ -56,9 +69,15 @@ pub(super) fn before(world: &World, action: &Action) {
         }
         Action::Delete { child, .. } => adopting::delete(world, *child),
         Action::Mark { child, .. } => adopting::mark(*child),
+        Action::SetFinalizers { finalizers, .. } => {
+            if !leaving && finalizers.iter().all(|one| one != labels::FINALIZER) {
+                nothing_of_it_is_left(world);
+            }
+        }
         Action::CreateRecord(_)
         | Action::ReplaceRecord { .. }
-        | Action::SetFinalizers { .. }
+        | Action::CarryOutOrders { .. }
+        | Action::LookAtCluster { .. }
         | Action::ScaleToZero { .. }
         | Action::RetainVolume { .. }
         | Action::ReofferVolume { .. }
@@ -71,8 +90,27 @@ pub(super) fn before(world: &World, action: &Action) {
             assert!(is_ours, "a pod of another namespace is deleted");
             everything_stands(world, action);
         }
+        Action::RemoveNamespace { .. }
+        | Action::ReleaseVolume { .. }
+        | Action::Aws(AwsAction::StripSecret { .. } | AwsAction::DeleteSecret { .. }) => removal(world, action),
         Action::Aws(action) => aws(world, action),
     }
+}
+
+/// S6: a Tenant that had the name goes only when nothing of its access is left, and nothing that it asked for is on its way.
+fn nothing_of_it_is_left(world: &World) {
+    let Some(tenant) = world.tenant.as_ref().filter(|_| world.record.is_some()) else { return };
+    let record = world.record_spec();
+    let holds = record.tenant_uid.as_ref().map(Uid::as_str) == tenant["metadata"]["uid"].as_str();
+    // What was only attached is as it was before, and its former workload lives by it.
+    if !holds || is_only_attached(&record) {
+        return;
+    }
+    let ours = |tags: &Tags| is_ours(tags, &alice(), &record, &world.settings.cluster_uid);
+    assert!(!world.is_awaited(), "S6: the Tenant goes while a request of its is on its way");
+    assert!(associations(world).iter().all(|one| !ours(&one.tags)), "S6: the Tenant goes before its association");
+    assert!(world.cloud.roles.values().all(|role| !ours(&role.tags)), "S6: the Tenant goes before its role");
+    every_secret_is_closed(world);
 }
 
 fn is_look(action: &Action) -> bool {
@@ -184,6 +222,7 @@ fn aws(world: &World, action: &AwsAction) {
         AwsAction::RestoreSecret { arn, .. } => {
             assert!(secret(arn).is_none_or(|one| ours(&one.tags)), "S4: a foreign secret is restored");
         }
+        AwsAction::StripSecret { .. } | AwsAction::DeleteSecret { .. } => unreachable!("checked as a removal"),
         AwsAction::TagSecret { arn, tags, .. } => {
             let may = |one: &Secret| ours(&one.tags) || adopting::consents(&one.tags);
             assert!(secret(arn).is_none_or(may), "S1: foreign secret");
@@ -229,8 +268,8 @@ fn every_secret_is_closed(world: &World) {
     for secret in world.cloud.secrets.values() {
         let ours = is_ours(&secret.tags, &alice(), &record, &world.settings.cluster_uid);
         // Nobody reads a secret that is scheduled for deletion.
-        let is_closed = secret.deleted_at.is_some()
-            || secret.tags.get(tags::SERVICE_ACCOUNT).map(String::as_str) == Some(tags::REVOKED);
+        let reader = secret.tags.get(tags::SERVICE_ACCOUNT);
+        let is_closed = secret.deleted_at.is_some() || reader.is_none_or(|reader| reader == tags::REVOKED);
         assert!(!ours || is_closed, "{} can still be read", secret.name);
     }
 }
@@ -271,4 +310,49 @@ fn is_told_ready(observed: &Observed, plan: &Plan) -> bool {
     };
     let told = status(&telling);
     told.is_some_and(|told| told.conditions.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
+}
+
+/// S3: what is removed for good, and on what ground.
+fn removal(world: &World, action: &Action) {
+    let record = world.record_spec();
+    assert_eq!(record.phase, RecordPhase::Purging, "S6: {action:?} before the record says so");
+    let purge = record.purge.clone().expect("a removal has a beginning");
+    let settled = purge.begun.0 + SignedDuration::from_secs(i64::from(record.retirement.settling_seconds));
+    assert!(settled <= world.now, "section 5: {action:?} before its settling time is over");
+    assert!(!world.is_halted(), "section 5: {action:?} while the class is halted");
+    let is_confirmed = record.confirmed.as_ref().is_some_and(|begun| *begun == purge.begun);
+    let began_together = |tenant: &Value| {
+        let at = tenant["metadata"]["deletionTimestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+        at.is_some_and(|at| at.duration_since(purge.begun.0).abs() <= WINDOW)
+    };
+    let burst = world.others.iter().filter(|(tenant, _)| began_together(tenant)).count();
+    assert!(burst < 6 || is_confirmed, "section 5: {action:?} in a burst that nobody has confirmed");
+    if let Some(tenant) = &world.tenant {
+        let holds = record.tenant_uid.as_ref().is_some_and(|uid| tenant["metadata"]["uid"] == *uid.as_str());
+        assert!(holds, "S3: {action:?} for a Tenant that does not hold the record");
+        assert!(tenant["metadata"]["deletionTimestamp"].is_string(), "S3: {action:?} for a living Tenant");
+        assert_eq!(tenant["spec"]["deletionPolicy"], "Delete", "S3: {action:?} without Delete");
+    } else {
+        let expired = record.purge_after.as_ref().is_some_and(|at| at.0 <= world.now);
+        assert!(expired, "S3: {action:?} of a record that has not expired");
+    }
+    assert!(associations(world).is_empty(), "S3: {action:?} while an association stands");
+    every_secret_is_closed(world);
+    assert!(world.pods.is_empty(), "S3: {action:?} while a pod runs");
+    if let Action::Aws(AwsAction::StripSecret { arn, .. } | AwsAction::DeleteSecret { arn, .. }) = action {
+        let secret = world.cloud.secrets.values().find(|one| one.arn == *arn);
+        let ours = secret.is_none_or(|one| is_ours(&one.tags, &alice(), &record, &world.settings.cluster_uid));
+        assert!(ours, "S1: a foreign secret is removed");
+        let is_stripped = secret.is_none_or(|one| tags::ACCESS.iter().all(|key| !one.tags.contains_key(*key)));
+        let strips = matches!(action, Action::Aws(AwsAction::StripSecret { .. }));
+        assert!(strips || is_stripped, "a secret that is restored would be readable as it is tagged");
+    }
+    if let Action::ReleaseVolume { name, .. } = action {
+        let recorded = record.storage.volume.as_ref().expect("S3: a volume that is not recorded");
+        assert_eq!(recorded.name, *name, "S3: another volume");
+        let handle = |volume: &Value| volume["spec"]["csi"]["volumeHandle"].clone();
+        let own = handle(&world.volumes[name]);
+        let sharing = world.volumes.values().filter(|volume| handle(volume) == own).count();
+        assert_eq!(sharing, 1, "another volume has the same place");
+    }
 }

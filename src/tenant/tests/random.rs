@@ -9,6 +9,7 @@ use super::{
     cloud::move_label,
     controllers,
     fixtures::{class_json, class_with_roles_json, spec_json},
+    removal::{DAY, mallory},
     rotating::{TOKEN, agrees_on_one},
     sights::{wait_for_audit, wait_for_sweep},
     world::{Fault, World},
@@ -16,7 +17,8 @@ use super::{
 use crate::{
     api::{
         labels::{self, CURRENT_STAGE, tags},
-        names::VersionId,
+        names::{Incarnation, VersionId},
+        record::{HistoryEvent, RecordPhase, TenantRecordSpec},
     },
     tenant::{
         child::{Child, Kind},
@@ -64,6 +66,20 @@ enum Event {
     PutValue(u8),
     /// A person schedules the token's secret for deletion.
     ScheduleDeletion,
+    /// What becomes of everything when the Tenant is deleted: also said while it is being deleted.
+    SetPolicy(bool),
+    /// A month passes, and with it retention and recovery windows.
+    Month,
+    /// The class is halted, or not any more.
+    Halt(bool),
+    /// Many others are deleted together, or all of that is taken back.
+    Burst(bool),
+    /// An administrator lets this incarnation through the breaker.
+    Confirm,
+    /// An administrator ends its retention.
+    PurgeNow,
+    /// An administrator puts its end off by so many days.
+    KeepFor(u8),
     /// So many rounds, in which actions suffer these faults in turn.
     Rounds(u8, Vec<Fault>),
     Controllers,
@@ -74,7 +90,7 @@ fn child() -> impl Strategy<Value = Child> {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let fault = || select(vec![Fault::None, Fault::None, Fault::Lost, Fault::Unanswered]);
+    let fault = || select(vec![Fault::None, Fault::None, Fault::Lost, Fault::Unanswered, Fault::Late]);
     prop_oneof![
         1 => any::<bool>().prop_map(Event::Suspend),
         1 => any::<bool>().prop_map(Event::Pause),
@@ -107,6 +123,13 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(Event::BreakPods),
         1 => (0..200u8).prop_map(Event::PutValue),
         1 => Just(Event::ScheduleDeletion),
+        3 => any::<bool>().prop_map(Event::SetPolicy),
+        1 => Just(Event::Month),
+        1 => any::<bool>().prop_map(Event::Halt),
+        1 => any::<bool>().prop_map(Event::Burst),
+        1 => Just(Event::Confirm),
+        1 => Just(Event::PurgeNow),
+        1 => (1..60u8).prop_map(Event::KeepFor),
         4 => (1..4u8, proptest::collection::vec(fault(), 1..6)).prop_map(|(n, faults)| Event::Rounds(n, faults)),
         6 => Just(Event::Controllers),
     ]
@@ -203,10 +226,17 @@ fn happen(world: &mut World, event: &Event) {
         | Event::BreakPods(_)
         | Event::PutValue(_)
         | Event::ScheduleDeletion => rollout_and_rotation(world, event),
+        Event::SetPolicy(_)
+        | Event::Month
+        | Event::Halt(_)
+        | Event::Burst(_)
+        | Event::Confirm
+        | Event::PurgeNow
+        | Event::KeepFor(_) => the_end(world, event),
         Event::DeleteTenant => world.delete_tenant(),
         Event::MakeTenant if world.tenant.is_none() => world.make_tenant(&spec_json()),
         Event::MakeTenantOfAnother if world.tenant.is_none() && world.record.is_some() => {
-            world.make_tenant(&json!({ "owner": { "subject": "mallory", "email": "m@example.com" } }));
+            world.make_tenant(&mallory());
         }
         Event::MakeTenant | Event::MakeTenantOfAnother => {}
         Event::Suspend(_)
@@ -216,6 +246,30 @@ fn happen(world: &mut World, event: &Event) {
         | Event::ListSecret(_)
         | Event::GrowStorage(_)
         | Event::TakeFinalizerAway => edit(world, event),
+    }
+}
+
+/// What has to do with the end of a tenant.
+fn the_end(world: &mut World, event: &Event) {
+    let incarnation = world.record.as_ref().map(|_| world.record_spec().incarnation.to_string());
+    match (event, incarnation) {
+        (Event::SetPolicy(delete), _) if world.tenant.is_some() => {
+            world.edit_tenant(|spec| spec["deletionPolicy"] = json!(if *delete { "Delete" } else { "Retain" }));
+        }
+        (Event::Month, _) => {
+            world.now += SignedDuration::from_secs(31 * DAY);
+            world.cloud.let_go(world.now);
+            world.restart();
+        }
+        (Event::Halt(halted), _) => world.halt(*halted),
+        (Event::Burst(burst), Some(_)) => world.delete_others(if *burst { 20 } else { 0 }),
+        (Event::Confirm, Some(incarnation)) => world.order(labels::CONFIRM_DELETION, &incarnation),
+        (Event::PurgeNow, Some(incarnation)) => world.order(labels::PURGE_NOW, &incarnation),
+        (Event::KeepFor(days), Some(_)) => {
+            let date = world.now + SignedDuration::from_secs(i64::from(*days) * DAY);
+            world.order(labels::KEEP_UNTIL, &date.to_string());
+        }
+        _ => {}
     }
 }
 
@@ -339,20 +393,28 @@ fn quiet(world: &mut World) {
     if world.class.is_none() {
         world.set_class(&world.usual_class.clone());
     }
-    let is_strangers =
-        |world: &World| world.tenant.as_ref().is_some_and(|tenant| tenant["spec"]["owner"]["subject"] == "mallory");
-    if is_strangers(world) {
+    world.delete_others(0);
+    world.halt(false);
+    if world.tenant.is_some() {
         world.annotate_tenant(labels::PAUSED, "false");
-        world.delete_tenant();
     }
-    if let Some(tenant) = &world.tenant
-        && tenant["metadata"]["deletionTimestamp"].is_string()
-    {
-        world.annotate_tenant(labels::PAUSED, "false");
-        world.settle();
+    // Another owner may have got the name by now, after all of the first one's is gone.
+    let whose = |world: &World| {
+        let subject = world.record.as_ref().and_then(|_| world.record_spec().owner.subject);
+        if subject.is_some_and(|subject| subject.as_str() == "mallory") { mallory() } else { spec_json() }
+    };
+    let owner = |tenant: &Value| tenant["spec"]["owner"]["subject"].clone();
+    if world.tenant.as_ref().is_some_and(|tenant| owner(tenant) != whose(world)["owner"]["subject"]) {
+        world.delete_tenant();
+        world.settle_late();
+    }
+    if world.tenant.as_ref().is_some_and(|tenant| tenant["metadata"]["deletionTimestamp"].is_string()) {
+        world.settle_late();
+        world.pass(61);
+        world.pass(61);
     }
     if world.tenant.is_none() {
-        world.make_tenant(&spec_json());
+        world.make_tenant(&whose(world));
     }
     world.annotate_tenant(labels::PAUSED, "false");
     // After a leak a workspace may stay down until somebody orders again.
@@ -362,6 +424,24 @@ fn quiet(world: &mut World) {
         spec["quota"] = json!({ "pods": 10 });
         spec["storage"] = json!({ "size": "20Gi" });
     });
+}
+
+/// An incarnation is followed by another only after it was removed, and the history says so.
+fn one_incarnation_at_a_time(before: &mut Option<Incarnation>, record: &TenantRecordSpec) {
+    let former = before.replace(record.incarnation.clone());
+    if let Some(former) = former.filter(|former| *former != record.incarnation) {
+        let last = record.history.iter().rfind(|entry| entry.event == HistoryEvent::Purged);
+        let removed = last.and_then(|entry| entry.incarnation.as_ref());
+        assert_eq!(removed, Some(&former), "an incarnation was given up that was not removed");
+    }
+}
+
+/// No volume of a tenant is gone that nobody has asked to remove.
+fn what_is_kept_is_there(world: &World) {
+    let record = world.record_spec();
+    let Some(volume) = &record.storage.volume else { return };
+    let live = world.volumes.get(&volume.name);
+    assert!(record.phase == RecordPhase::Purging || live.is_some(), "a kept volume is gone");
 }
 
 fn cases() -> u32 {
@@ -388,11 +468,9 @@ proptest! {
         for event in &events {
             happen(&mut world, event);
             if world.record.is_some() {
-                let now = world.record_spec().incarnation;
-                prop_assert_eq!(incarnation.get_or_insert_with(|| now.clone()), &now, "the incarnation never changes");
+                one_incarnation_at_a_time(&mut incarnation, &world.record_spec());
+                what_is_kept_is_there(&world);
             }
-            let kept = world.record.as_ref().and_then(|_| world.record_spec().storage.volume);
-            prop_assert!(kept.is_none_or(|volume| world.volumes.contains_key(&volume.name)), "a kept volume is gone");
         }
         quiet(&mut world);
         world.settle();
@@ -400,8 +478,7 @@ proptest! {
         wait_for_sweep(&mut world);
         world.settle();
         prop_assert_eq!(world.ready(), (true, "Verified".to_owned()));
-        let now = world.record_spec();
-        prop_assert_eq!(incarnation.unwrap_or_else(|| now.incarnation.clone()), now.incarnation);
+        one_incarnation_at_a_time(&mut incarnation, &world.record_spec());
         prop_assert_eq!(world.volumes.len(), 1, "never a second volume beside the first");
         prop_assert_eq!(world.cloud.associations.len(), 1);
         agrees_on_one(&world);

@@ -112,14 +112,47 @@ fn an_order_that_is_older_than_the_tenant_is_not_carried_out() {
     assert_eq!(token(&world).versions.len(), 1);
 }
 
-#[test]
-fn the_schedule_of_the_class_rotates_in_its_time() {
+fn scheduled() -> World {
     let mut world = World::new();
     let mut class = rotating_class();
     class["secrets"]["generated"] = json!([{ "name": "gateway-token", "rotateEveryDays": 30 }]);
     world.set_class(&class);
     world.make_tenant(&spec_json());
     world.settle();
+    world
+}
+
+/// Eleven tenths of the period, and a whole day after it.
+fn until_the_schedule_is_over(world: &mut World) {
+    world.now += SignedDuration::from_hours(24 * 33);
+    for _ in 0..25 {
+        world.now += SignedDuration::from_hours(1);
+        world.settle();
+    }
+}
+
+/// S2: it takes a person to replace what a person put.
+#[test]
+fn the_schedule_leaves_a_value_alone_that_a_person_put() {
+    let mut world = scheduled();
+    let by_hand = put_by_hand(&mut world, "0f0c1d2e-1111-4222-8333-444455556666");
+    world.settle();
+    until_the_schedule_is_over(&mut world);
+    assert_eq!(current(&world), by_hand);
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    let (_, message) = reason(&mut world, "SecretsReady");
+    assert!(message.contains("the class's schedule leaves it alone"), "{message}");
+    world.annotate_tenant(ROTATE_SECRETS, "1");
+    world.settle();
+    assert_ne!(current(&world), by_hand, "an order replaces it");
+    let ours = current(&world);
+    until_the_schedule_is_over(&mut world);
+    assert_ne!(current(&world), ours, "and then the schedule goes on");
+}
+
+#[test]
+fn the_schedule_of_the_class_rotates_in_its_time() {
+    let mut world = scheduled();
     let first = current(&world);
     world.now += SignedDuration::from_hours(24 * 27 - 1);
     world.settle();
@@ -294,17 +327,19 @@ fn a_crash_after_any_step_ends_with_one_version() {
     }
 }
 
+fn put_by_hand(world: &mut World, version: &str) -> VersionId {
+    let version: VersionId = version.parse().expect("a version");
+    let secret = world.cloud.secrets.get_mut(TOKEN).expect("the token");
+    let former = secret.current_version().expect("current");
+    move_label(secret, CURRENT_STAGE, Some(&version));
+    move_label(secret, "AWSPREVIOUS", Some(&former));
+    world.restart();
+    version
+}
+
 #[test]
 fn a_value_that_a_person_puts_is_used_and_never_overwritten() {
-    let put = |world: &mut World, letter: &str| {
-        let version: VersionId = letter.repeat(32).parse().expect("a version");
-        let secret = world.cloud.secrets.get_mut(TOKEN).expect("the token");
-        let former = secret.current_version().expect("current");
-        move_label(secret, CURRENT_STAGE, Some(&version));
-        move_label(secret, "AWSPREVIOUS", Some(&former));
-        world.restart();
-        version
-    };
+    let put = |world: &mut World, letter: &str| put_by_hand(world, &letter.repeat(32));
     let mut world = settled();
     let by_hand = put(&mut world, "p");
     world.settle();

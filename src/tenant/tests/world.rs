@@ -16,7 +16,7 @@ use super::{
 use crate::{
     api::{labels, record::TenantRecordSpec, tenant::TenantStatus},
     tenant::{
-        action::{Action, Plan},
+        action::{Action, AwsAction, Plan},
         cache::{Cache, DEFINITIONS, Watched},
         child::{Child, Kind, ObjectKey},
         observed::Observed,
@@ -46,6 +46,8 @@ pub(super) enum Fault {
     Lost,
     /// It is carried out, and nobody hears of it.
     Unanswered,
+    /// Nobody hears of it, and it is carried out some seconds later, where it makes something in AWS.
+    Late,
 }
 
 /// A field of objects that carry no label of ours, so that no watch shows them until one does.
@@ -55,6 +57,8 @@ pub(super) const UNWATCHED: &str = "unwatched";
 fn is_watched(object: &Value) -> bool {
     object[UNWATCHED].is_null() || object["metadata"]["labels"][labels::MANAGED] == "true"
 }
+/// The longest that a request takes effect after it was sent.
+const LATEST: SignedDuration = SignedDuration::from_secs(9);
 
 /// Cluster-scoped or namespaced objects of one sort, by `namespace/name`.
 pub(super) type Objects = BTreeMap<String, Value>;
@@ -77,12 +81,16 @@ pub(super) struct World {
     pub(super) cloud: Cloud,
     /// Every action that was carried out, in order.
     pub(super) done: Vec<Action>,
+    /// Tenants of other names, and their records: they only count.
+    pub(super) others: Vec<(Value, Value)>,
     /// Controllers that do not work now.
     pub(super) broken: Vec<&'static str>,
     /// Whether the Pod Identity webhook gives pods their credentials.
     pub(super) injects: bool,
     /// Pods that never become ready.
     pub(super) never_ready: fn(&Value) -> bool,
+    /// Requests that are still on their way, and when they arrive.
+    late: Vec<(Timestamp, AwsAction)>,
     counter: u64,
 }
 
@@ -105,9 +113,11 @@ impl World {
             storage_class: None,
             cloud: Cloud::default(),
             done: Vec::new(),
+            others: Vec::new(),
             broken: Vec::new(),
             injects: true,
             never_ready: |_| false,
+            late: Vec::new(),
             counter: 0,
         };
         world.install();
@@ -252,6 +262,47 @@ impl World {
         self.cache = Arc::new(Cache::new(Arc::clone(&self.settings)));
     }
 
+    /// Whether the class says that nothing is removed.
+    pub(super) fn is_halted(&self) -> bool {
+        self.class.as_ref().is_some_and(|class| class["metadata"]["annotations"][labels::HALT] == "true")
+    }
+
+    /// `kubectl annotate tenantclass default openclaw.io/halt=true`, and back.
+    pub(super) fn halt(&mut self, halted: bool) {
+        let Some(mut class) = self.class.take() else { return };
+        class["metadata"]["annotations"] = if halted { json!({ labels::HALT: "true" }) } else { json!({}) };
+        self.touch(&mut class);
+        self.class = Some(class);
+    }
+
+    /// So many others are being deleted with `Delete` from now on, or none any more.
+    pub(super) fn delete_others(&mut self, count: usize) {
+        self.others.clear();
+        for number in 0..count {
+            let name = format!("other-{number}");
+            let mut tenant = self.born(json!({ "metadata": { "name": name }, "spec": spec_json() }));
+            tenant["spec"]["deletionPolicy"] = json!("Delete");
+            tenant["metadata"]["deletionTimestamp"] = json!(self.now);
+            let mut spec = json!(self.record_spec());
+            spec["tenantUid"] = tenant["metadata"]["uid"].clone();
+            for field in ["purge", "purgeAfter", "confirmed", "history"] {
+                spec.as_object_mut().expect("a spec").remove(field);
+            }
+            spec["phase"] = json!("Retained");
+            spec["routing"]["placement"] = Value::Null;
+            let record = self.born(json!({ "metadata": { "name": name }, "spec": spec }));
+            self.others.push((tenant, record));
+        }
+    }
+
+    /// An administrator's order.
+    pub(super) fn order(&mut self, key: &str, value: &str) {
+        let mut record = self.record.take().expect("a record");
+        record["metadata"]["annotations"][key] = json!(value);
+        self.touch(&mut record);
+        self.record = Some(record);
+    }
+
     /// What a decision sees now.
     pub(super) fn observe(&mut self) -> Observed {
         self.sync();
@@ -267,8 +318,14 @@ impl World {
             (Watched::Definition, all(&self.definitions)),
             (Watched::StorageClass, one(&self.storage_class)),
             (Watched::Class, one(&self.class)),
-            (Watched::Record, one(&self.record)),
-            (Watched::Tenant, one(&self.tenant)),
+            (
+                Watched::Record,
+                self.record.iter().chain(self.others.iter().map(|(_, record)| record)).cloned().collect(),
+            ),
+            (
+                Watched::Tenant,
+                self.tenant.iter().chain(self.others.iter().map(|(tenant, _)| tenant)).cloned().collect(),
+            ),
             (Watched::Volume, all(&self.volumes)),
         ];
         lists.extend(self.children.iter().map(|(kind, objects)| (Watched::Child(*kind), all(objects))));
@@ -298,6 +355,7 @@ impl World {
 
     /// The same, with `fault` choosing what goes wrong.
     pub(super) fn round_with(&mut self, fault: &mut dyn FnMut(&Action) -> Fault) -> Plan {
+        self.let_arrive();
         let observed = self.observe();
         let decided = plan(&observed);
         self.cache.stand_at_gate(&alice(), &decided);
@@ -305,8 +363,13 @@ impl World {
         for action in &decided.actions {
             promises::before(self, action);
             let fault = fault(action);
-            if fault == Fault::Lost {
+            if matches!(fault, Fault::Lost | Fault::Late) {
                 Cloud::forget(&self.cache, action);
+                if let (Fault::Late, Action::Aws(action)) = (fault, action)
+                    && action.makes_something()
+                {
+                    self.late.push((self.now + LATEST, action.clone()));
+                }
                 continue;
             }
             // A refused action is decided about anew in the next round.
@@ -318,6 +381,28 @@ impl World {
             }
         }
         decided
+    }
+
+    /// Whether a request is still on its way.
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.late.is_empty()
+    }
+
+    /// The same once whatever was asked for before has come to be, or cannot any more.
+    pub(super) fn settle_late(&mut self) {
+        self.settle();
+        self.now += SignedDuration::from_secs(31);
+        self.settle();
+    }
+
+    /// Requests that arrive by now. Nobody waits for their answers any more.
+    fn let_arrive(&mut self) {
+        let (now, nobodys) = (self.now, Cache::new(Arc::clone(&self.settings)));
+        let (arrived, late) = std::mem::take(&mut self.late).into_iter().partition(|(at, _)| *at <= now);
+        self.late = late;
+        for (_, action) in arrived {
+            let _ = self.cloud.perform(&action, &nobodys, now);
+        }
     }
 
     /// Rounds, with controllers at work between them, until nothing is left to do; says how many rounds that took.

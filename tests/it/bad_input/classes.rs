@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Bed, Instance, content, example_class, merge, refusal};
 
+const KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555";
+
 /// A class with something else in it.
 fn class_with(change: Value) -> Value {
     let mut class = example_class(Instance::shared());
@@ -73,6 +75,7 @@ async fn what_data_hangs_on_cannot_be_edited_in_a_class() {
         (json!({ "storage": { "className": "other" } }), "the storage class never changes"),
         (json!({ "identity": { "mode": "None" } }), "the identity mode never changes"),
         (json!({ "secrets": { "mode": "None" } }), "the secrets mode never changes"),
+        (json!({ "secrets": { "kmsKeyArn": KEY } }), "the KMS key never changes"),
         (path, "the routing mode never changes"),
     ];
     for (change, says) in rows {

@@ -2,8 +2,7 @@
 
 use std::{fmt, fs, path::Path, time::Duration};
 
-use super::Row;
-use crate::support::Fault;
+use super::{Trouble, rows::Row};
 
 /// How one cell ended.
 pub enum Cell {
@@ -18,7 +17,7 @@ pub enum Cell {
 /// All cells, row by row.
 pub struct Table<'a> {
     pub rows: &'a [Row],
-    pub faults: &'a [(Fault, u32, &'static str)],
+    pub faults: &'a [Trouble],
     pub cells: Vec<Cell>,
     pub took: Duration,
 }
@@ -42,7 +41,7 @@ impl Table<'_> {
     }
 
     fn line(&self, f: &mut fmt::Formatter<'_>, row: &Row, cells: &[Cell]) -> fmt::Result {
-        write!(f, "| {} {} |", row.service, row.operation)?;
+        write!(f, "| {} {} | {} |", row.service, row.operation, row.scene.words())?;
         for (cell, (_, _, name)) in cells.iter().zip(self.faults) {
             let word = match cell {
                 Cell::Right => "right",
@@ -58,9 +57,9 @@ impl Table<'_> {
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Each call to AWS × each fault: how it ended after the fault had gone\n")?;
-        write!(f, "| call |")?;
+        write!(f, "| call | because |")?;
         self.faults.iter().try_for_each(|(_, _, name)| write!(f, " {name} |"))?;
-        write!(f, "\n|---|")?;
+        write!(f, "\n|---|---|")?;
         self.faults.iter().try_for_each(|_| write!(f, "---|"))?;
         writeln!(f)?;
         let by_row = || self.rows.iter().zip(self.cells.chunks(self.faults.len()));
@@ -73,7 +72,7 @@ impl fmt::Display for Table<'_> {
         for (row, cells) in by_row() {
             for (cell, (_, _, name)) in cells.iter().zip(self.faults) {
                 if let Cell::Wrong(why) = cell {
-                    writeln!(f, "\n- {} {}, {name}: {why}", row.service, row.operation)?;
+                    writeln!(f, "\n- {} {} ({}), {name}: {why}", row.service, row.operation, row.scene.words())?;
                 }
             }
         }

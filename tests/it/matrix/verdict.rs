@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::scene::{Scene, Staged};
+use super::scene::Staged;
 use crate::support::{Bed, condition};
 
 /// Characters of 32 bytes in URL-safe base64 without padding.
@@ -39,12 +39,9 @@ pub async fn identifying_tags(bed: &Bed, tenant: &Value) -> BTreeMap<&'static st
     ])
 }
 
-fn expect<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Result<(), String> {
+/// Whether two values are equal, and which of them is not as it must be.
+pub fn expect<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Result<(), String> {
     if found == wanted { Ok(()) } else { Err(format!("{what}: {found:?} instead of {wanted:?}")) }
-}
-
-fn is_suspended(staged: &Staged) -> bool {
-    staged.scene == Scene::Suspended
 }
 
 /// The Tenant says, for its present generation, that all is well.
@@ -54,8 +51,28 @@ pub fn tenant(staged: &Staged, tenant: &Value) -> Result<(), String> {
     for absent in ["Stalled", "Reconciling"] {
         expect(absent, &condition(tenant, absent), &Value::Null)?;
     }
-    let phase = if is_suspended(staged) { "Suspended" } else { "Ready" };
+    let phase = if staged.scene.is_suspended() { "Suspended" } else { "Ready" };
     expect("phase", &tenant["status"]["phase"], &phase.into())
+}
+
+/// Everything is removed, in the record's words and in fact: the secret can be restored, and nobody could read it then.
+pub async fn removed(staged: &Staged) -> Result<(), String> {
+    let bed = &staged.bed;
+    expect("the Tenant is gone", &bed.get("Tenant", None, &bed.tenant).await, &None)?;
+    let record = bed.record().await.ok_or("no record")?;
+    expect("phase", &record["spec"]["phase"], &"Purged".into())?;
+    expect("the namespace is gone", &bed.get("Namespace", None, &bed.namespace()).await, &None)?;
+    let volume = record["spec"]["purge"]["receipt"].as_array().into_iter().flatten();
+    let volume = volume.filter(|line| line["kind"] == "PersistentVolume").collect::<Vec<_>>();
+    expect("volumes that are removed", &volume.iter().filter(|line| line["outcome"] == "Removed").count(), &1)?;
+    let describe = bed.instance.secrets().describe_secret().secret_id(secret_name(bed));
+    let found = describe.send().await.map_err(|_| "no secret".to_owned())?;
+    expect("it is scheduled", &found.deleted_date().is_some(), &true)?;
+    let keys: Vec<&str> = found.tags().iter().filter_map(|tag| tag.key()).collect();
+    for access in ["tenant-namespace", "tenant-service-account"] {
+        expect(&format!("its tag {access}"), &keys.contains(&access), &false)?;
+    }
+    expect("its identifying tags", &keys.contains(&"openclaw-incarnation"), &true)
 }
 
 /// One association, none where access has ended; with the right role and our tags.
@@ -65,7 +82,7 @@ pub async fn association(staged: &Staged, tenant: &Value) -> Result<(), String> 
     let listed = list.cluster_name(bed.instance.fact("/aws/clusterName")).send().await.expect("a listing");
     let ids: Vec<&str> = listed.associations().iter().filter_map(|one| one.association_id()).collect();
     let recorded = &tenant["status"]["identity"]["associationId"];
-    if is_suspended(staged) {
+    if staged.scene.is_suspended() {
         expect("associations", &ids, &Vec::new())?;
         return expect("status.identity.associationId", recorded, &Value::Null);
     }
@@ -77,7 +94,7 @@ pub async fn association(staged: &Staged, tenant: &Value) -> Result<(), String> 
         expect("the association", id, &before.as_str())?;
     }
     let found = bed.instance.association(id).await;
-    expect("its role", &found.role_arn().unwrap_or_default(), &staged.role().as_str())?;
+    expect("its role", &found.role_arn().unwrap_or_default(), &staged.role(tenant).as_str())?;
     let tags = found.tags().cloned().unwrap_or_default();
     for (key, value) in identifying_tags(bed, tenant).await {
         expect(&format!("its tag {key}"), &tags.get(key), &Some(&value))?;
@@ -94,7 +111,7 @@ pub async fn secret(staged: &Staged, tenant: &Value) -> Result<(), String> {
     let versions = found.version_ids_to_stages().cloned().unwrap_or_default();
     let mut labels: Vec<&str> = versions.values().flatten().map(String::as_str).collect();
     labels.sort_unstable();
-    let is_rotated = staged.scene == Scene::Rotated;
+    let is_rotated = staged.scene.is_rotated();
     let wanted = if is_rotated { vec!["AWSCURRENT", "AWSPREVIOUS"] } else { vec!["AWSCURRENT"] };
     expect("labels of all versions", &labels, &wanted)?;
     let (version, value) = value(bed).await.ok_or("no current value")?;
@@ -111,6 +128,6 @@ pub async fn secret(staged: &Staged, tenant: &Value) -> Result<(), String> {
         expect(&format!("its tag {key}"), &tags.get(key).copied(), &Some(value.as_str()))?;
     }
     let account = tenant["status"]["identity"]["serviceAccount"].as_str().unwrap_or_default();
-    let reader = if is_suspended(staged) { "revoked" } else { account };
+    let reader = if staged.scene.is_suspended() { "revoked" } else { account };
     expect("its tag tenant-service-account", &tags.get("tenant-service-account").copied(), &Some(reader))
 }

@@ -73,7 +73,8 @@ async fn orders_are_given_by_holders_of_administer_alone_and_survive_the_operato
     let bed = Bed::new("orders").await;
     bed.ready_tenant(json!({})).await;
     let (editor, administrator) = (editor(&bed).await, person_with(&bed, "openclaw-record-administrator").await);
-    let order = annotation("openclaw.io/keep-until", "2030-01-01T00:00:00Z");
+    // No order that the operator knows: one that it does would be carried out and taken off.
+    let order = annotation("openclaw.io/note", "2030-01-01T00:00:00Z");
 
     let message = refusal(editor.patch("TenantRecord", None, &bed.tenant, order.clone()).await);
     assert!(message.contains("ask for the verb administer"), "{message}");
@@ -92,9 +93,9 @@ async fn orders_are_given_by_holders_of_administer_alone_and_survive_the_operato
     bed.ready().await;
     let record = bed.record().await.expect("record");
     assert_eq!(record["spec"]["retirement"]["deletionPolicy"], "Delete", "the operator wrote it meanwhile");
-    assert_eq!(record["metadata"]["annotations"]["openclaw.io/keep-until"], "2030-01-01T00:00:00Z");
+    assert_eq!(record["metadata"]["annotations"]["openclaw.io/note"], "2030-01-01T00:00:00Z");
 
-    let taken_back = json!({ "metadata": { "annotations": { "openclaw.io/keep-until": null } } });
+    let taken_back = json!({ "metadata": { "annotations": { "openclaw.io/note": null } } });
     let message = refusal(editor.patch("TenantRecord", None, &bed.tenant, taken_back.clone()).await);
     assert!(message.contains("ask for the verb administer"), "taking one back is an order too: {message}");
     administrator.patch("TenantRecord", None, &bed.tenant, taken_back).await.expect("taken back");

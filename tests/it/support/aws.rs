@@ -65,7 +65,7 @@ impl Fault {
 }
 
 impl Instance {
-    /// Lets the next `times` calls of an operation that name `text` go wrong; 0 stands for all of them.
+    /// Lets the operator's next `times` calls of an operation that name `text` go wrong; 0 stands for all of them.
     pub async fn fault(&self, operation: &str, text: &str, fault: Fault, times: u32) -> String {
         self.disturb(Disturbance { service: "*", operation, text, fault, times }).await
     }
@@ -78,6 +78,8 @@ impl Instance {
         rule["id"] = json!(id);
         rule["service"] = json!(service);
         rule["operation"] = json!(operation);
+        // What tests do themselves goes well.
+        rule["accessKeyId"] = json!("operator");
         rule["match"] = json!(text);
         rule["times"] = json!(times);
         self.control("POST", "/faults", Some(rule)).await;
@@ -86,9 +88,8 @@ impl Instance {
 
     /// Calls that a fault has touched and that have had their answer, or none, since.
     pub async fn disturbed(&self, id: &str) -> Vec<Value> {
-        let all = self.control("GET", "/calls?since=0", None).await;
-        let touched = |call: &&Value| call["fault"].as_str().is_some_and(|ids| ids.split(' ').any(|one| one == id));
-        all.as_array().into_iter().flatten().filter(touched).cloned().collect()
+        let touched = self.control("GET", &format!("/calls?since=0&fault={id}"), None).await;
+        touched.as_array().cloned().unwrap_or_default()
     }
 
     /// Ends a fault.
@@ -118,6 +119,17 @@ impl Instance {
             text.is_empty() || names_it("target") || names_it("identity")
         };
         all.as_array().into_iter().flatten().filter(names).cloned().collect()
+    }
+
+    /// Keeps etcd as it is now, under this name.
+    pub async fn back_up_etcd(&self, name: &str) {
+        self.control("POST", &format!("/etcd/{name}"), None).await;
+    }
+
+    /// Puts a backup in the place of what etcd holds. No operator may run meanwhile: like every component that has seen
+    /// the later state, it is started anew.
+    pub async fn restore_etcd(&self, name: &str) {
+        self.control("PUT", &format!("/etcd/{name}"), None).await;
     }
 
     /// Makes an association like one of an EKS add-on's.

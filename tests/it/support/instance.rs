@@ -92,7 +92,7 @@ impl Instance {
     }
 
     /// Installs what a platform engineer installs: definitions, policies, rights.
-    fn install(&self) {
+    pub fn install(&self) {
         self.kubectl(&["apply", "--server-side", "-f", &in_repository("crds")]);
         self.kubectl(&["apply", "-k", &in_repository("deploy/policies")]);
         for file in ["namespace", "service-account", "rbac"] {
@@ -166,7 +166,7 @@ impl Instance {
         let directory = PathBuf::from(self.fact("/dir"));
         let number = self.operators.lock().expect("not poisoned").len();
         let kubeconfig = directory.join(format!("operator-{number}.kubeconfig"));
-        self.mint(&kubeconfig);
+        self.mint(ACCOUNT, &kubeconfig);
         let log = directory.join(format!("operator-{number}.log"));
         self.operators.lock().expect("not poisoned").push(log.clone());
         let output = File::create(&log).expect("log");
@@ -194,10 +194,15 @@ impl Instance {
 
     /// Runs another of the program's commands as an administrator: whether it succeeded, and what it said.
     pub fn run_operator(&self, arguments: &[&str]) -> (bool, String, String) {
+        self.run_operator_with(&self.kubeconfig, arguments)
+    }
+
+    /// The same as somebody else.
+    pub fn run_operator_with(&self, kubeconfig: &Path, arguments: &[&str]) -> (bool, String, String) {
         let output = Command::new(env!("CARGO_BIN_EXE_openclaw-tenant-operator"))
             .args(arguments)
             .env("OPENCLAW_CLUSTER_NAME", self.fact("/aws/clusterName"))
-            .env("KUBECONFIG", &self.kubeconfig)
+            .env("KUBECONFIG", kubeconfig)
             .envs(self.aws_environment())
             .env("AWS_ACCESS_KEY_ID", "administrator")
             .output()
@@ -206,13 +211,14 @@ impl Instance {
         (output.status.success(), text(&output.stdout), text(&output.stderr))
     }
 
-    fn mint(&self, out: &Path) {
+    /// Writes a kubeconfig of a ServiceAccount, NAMESPACE/NAME.
+    pub fn mint(&self, account: &str, out: &Path) {
         let status = Command::new(self.fact("/program"))
-            .args(["kubeconfig", "--dir", self.fact("/dir"), "--service-account", ACCOUNT, "--out"])
+            .args(["kubeconfig", "--dir", self.fact("/dir"), "--service-account", account, "--out"])
             .arg(out)
             .status()
             .expect("the platform's program");
-        assert!(status.success(), "no kubeconfig for {ACCOUNT}");
+        assert!(status.success(), "no kubeconfig for {account}");
     }
 
     fn aws_environment(&self) -> [(&'static str, String); 7] {

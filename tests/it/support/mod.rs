@@ -7,7 +7,7 @@ mod tenant;
 
 pub use aws::{Disturbance, Fault};
 pub use instance::{Instance, LOOKS_OFTEN, OperatorProcess};
-pub use tenant::{Bed, condition, content, example_class, merge, refusal};
+pub use tenant::{BREAK_GLASS, Bed, condition, content, example_class, merge, refusal};
 
 use std::{future::Future, time::Duration};
 
@@ -18,7 +18,15 @@ pub const PATIENCE: Duration = Duration::from_secs(90);
 const PERIOD: Duration = Duration::from_millis(50);
 
 /// Looks until something is there; `None` when patience ends.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> Option<T> {
+pub async fn eventually<T, F: Future<Output = Option<T>>>(look: impl FnMut() -> F) -> Option<T> {
+    eventually_every(PERIOD, look).await
+}
+
+/// The same, looking as often as this: where many wait at once, their looks are the most of a machine's work.
+pub async fn eventually_every<T, F: Future<Output = Option<T>>>(
+    period: Duration,
+    mut look: impl FnMut() -> F,
+) -> Option<T> {
     let end = tokio::time::Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look().await {
@@ -27,6 +35,6 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(mut look: impl FnMut()
         if tokio::time::Instant::now() > end {
             return None;
         }
-        tokio::time::sleep(PERIOD).await;
+        tokio::time::sleep(period).await;
     }
 }

@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 
 use super::{Instance, eventually};
 
+/// The group that passes the policies.
+pub const BREAK_GLASS: &str = "openclaw:break-glass";
+
 /// Everything that one test has.
 pub struct Bed {
     /// The platform.
@@ -41,6 +44,7 @@ pub fn example_class(instance: &Instance) -> Value {
             "domain": "openclaw.local", "scheme": "http", "capacity": 10_000,
         }] },
         "allow": { "env": ["LOG_*"], "resources": true },
+        "deletion": { "settlingSeconds": 1 },
     })
 }
 
@@ -59,7 +63,8 @@ impl Bed {
     pub async fn with_class(instance: &'static Instance, test: &str, class: Value) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::SeqCst);
-        let tenant = format!("{test}-{}-{number}", std::process::id());
+        // No name is the beginning of another: what names one of them names it alone.
+        let tenant = format!("{test}-{}-{number:03}", std::process::id());
         let prefix = class["namespacePrefix"].as_str().unwrap_or("openclaw-").to_owned();
         let bed = Self { instance, client: instance.client().await, class: tenant.clone(), tenant, prefix };
         bed.apply_class(class).await.expect("class");
@@ -71,6 +76,11 @@ impl Bed {
         let client = self.instance.client_as(user, groups).await;
         let (tenant, class, prefix) = (self.tenant.clone(), self.class.clone(), self.prefix.clone());
         Self { instance: self.instance, client, tenant, class, prefix }
+    }
+
+    /// The bed in the hands of an administrator who breaks glass.
+    pub async fn breaking_glass(&self) -> Self {
+        self.acting_as("somebody-in-an-emergency", &[BREAK_GLASS, "system:masters"]).await
     }
 
     /// `kubectl apply` of the class.
@@ -194,9 +204,40 @@ impl Bed {
         Ok(answer.either(|object| json!(object), |status| json!(status.message)))
     }
 
+    /// Deletes all objects of a kind, or those with these fields, as somebody who may not be allowed to.
+    pub async fn try_delete_all(
+        &self,
+        kind: &str,
+        namespace: Option<&str>,
+        fields: &str,
+    ) -> Result<Value, kube::Error> {
+        let list = ListParams::default().fields(fields);
+        let answer = self.api(kind, namespace).delete_collection(&DeleteParams::default(), &list).await?;
+        Ok(answer.either(|objects| json!(objects.items.len()), |status| json!(status.message)))
+    }
+
     /// The record.
     pub async fn record(&self) -> Option<Value> {
         self.get("TenantRecord", None, &self.tenant).await
+    }
+
+    /// The incarnation that the record names.
+    pub async fn incarnation(&self) -> String {
+        let record = self.record().await.expect("a record");
+        record["spec"]["incarnation"].as_str().expect("an incarnation").to_owned()
+    }
+
+    /// An administrator's order: an annotation on the record.
+    pub async fn order(&self, order: &str, value: &str) {
+        let annotations = json!({ format!("openclaw.io/{order}"): value });
+        let patch = json!({ "metadata": { "annotations": annotations } });
+        self.patch("TenantRecord", None, &self.tenant, patch).await.expect("an order");
+    }
+
+    /// Waits until the record satisfies the predicate.
+    pub async fn until_record(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let look = || async { self.record().await.filter(|record| wanted(record)) };
+        self.until_so(what, look).await
     }
 
     fn api(&self, kind: &str, namespace: Option<&str>) -> Api<DynamicObject> {
@@ -333,6 +374,8 @@ fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
         "Tenant" | "TenantClass" | "TenantRecord" => ("openclaw.io", "v1alpha1"),
         "StatefulSet" | "Deployment" => ("apps", "v1"),
+        "ApplicationSet" | "Application" => ("argoproj.io", "v1alpha1"),
+        "Sandbox" => ("agents.x-k8s.io", "v1alpha1"),
         "NetworkPolicy" => ("networking.k8s.io", "v1"),
         "PodDisruptionBudget" => ("policy", "v1"),
         "HTTPRoute" => ("gateway.networking.k8s.io", "v1"),
@@ -349,6 +392,7 @@ fn resource(kind: &str) -> ApiResource {
         "TenantClass" => "tenantclasses".to_owned(),
         "StorageClass" => "storageclasses".to_owned(),
         "RuntimeClass" => "runtimeclasses".to_owned(),
+        "Sandbox" => "sandboxes".to_owned(),
         _ => format!("{}s", kind.to_lowercase()),
     };
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &plural)

@@ -37,6 +37,7 @@ type Call struct {
 	fields       map[string]any // of a JSON body
 
 	associationID string
+	after         int // how many calls had been answered when it came, where they are recorded
 }
 
 // Reply is what the caller gets.

@@ -3,7 +3,9 @@ package awsproxy
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // Control is what tests use to look at the account's traffic and to disturb it.
@@ -28,6 +30,9 @@ func (p *Proxy) getCalls(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	entries, last := p.calls.since(since)
+	if rule := r.URL.Query().Get("fault"); rule != "" {
+		entries = slices.DeleteFunc(entries, func(e Entry) bool { return !slices.Contains(strings.Fields(e.Fault), rule) })
+	}
 	w.Header().Set("X-Last-Seq", strconv.FormatInt(last, 10))
 	answer(w, http.StatusOK, entries)
 }

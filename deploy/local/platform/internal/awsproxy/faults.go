@@ -14,10 +14,11 @@ import (
 // Rule says what goes wrong with which calls.
 type Rule struct {
 	ID        string `json:"id"`
-	Service   string `json:"service,omitempty"`   // empty or "*": any
-	Operation string `json:"operation,omitempty"` // empty or "*": any
-	Match     string `json:"match,omitempty"`     // must occur in path, query, target or body; of "stale", in what is hidden
-	When      string `json:"when"`                // "before" (AWS never saw it) or "after" (AWS carried it out)
+	Service   string `json:"service,omitempty"`     // empty or "*": any
+	Operation string `json:"operation,omitempty"`   // empty or "*": any
+	Match     string `json:"match,omitempty"`       // must occur in path, query, target or body; of "stale", in what is hidden or in the name of its role
+	Caller    string `json:"accessKeyId,omitempty"` // empty or "*": anybody
+	When      string `json:"when"`                  // "before" (AWS never saw it) or "after" (AWS carried it out)
 	Action    Action `json:"action"`
 	Times     int    `json:"times"` // 0: for ever
 	Hits      int    `json:"hits"`
@@ -87,7 +88,7 @@ func (r *Rule) check() error {
 func (r *Rule) hits(call *Call, when string) bool {
 	anyOr := func(rule, value string) bool { return rule == "" || rule == "*" || rule == value }
 	return r.When == when && (r.Times == 0 || r.Hits < r.Times) && anyOr(r.Service, call.Service) &&
-		anyOr(r.Operation, call.Operation) && (r.Action.Stale || strings.Contains(call.haystack(), r.Match))
+		anyOr(r.Operation, call.Operation) && anyOr(r.Caller, call.AccessKeyID) && (r.Action.Stale || strings.Contains(call.haystack(), r.Match))
 }
 
 type faults struct {

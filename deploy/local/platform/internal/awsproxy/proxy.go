@@ -81,6 +81,7 @@ func (p *Proxy) handle(service string, w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	call.after = p.recorder.answered()
 	if known := p.associations.find(call.associationID); known != nil {
 		call.Identity = known.Namespace + "/" + known.ServiceAccount
 	}

@@ -260,3 +260,23 @@ func TestAStaleListingHidesTheNewestOfThoseThatAreMeant(t *testing.T) {
 		t.Errorf("log: %+v", calls)
 	}
 }
+
+func TestAStaleListingOfIAMHidesTheNewestPolicyOfTheRole(t *testing.T) {
+	shown := func(role, text string) (string, bool) {
+		reply := &Reply{Status: http.StatusOK, Body: []byte("<PolicyNames>\n<member>old</member>\n<member>new</member></PolicyNames>")}
+		hidden := withoutLastMember(&Call{Service: IAM, Target: role}, reply, text)
+		return strings.ReplaceAll(string(reply.Body), "\n", ""), hidden
+	}
+	for _, c := range []struct {
+		role, text, shown string
+		hidden            bool
+	}{
+		{"alice", "alice", "<PolicyNames><member>old</member></PolicyNames>", true},
+		{"alice", "old", "<PolicyNames><member>new</member></PolicyNames>", true},
+		{"alice", "bob", "<PolicyNames><member>old</member><member>new</member></PolicyNames>", false},
+	} {
+		if got, hidden := shown(c.role, c.text); got != c.shown || hidden != c.hidden {
+			t.Errorf("%+v: %s %v", c, got, hidden)
+		}
+	}
+}

@@ -26,6 +26,7 @@ const (
 type Recorder struct {
 	mu               sync.Mutex
 	requests, values *os.File
+	lines            int
 }
 
 // NewRecorder writes into a directory.
@@ -43,7 +44,8 @@ func NewRecorder(dir string) (*Recorder, error) {
 
 // request is one line of RequestsFile.
 type request struct {
-	Time        time.Time           `json:"time"` // when the answer went out
+	Time        time.Time           `json:"time"`  // when the answer went out
+	After       int                 `json:"after"` // how many had been answered when it came
 	AccessKeyID string              `json:"accessKeyId"`
 	Service     string              `json:"service"`
 	Operation   string              `json:"operation"`
@@ -59,6 +61,16 @@ type request struct {
 	ErrorCode   string              `json:"errorCode,omitempty"`
 	Done        bool                `json:"done"` // it succeeded, whatever the caller was told
 	Fault       string              `json:"fault,omitempty"`
+}
+
+// answered says how many requests were written down so far.
+func (r *Recorder) answered() int {
+	if r == nil {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lines
 }
 
 // value takes note of the value that a request carries, before anything can become of it.
@@ -84,7 +96,7 @@ func (r *Recorder) request(call *Call, reply *Reply, fault string, done bool) er
 		return nil
 	}
 	line := request{
-		Time: time.Now().UTC(), AccessKeyID: call.AccessKeyID, Service: call.Service, Operation: call.Operation,
+		Time: time.Now().UTC(), After: call.after, AccessKeyID: call.AccessKeyID, Service: call.Service, Operation: call.Operation,
 		Identity: call.Identity, Method: call.method, Path: call.path, Query: call.query, Header: map[string]string{},
 		Done: done, Fault: fault,
 	}
@@ -103,6 +115,7 @@ func (r *Recorder) request(call *Call, reply *Reply, fault string, done bool) er
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.lines++
 	_, err = r.requests.Write(append(content, '\n'))
 	return err
 }

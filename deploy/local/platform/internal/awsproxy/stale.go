@@ -2,6 +2,7 @@ package awsproxy
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 )
 
@@ -12,7 +13,7 @@ func (f *faults) hide(p *Proxy, call *Call, reply *Reply) string {
 	defer f.mu.Unlock()
 	var by []string
 	for _, rule := range f.rules {
-		if rule.Action.Stale && rule.hits(call, "after") && p.withoutNewest(reply, rule.Match) {
+		if rule.Action.Stale && rule.hits(call, "after") && p.withoutNewest(call, reply, rule.Match) {
 			rule.Hits++
 			by = append(by, rule.ID)
 		}
@@ -21,9 +22,12 @@ func (f *faults) hide(p *Proxy, call *Call, reply *Reply) string {
 }
 
 // withoutNewest takes the newest item that text occurs in out of a listing, and says whether there was one.
-func (p *Proxy) withoutNewest(reply *Reply, text string) bool {
+func (p *Proxy) withoutNewest(call *Call, reply *Reply, text string) bool {
 	if reply == nil || !reply.ok() {
 		return false
+	}
+	if call.Service == IAM {
+		return withoutLastMember(call, reply, text)
 	}
 	fields := reply.fields()
 	for _, list := range []struct {
@@ -50,6 +54,22 @@ func (p *Proxy) withoutNewest(reply *Reply, text string) bool {
 		fields[list.field] = append(items[:newest:newest], items[newest+1:]...)
 		reply.setJSON(reply.Header.Get("Content-Type"), fields)
 		return true
+	}
+	return false
+}
+
+var member = regexp.MustCompile(`(?s)<member>.*?</member>`)
+
+// withoutLastMember does the same for IAM, whose listings are in the order in which things were made. What is inside of a
+// role may have the same name in every role, so text may also be the role's.
+func withoutLastMember(call *Call, reply *Reply, text string) bool {
+	all := member.FindAllIndex(reply.Body, -1)
+	for i := len(all) - 1; i >= 0; i-- {
+		begin, end := all[i][0], all[i][1]
+		if strings.Contains(call.Target, text) || strings.Contains(string(reply.Body[begin:end]), text) {
+			reply.Body = append(reply.Body[:begin:begin], reply.Body[end:]...)
+			return true
+		}
 	}
 	return false
 }

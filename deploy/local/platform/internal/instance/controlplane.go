@@ -26,9 +26,13 @@ func (i *Instance) startEtcd() error {
 	if err != nil {
 		return err
 	}
-	i.etcdURL = fmt.Sprintf("http://127.0.0.1:%d", client)
-	peerURL := fmt.Sprintf("http://127.0.0.1:%d", peer)
-	_, err = i.group.Start(proc.Spec{Name: "etcd", Path: i.tools.Etcd, Args: []string{
+	i.etcdURL, i.etcdPeerURL = fmt.Sprintf("http://127.0.0.1:%d", client), fmt.Sprintf("http://127.0.0.1:%d", peer)
+	return i.runEtcd()
+}
+
+func (i *Instance) runEtcd() error {
+	peerURL := i.etcdPeerURL
+	_, err := i.group.Start(proc.Spec{Name: "etcd", Path: i.tools.Etcd, Args: []string{
 		"--name=local", "--data-dir=" + i.path("etcd"), "--unsafe-no-fsync", "--log-level=warn",
 		"--listen-client-urls=" + i.etcdURL, "--advertise-client-urls=" + i.etcdURL,
 		"--listen-peer-urls=" + peerURL, "--initial-advertise-peer-urls=" + peerURL,

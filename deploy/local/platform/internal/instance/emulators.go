@@ -108,6 +108,8 @@ func (i *Instance) serveControl() error {
 	i.info.ControlURL = "http://" + listener.Addr().String()
 	mux := http.NewServeMux()
 	mux.Handle("/", i.aws.Control())
+	mux.HandleFunc("POST /etcd/{backup}", i.handleBackup)
+	mux.HandleFunc("PUT /etcd/{backup}", i.handleRestore)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go i.serving("the control server", func() error { return server.Serve(listener) })

@@ -15,7 +15,6 @@ import (
 
 	"openclaw.io/local/platform/internal/awsproxy"
 	toolcache "openclaw.io/local/platform/internal/cache"
-	"openclaw.io/local/platform/internal/gateway"
 	"openclaw.io/local/platform/internal/kube"
 	"openclaw.io/local/platform/internal/proc"
 	"openclaw.io/local/platform/internal/progress"
@@ -48,10 +47,12 @@ type Instance struct {
 	ca        *authority
 	tokens    map[string]string
 	apiPort   int
-	etcdURL   string
 	kube      *kube.Client
 	aws       *awsproxy.Proxy
 	volumes   volumeDirs
+
+	etcdURL, etcdPeerURL string
+	standIn              context.CancelFunc // ends the gateway stand-in
 }
 
 // Start brings an instance up. On an error nothing is left of it but its directory, which holds the logs.
@@ -205,7 +206,7 @@ func (i *Instance) connect() error {
 	if err := i.installWebhook(i.ctx, url); err != nil {
 		return err
 	}
-	go i.serving("the gateway stand-in", func() error { return gateway.New(i.kube).Run(i.ctx) })
+	i.startStandIn()
 	if err := i.volumes.watch(i.ctx, i.kube, i.janitor); err != nil {
 		return err
 	}

@@ -26,6 +26,8 @@ type Child struct {
 	Pid  int
 	done chan struct{}
 	err  error
+
+	halted bool // somebody asked for its end
 }
 
 // Done is closed when the process has ended.
@@ -52,7 +54,8 @@ func (g *Group) Failed() <-chan error { return g.failed }
 
 // Start runs spec.
 func (g *Group) Start(spec Spec) (*Child, error) {
-	log, err := os.Create(filepath.Join(g.logs, spec.Name+".log"))
+	// A child that is started again goes on in the same log.
+	log, err := os.OpenFile(filepath.Join(g.logs, spec.Name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +86,7 @@ func (g *Group) watch(cmd *exec.Cmd, child *Child) {
 	close(child.done)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.stopping {
+	if g.stopping || child.halted {
 		return
 	}
 	err := fmt.Errorf("%s ended unexpectedly (%v); the end of its log:\n%s", child.Name, child.err, g.tail(child.Name))
@@ -111,6 +114,44 @@ func (g *Group) Children() map[string]int {
 		pids[c.Name] = c.Pid
 	}
 	return pids
+}
+
+// Halt ends the children of these names as a lost machine would, and waits until they have ended. They may be started again.
+func (g *Group) Halt(names ...string) {
+	for _, c := range g.named(names) {
+		g.mu.Lock()
+		c.halted = true
+		g.mu.Unlock()
+		_ = syscall.Kill(-c.Pid, syscall.SIGKILL)
+		<-c.done
+	}
+}
+
+// Frozen runs work while the children of these names stand still.
+func (g *Group) Frozen(names []string, work func() error) error {
+	children := g.named(names)
+	for _, c := range children {
+		if err := syscall.Kill(-c.Pid, syscall.SIGSTOP); err != nil {
+			return fmt.Errorf("freezing %s: %w", c.Name, err)
+		}
+		defer func() { _ = syscall.Kill(-c.Pid, syscall.SIGCONT) }()
+	}
+	return work()
+}
+
+// named finds running children, in the order of the names.
+func (g *Group) named(names []string) []*Child {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var found []*Child
+	for _, name := range names {
+		for _, c := range g.children {
+			if c.Name == name && !c.halted {
+				found = append(found, c)
+			}
+		}
+	}
+	return found
 }
 
 // Stop ends all children at once. Their state is thrown away with the instance, so none is asked politely.

@@ -1,0 +1,4 @@
+mod listing;
+mod preparing;
+mod reporting;
+mod world;

@@ -1,0 +1,271 @@
+//! What holds a removal back: its settling time, a halt of its class, and the breaker.
+//!
+//! PURE. Section 5 of the design. Everything that is counted stands in Tenants and records, so that a restart forgets
+//! nothing: deletionTimestamps, dates, and the beginnings that records of removed tenants keep.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{adoption::is_only_attached, observed::TenantView};
+use crate::api::{
+    names::{Incarnation, TenantName},
+    record::{HistoryEvent, PurgeCause, RecordPhase, TenantRecordSpec},
+    tenant::DeletionPolicy,
+};
+
+/// Beginnings that lie this close to each other are counted together.
+pub const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+/// So many in a window are believed whatever the number of records.
+const BELIEVED: usize = 5;
+
+/// Of so many records one in a window is believed.
+const RECORDS_PER_DELETION: usize = 10;
+
+/// All removals of the cluster, as far as the breaker counts them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fleet {
+    /// Records that are Active, Retained or Purging.
+    pub base: usize,
+    /// When removals began, ended ones too, in order.
+    pub begun: Vec<Timestamp>,
+}
+
+/// More removals at once than are believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Burst {
+    /// How many began within one window.
+    pub count: usize,
+    /// How many are believed.
+    pub limit: usize,
+}
+
+impl fmt::Display for Burst {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, limit } = self;
+        write!(f, "{count} removals began within {} minutes, and {limit} are believed", WINDOW.as_mins())
+    }
+}
+
+impl Fleet {
+    /// Counts all names.
+    pub fn of<'a>(all: impl Iterator<Item = (Option<&'a TenantView>, &'a TenantRecordSpec)>, now: Timestamp) -> Self {
+        let mut fleet = Self::default();
+        for (tenant, record) in all {
+            fleet.base += usize::from(record.phase != RecordPhase::Purged);
+            fleet.begun.extend(beginnings(tenant, record, now));
+        }
+        fleet.begun.sort_unstable();
+        fleet
+    }
+
+    /// How many in one window are believed.
+    pub fn limit(&self) -> usize {
+        BELIEVED.max(self.base / RECORDS_PER_DELETION)
+    }
+
+    /// The worst burst that a removal which began then belongs to; `None` where there is none.
+    pub fn burst(&self, begun: Timestamp) -> Option<Burst> {
+        let limit = self.limit();
+        let from = self.begun.partition_point(|at| begun.duration_since(*at) > WINDOW);
+        let to = self.begun.partition_point(|at| *at <= begun);
+        let in_window = |start: &Timestamp| {
+            let end = self.begun.partition_point(|at| at.duration_since(*start) <= WINDOW);
+            end - self.begun.partition_point(|at| at < start)
+        };
+        let count = self.begun[from..to].iter().map(in_window).max().unwrap_or(0);
+        (count > limit).then_some(Burst { count, limit })
+    }
+}
+
+/// When removals of a name began: former ones, and the one that is under way.
+fn beginnings(tenant: Option<&TenantView>, record: &TenantRecordSpec, now: Timestamp) -> Vec<Timestamp> {
+    let former = record.history.iter().filter(|entry| entry.event == HistoryEvent::Purged);
+    let former = former.filter_map(|entry| Some(entry.purge.as_ref()?.begun.0));
+    let present = match (&record.purge, record.phase) {
+        (Some(purge), RecordPhase::Purging | RecordPhase::Purged) => Some(purge.begun.0),
+        (_, RecordPhase::Purged) => None,
+        (_, RecordPhase::Active | RecordPhase::Retained | RecordPhase::Purging) => {
+            asked_for(tenant, record).or_else(|| expired(record, now))
+        }
+    };
+    former.chain(present).collect()
+}
+
+/// When the Tenant that holds a record was deleted with `Delete`.
+pub fn asked_for(tenant: Option<&TenantView>, record: &TenantRecordSpec) -> Option<Timestamp> {
+    let tenant = tenant.filter(|tenant| record.tenant_uid.as_ref() == Some(&tenant.uid))?;
+    let asks = tenant.spec.as_ref().is_ok_and(|spec| spec.deletion_policy == DeletionPolicy::Delete);
+    // As times stand in objects: in whole seconds.
+    let whole = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at);
+    // What was only attached is not the operator's to remove, whoever asks.
+    tenant.deleted_at.filter(|_| asks && !is_only_attached(record)).map(whole)
+}
+
+/// When a record's retention was over, where it is.
+pub fn expired(record: &TenantRecordSpec, now: Timestamp) -> Option<Timestamp> {
+    let is_kept = matches!(record.phase, RecordPhase::Retained | RecordPhase::Purging) && !is_only_attached(record);
+    record.purge_after.as_ref().map(|time| time.0).filter(|at| is_kept && *at <= now)
+}
+
+/// How a removal stands that has not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It began a moment ago and can be taken back.
+    Settling,
+    /// The breaker holds it until somebody confirms.
+    Held(Burst),
+    /// Its class is halted.
+    Halted,
+    /// Nothing holds it.
+    Free,
+}
+
+impl Stage {
+    /// All of them, in one word each.
+    pub const NAMES: [&'static str; 4] = ["settling", "held", "halted", "removing"];
+
+    /// In one word.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Settling => "settling",
+            Self::Held(_) => "held",
+            Self::Halted => "halted",
+            Self::Free => "removing",
+        }
+    }
+}
+
+/// When a removal that began then may take its first step that cannot be undone.
+pub fn settles(record: &TenantRecordSpec, begun: Timestamp) -> Timestamp {
+    let settling = SignedDuration::from_secs(i64::from(record.retirement.settling_seconds));
+    begun.checked_add(settling).unwrap_or(begun)
+}
+
+/// Whether an administrator has let this very removal through the breaker.
+fn is_confirmed(record: &TenantRecordSpec, begun: Timestamp) -> bool {
+    record.confirmed == Some(Time(begun))
+}
+
+/// How a removal that began then stands.
+pub fn stage(fleet: &Fleet, record: &TenantRecordSpec, begun: Timestamp, is_halted: bool, now: Timestamp) -> Stage {
+    match fleet.burst(begun) {
+        Some(burst) if !is_confirmed(record, begun) => Stage::Held(burst),
+        _ if is_halted => Stage::Halted,
+        _ if now < settles(record, begun) => Stage::Settling,
+        _ => Stage::Free,
+    }
+}
+
+/// A removal that has not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// Whose.
+    pub tenant: TenantName,
+    /// What is removed.
+    pub incarnation: Incarnation,
+    /// On what ground.
+    pub cause: PurgeCause,
+    /// When it began.
+    pub begun: Timestamp,
+    /// When its settling time is over.
+    pub settles: Timestamp,
+    /// Whether it is under way already.
+    pub purging: bool,
+    /// What holds it.
+    pub stage: Stage,
+}
+
+/// All removals that have not come to their end, the oldest first.
+pub fn deletions<'a>(
+    all: impl Iterator<Item = (&'a TenantName, Option<&'a TenantView>, &'a TenantRecordSpec)>,
+    is_halted: impl Fn(&TenantRecordSpec) -> bool,
+    now: Timestamp,
+) -> Vec<Deletion> {
+    let all: Vec<_> = all.collect();
+    let fleet = Fleet::of(all.iter().map(|(_, tenant, record)| (*tenant, *record)), now);
+    let mut found: Vec<Deletion> = all
+        .into_iter()
+        .filter_map(|(name, tenant, record)| {
+            let (cause, begun) = pending(tenant, record, now)?;
+            Some(Deletion {
+                tenant: name.clone(),
+                incarnation: record.incarnation.clone(),
+                cause,
+                begun,
+                settles: settles(record, begun),
+                purging: record.phase == RecordPhase::Purging,
+                stage: stage(&fleet, record, begun, is_halted(record), now),
+            })
+        })
+        .collect();
+    found.sort_by(|one, other| (one.begun, &one.tenant).cmp(&(other.begun, &other.tenant)));
+    found
+}
+
+/// The removal of a name that has not come to its end: why, and when it began.
+pub fn pending(
+    tenant: Option<&TenantView>,
+    record: &TenantRecordSpec,
+    now: Timestamp,
+) -> Option<(PurgeCause, Timestamp)> {
+    match (record.phase, &record.purge) {
+        (RecordPhase::Purging, Some(purge)) => Some((purge.cause, purge.begun.0)),
+        (RecordPhase::Purged, _) => None,
+        (RecordPhase::Active | RecordPhase::Retained | RecordPhase::Purging, _) => {
+            let deleted = asked_for(tenant, record).map(|at| (PurgeCause::Deleted, at));
+            deleted.or_else(|| Some((PurgeCause::Expired, expired(record, now)?)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + seconds).expect("time")
+    }
+
+    fn fleet(base: usize, begun: &[i64]) -> Fleet {
+        Fleet { base, begun: begun.iter().map(|seconds| at(*seconds)).collect() }
+    }
+
+    #[test]
+    fn up_to_five_or_a_tenth_are_believed_and_one_more_holds_all_of_them() {
+        let five = [0, 10, 20, 30, 40];
+        assert!(five.iter().all(|begun| fleet(50, &five).burst(at(*begun)).is_none()));
+        let six = [0, 10, 20, 30, 40, 599];
+        let burst = Some(Burst { count: 6, limit: 5 });
+        assert!(six.iter().all(|begun| fleet(50, &six).burst(at(*begun)) == burst), "the first ones too");
+        assert_eq!(fleet(60, &six).burst(at(0)), None, "a tenth of sixty");
+        assert_eq!(fleet(59, &six).burst(at(0)), burst);
+    }
+
+    #[test]
+    fn what_began_further_apart_is_not_counted_together() {
+        let spread: Vec<i64> = (0..30).map(|number| number * 121).collect();
+        assert!(spread.iter().all(|begun| fleet(30, &spread).burst(at(*begun)).is_none()), "a day of off-boarding");
+        let mut with_burst = vec![-2_000];
+        with_burst.extend(0..6);
+        assert_eq!(fleet(9, &with_burst).burst(at(-2_000)), None);
+        assert_eq!(fleet(9, &with_burst).burst(at(3)), Some(Burst { count: 6, limit: 5 }));
+    }
+
+    #[test]
+    fn a_burst_does_not_pass_because_time_does() {
+        let six = [0, 1, 2, 3, 4, 5];
+        assert!(fleet(6, &six).burst(at(0)).is_some(), "whatever time it is by now");
+        let mut later = six.to_vec();
+        later.push(5_000);
+        assert_eq!(fleet(7, &later).burst(at(5_000)), None, "and holds nobody who comes later");
+    }
+
+    #[test]
+    fn a_creeping_series_is_a_burst_although_each_one_has_ended() {
+        let creeping: Vec<i64> = (0..10).map(|number| number * 60).collect();
+        assert_eq!(fleet(20, &creeping).burst(at(540)), Some(Burst { count: 10, limit: 5 }));
+    }
+}

@@ -1,0 +1,179 @@
+//! What administrators order by annotations on a record, and what comes of each.
+//!
+//! PURE. The annotation goes with the change that it asked for; the record's history keeps what was ordered and what came of
+//! it. An order that cannot be carried out is taken off as well, and the history says why.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{
+    action::{Action, Plan, Precondition, Story},
+    adoption::is_only_attached,
+    breaker,
+    observed::{Observed, RecordView},
+    purge,
+};
+use crate::api::{
+    labels,
+    names::{Incarnation, OwnerHash, OwnerSubject},
+    record::{HistoryEntry, HistoryEvent, RecordPhase, RecordedOwner, TenantRecordSpec, remember},
+};
+
+/// In this order, where several are given at once.
+const ORDERS: [&str; 4] = [labels::TRANSFER_TO, labels::KEEP_UNTIL, labels::PURGE_NOW, labels::CONFIRM_DELETION];
+
+/// The longest value of an order that is repeated in a message.
+const LONGEST: usize = 80;
+
+/// Carries out what is ordered; `None` where nothing is.
+pub fn carried_out(observed: &Observed, view: &RecordView, record: &TenantRecordSpec) -> Option<Plan> {
+    let given: Vec<(&'static str, &String)> =
+        ORDERS.into_iter().filter_map(|key| Some((key, view.orders.get(key)?))).collect();
+    if given.is_empty() {
+        return None;
+    }
+    let mut next = record.clone();
+    let (mut all_well, mut told) = (true, Vec::new());
+    for (key, value) in &given {
+        let before = next.clone();
+        let result = obey(observed, &mut next, key, value.trim());
+        let (event, message) = match result {
+            Ok(message) if *key == labels::TRANSFER_TO => (HistoryEvent::Transferred, message),
+            Ok(message) => (HistoryEvent::Ordered, message),
+            Err(why) => {
+                next = before.clone();
+                all_well = false;
+                (HistoryEvent::Refused, why)
+            }
+        };
+        let message = format!("{key}={}: {message}", shortened(value));
+        let former_owner: Option<OwnerHash> = (event == HistoryEvent::Transferred).then(|| before.owner.hash.clone());
+        told.push(message.clone());
+        let entry = HistoryEntry { at: observed.time(), event, message, former_owner, incarnation: None, purge: None };
+        remember(&mut next.history, entry);
+    }
+    let action = Action::CarryOutOrders {
+        precondition: Precondition::of(&view.uid, &view.resource_version),
+        spec: Box::new(next),
+        orders: given.iter().map(|(key, _)| *key).collect(),
+        told: (all_well, told.join("; ")),
+    };
+    Some(Plan { actions: vec![action], story: Story::Silent, look_again: Some(std::time::Duration::from_secs(2)) })
+}
+
+fn shortened(value: &str) -> String {
+    value.chars().take(LONGEST).collect()
+}
+
+fn obey(observed: &Observed, record: &mut TenantRecordSpec, key: &str, value: &str) -> Result<String, String> {
+    match key {
+        labels::TRANSFER_TO => transfer(observed, record, value),
+        labels::KEEP_UNTIL => keep_until(observed, record, value),
+        labels::PURGE_NOW => purge_now(observed, record, value),
+        labels::CONFIRM_DELETION => confirm(observed, record, value),
+        other => Err(format!("{other} is no order")),
+    }
+}
+
+/// An incarnation is named so that an order given for one never hits the next.
+fn same_incarnation(record: &TenantRecordSpec, value: &str) -> Result<(), String> {
+    if value.parse::<Incarnation>().is_ok_and(|named| named == record.incarnation) {
+        return Ok(());
+    }
+    Err(format!("refused: the incarnation is {}; name it to show that you mean this one", record.incarnation))
+}
+
+fn transfer(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -> Result<String, String> {
+    let subject: OwnerSubject = value.parse().map_err(|error| format!("refused: {error}"))?;
+    let hash = subject.hash();
+    if hash == record.owner.hash {
+        return Err("refused: it is that owner's already".into());
+    }
+    if record.phase == RecordPhase::Purging {
+        return Err("refused: what it holds is being removed; keep it first (openclaw.io/keep-until)".into());
+    }
+    if breaker::asked_for(observed.tenant.as_ref(), record).is_some() {
+        return Err("refused: its Tenant is being deleted with deletionPolicy Delete; set that to Retain first".into());
+    }
+    if breaker::expired(record, observed.now).is_some() {
+        return Err("refused: its retention is over; keep it first (openclaw.io/keep-until)".into());
+    }
+    if record.phase == RecordPhase::Purged && !purge::is_recoverable(observed, record) {
+        return Err("refused: nothing is kept under this name, and anybody may have it".into());
+    }
+    record.owner = RecordedOwner { subject: Some(subject), hash };
+    // The former owner's Tenant lets go of it: it neither changes nor ends what is another's now.
+    record.tenant_uid = None;
+    Ok("done: it is the new owner's. The Tenant of the former one can be deleted, and one that names the new owner be applied"
+        .into())
+}
+
+fn keep_until(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -> Result<String, String> {
+    let date: Timestamp =
+        value.parse().map_err(|_| "refused: it is no time; use one such as 2030-01-31T00:00:00Z".to_owned())?;
+    if date <= observed.now {
+        return Err("refused: that time is past. To end retention: openclaw.io/purge-now".into());
+    }
+    match record.phase {
+        RecordPhase::Active => {
+            return Err("refused: nothing is retained, a Tenant holds it or will hold it again".into());
+        }
+        RecordPhase::Purged => return Err("refused: what it held is removed already".into()),
+        RecordPhase::Purging if purge::is_committed(observed, record) => {
+            return Err("refused: its volume is being deleted, and nothing can be kept any more".into());
+        }
+        RecordPhase::Retained | RecordPhase::Purging => {}
+    }
+    if breaker::asked_for(observed.tenant.as_ref(), record).is_some() {
+        return Err("refused: its Tenant is being deleted with deletionPolicy Delete; set that to Retain".into());
+    }
+    match &record.purge_after {
+        None => return Err("refused: it is kept with no end by time already".into()),
+        // What is due is kept by any date; otherwise nobody's time is shortened by mistake.
+        Some(before) if before.0 > observed.now && date < before.0 => {
+            return Err(format!("refused: it is kept until {} already. To end that: openclaw.io/purge-now", before.0));
+        }
+        Some(_) => {}
+    }
+    record.phase = RecordPhase::Retained;
+    record.purge = None;
+    record.confirmed = None;
+    record.purge_after = Some(Time(date));
+    Ok(format!("done: it is kept until {date}"))
+}
+
+fn purge_now(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -> Result<String, String> {
+    same_incarnation(record, value)?;
+    match record.phase {
+        RecordPhase::Retained => {}
+        RecordPhase::Purging | RecordPhase::Purged => return Err("refused: it is removed, or being removed".into()),
+        RecordPhase::Active => {
+            return Err(
+                "refused: its access has not ended. Delete its Tenant first; where that is gone, apply it again".into(),
+            );
+        }
+    }
+    if is_only_attached(record) {
+        return Err("refused: what it has was attached and never cut over, and is its former keeper's to remove".into());
+    }
+    if breaker::asked_for(observed.tenant.as_ref(), record).is_some() {
+        return Err("refused: it is being removed with its Tenant already".into());
+    }
+    record.purge_after = Some(observed.time());
+    record.confirmed = None;
+    let settles = breaker::settles(record, observed.time().0);
+    let waits = match &observed.tenant {
+        Some(_) => ", as soon as no Tenant of this name exists",
+        None => "",
+    };
+    Ok(format!("done: everything is removed from {settles} on{waits}. To take it back: openclaw.io/keep-until"))
+}
+
+fn confirm(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -> Result<String, String> {
+    same_incarnation(record, value)?;
+    let Some((_, begun)) = breaker::pending(observed.tenant.as_ref(), record, observed.now) else {
+        return Err("refused: nothing of it is being removed".into());
+    };
+    record.confirmed = Some(Time(begun));
+    Ok(format!("done: the removal that began {begun} may pass the breaker"))
+}

@@ -1,0 +1,392 @@
+//! The road's end: what a record holds is removed for good.
+//!
+//! PURE. Rules S3 and S7, section 5 of the design, decision 8. The order strands nothing: secrets first, because they can be
+//! restored; then the namespace; the volume last, because it cannot. Until its volume goes, everything can be given back.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{
+    action::{Action, Plan, Precondition, Step, Story},
+    adoption,
+    beginning::purge_after,
+    breaker::{self, Stage},
+    cloud::{self, Evidence},
+    keep::replace_record,
+    ledger::unrecorded_volume,
+    observed::{ClassView, Observed, RecordView, VolumeView},
+    ownership::{check_mirror, is_ours, namespace_facts},
+    reason::Reason,
+    receipt, retire,
+};
+use crate::api::{
+    record::{HistoryEntry, HistoryEvent, Purge, PurgeCause, RecordPhase, TenantRecordSpec, remember},
+    tenant::DeletionPolicy,
+};
+
+/// How soon to look again at what no watch tells about.
+const SOON: Duration = Duration::from_secs(2);
+
+/// How soon to look again at what somebody has to do something about.
+const LATER: Duration = Duration::from_mins(1);
+
+/// How far ahead a date is waited for at once: pauses are jittered.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
+
+/// How long a look at the cluster itself is a ground for a step that cannot be undone.
+const JUST_NOW: SignedDuration = SignedDuration::from_secs(5);
+
+/// On what ground something may be removed (S3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ground {
+    /// Which of the two.
+    pub cause: PurgeCause,
+    /// Since when.
+    pub begun: Time,
+}
+
+/// The ground on which what a record holds may be removed now; `None` where there is none.
+pub fn ground(observed: &Observed, record: &TenantRecordSpec) -> Option<Ground> {
+    let tenant = observed.tenant.as_ref();
+    let (cause, since) = match tenant {
+        Some(tenant) => {
+            let asked = breaker::asked_for(Some(tenant), record)?;
+            (PurgeCause::Deleted, Some(asked).filter(|_| may_delete(observed, record))?)
+        }
+        None => (PurgeCause::Expired, breaker::expired(record, observed.now)?),
+    };
+    // One that is under way keeps its beginning.
+    let begun = record.purge.as_ref().filter(|_| record.phase == RecordPhase::Purging).map(|purge| purge.begun.clone());
+    Some(Ground { cause, begun: begun.unwrap_or(Time(since)) })
+}
+
+/// Whether the class lets a Tenant end with `Delete`; without a class, whether it did when it was last there.
+pub fn may_delete(observed: &Observed, record: &TenantRecordSpec) -> bool {
+    match &observed.class {
+        ClassView::Found(class) => class.deletion.allowed_policies.contains(&DeletionPolicy::Delete),
+        ClassView::Missing | ClassView::Invalid(_) => record.retirement.deletion_policy == DeletionPolicy::Delete,
+    }
+}
+
+/// Plans for a record that no Tenant holds.
+pub fn unattended(observed: &Observed, view: &RecordView, record: &TenantRecordSpec) -> Plan {
+    if adoption::is_only_attached(record) {
+        return adoption::unattended(observed, record);
+    }
+    match (record.phase, ground(observed, record)) {
+        (RecordPhase::Active | RecordPhase::Purged, _) => Plan::silent(),
+        (RecordPhase::Retained, ground) => {
+            if let Some(action) = retire::mirror(observed, record) {
+                return Plan { actions: vec![action], story: Story::Silent, look_again: Some(SOON) };
+            }
+            if let Some(volume) = unrecorded_volume(observed, record) {
+                let mut next = record.clone();
+                next.storage.volume = Some(volume);
+                let actions = vec![replace_record(view, &next)];
+                return Plan { actions, story: Story::Silent, look_again: Some(SOON) };
+            }
+            match ground {
+                Some(ground) => purge(observed, view, record, &ground),
+                None => Plan { look_again: until(observed, record.purge_after.as_ref()), ..Plan::silent() },
+            }
+        }
+        (RecordPhase::Purging, Some(ground)) => purge(observed, view, record, &ground),
+        (RecordPhase::Purging, None) => give_back_or_end(observed, view, record),
+    }
+}
+
+fn until(observed: &Observed, date: Option<&Time>) -> Option<Duration> {
+    let rest = date?.0.duration_since(observed.now);
+    Some(Duration::try_from(rest).unwrap_or_default().clamp(SOON, LONGEST_WAIT))
+}
+
+/// Whether a removal has come so far that nothing is left to be given back: its volume goes, or is gone.
+pub fn is_committed(observed: &Observed, record: &TenantRecordSpec) -> bool {
+    let Some(recorded) = &record.storage.volume else { return false };
+    let kept = observed.volume.as_ref().is_some_and(|volume| volume.name == recorded.name && volume.retained);
+    record.phase == RecordPhase::Purging && own_namespace(observed, record).is_none() && !kept
+}
+
+/// A removal whose ground is gone: what can be kept is kept again, as if nothing had been removed; or it comes to its end
+/// where that is past.
+pub fn give_back_or_end(observed: &Observed, view: &RecordView, record: &TenantRecordSpec) -> Plan {
+    if is_committed(observed, record) {
+        return end(observed, view, record);
+    }
+    let mut next = TenantRecordSpec { phase: RecordPhase::Retained, purge: None, confirmed: None, ..record.clone() };
+    next.retained_since = Some(observed.time());
+    next.purge_after = purge_after(observed, &next);
+    let message = "its removal has lost its ground and is taken back; what is left is kept";
+    leaving(vec![replace_record(view, &next)], message.into())
+}
+
+/// Removes what a record holds, one step after the other.
+pub fn purge(observed: &Observed, view: &RecordView, record: &TenantRecordSpec, ground: &Ground) -> Plan {
+    if let Some(plan) = held_back(observed, record, ground) {
+        return plan;
+    }
+    // What AWS says comes first, because it decides what is left to do.
+    let evidence = match cloud::evidence(observed, &observed.name, record) {
+        Evidence::Unknown(looks) => return leaving(looks, "what stands in AWS is being looked at".into()),
+        Evidence::Against(what) => Some(what),
+        Evidence::Clear => None,
+    };
+    let (step, actions, message) = match next_step(observed, view, record, ground) {
+        Next::Step(step, actions, message) => (step, actions, message),
+        Next::End => return end(observed, view, record),
+        Next::Wait(message) => return leaving(Vec::new(), message),
+    };
+    if let Some(what) = evidence.or_else(|| still_in_use(observed, record)) {
+        return contradicted(observed, &what);
+    }
+    match &observed.looked {
+        Some((before, at)) if *before == step && observed.now.duration_since(*at).abs() < JUST_NOW => {
+            leaving(actions, message)
+        }
+        _ => leaving(vec![Action::LookAtCluster { before: step }], message),
+    }
+}
+
+enum Next {
+    Step(Step, Vec<Action>, String),
+    Wait(String),
+    End,
+}
+
+fn next_step(observed: &Observed, view: &RecordView, record: &TenantRecordSpec, ground: &Ground) -> Next {
+    let name = &observed.name;
+    if record.phase == RecordPhase::Retained {
+        let purge = Purge {
+            cause: ground.cause,
+            begun: ground.begun.clone(),
+            ended: None,
+            recoverable_until: None,
+            receipt: Vec::new(),
+        };
+        let next = TenantRecordSpec { phase: RecordPhase::Purging, purge: Some(purge), ..record.clone() };
+        return Next::Step(Step::Begin, vec![replace_record(view, &next)], "the removal is being recorded".into());
+    }
+    let strip = cloud::to_strip(observed, name, record);
+    if !strip.is_empty() {
+        return Next::Step(Step::Strip, strip, "the last tags that give access to secrets are being taken off".into());
+    }
+    let schedule = cloud::to_schedule(observed, name, record);
+    if !schedule.is_empty() {
+        return Next::Step(Step::Schedule, schedule, "secrets are being scheduled for deletion".into());
+    }
+    if let Some(live) = own_namespace(observed, record) {
+        if live.deleting {
+            return Next::Wait(namespace_going(observed, record));
+        }
+        let precondition = Precondition::of(&live.uid, &live.resource_version);
+        let remove = Action::RemoveNamespace { precondition };
+        let message = format!("namespace {} is being deleted", record.namespace.name);
+        return Next::Step(Step::Namespace, vec![remove], message);
+    }
+    volume_step(observed, record)
+}
+
+fn volume_step(observed: &Observed, record: &TenantRecordSpec) -> Next {
+    let Some(volume) = recorded_volume(observed, record) else { return Next::End };
+    if why_volume_stays(observed, record, volume).is_some() {
+        return Next::End;
+    }
+    if volume.retained {
+        let precondition = Precondition::of(&volume.uid, &volume.resource_version);
+        let release = Action::ReleaseVolume { name: volume.name.clone(), precondition };
+        return Next::Step(Step::Volume, vec![release], format!("volume {} is given to be deleted", volume.name));
+    }
+    Next::Wait(volume_going(volume))
+}
+
+fn volume_going(volume: &VolumeView) -> String {
+    format!(
+        "volume {} ({}) is being deleted by its storage; it is {}",
+        volume.name,
+        volume.handle,
+        if volume.phase.is_empty() { "of no phase" } else { &volume.phase }
+    )
+}
+
+fn namespace_going(observed: &Observed, record: &TenantRecordSpec) -> String {
+    let name = &record.namespace.name;
+    let blockers = observed.namespace.as_ref().map(|live| namespace_facts(live).blockers).unwrap_or_default();
+    if blockers.is_empty() {
+        return format!("namespace {name} is being deleted");
+    }
+    format!("namespace {name} is being deleted and is held by: {}", blockers.join("; "))
+}
+
+fn own_namespace<'a>(observed: &'a Observed, record: &TenantRecordSpec) -> Option<&'a super::digest::Digest> {
+    observed.namespace.as_ref().filter(|live| is_ours(live, record))
+}
+
+fn recorded_volume<'a>(observed: &'a Observed, record: &TenantRecordSpec) -> Option<&'a VolumeView> {
+    let recorded = record.storage.volume.as_ref()?;
+    observed.volume.as_ref().filter(|volume| volume.name == recorded.name)
+}
+
+/// Why the recorded volume is not deleted although everything else is; `None` where it is.
+pub fn why_volume_stays(observed: &Observed, record: &TenantRecordSpec, volume: &VolumeView) -> Option<String> {
+    let recorded = record.storage.volume.as_ref()?;
+    if let Some(other) = &observed.volume_shared_with {
+        return Some(format!("volume {other} has the same place in the storage"));
+    }
+    if volume.handle != recorded.handle {
+        return Some(format!(
+            "its place in the storage is {} now, and was {} when it was recorded",
+            volume.handle, recorded.handle
+        ));
+    }
+    if !volume.has_known_handle() {
+        return Some("the operator cannot tell where in the storage it is, nor who else uses that".to_owned());
+    }
+    let is_its_own = volume
+        .claim
+        .as_ref()
+        .is_none_or(|claim| claim.namespace == record.namespace.name.as_str() && claim.name == observed.name.as_str());
+    (!is_its_own).then(|| "it is bound to somebody else's claim".to_owned())
+}
+
+/// What in the cluster contradicts the record: a workspace that still runs, or marks that say something else.
+fn still_in_use(observed: &Observed, record: &TenantRecordSpec) -> Option<String> {
+    if let Err(refusal) = check_mirror(observed, record) {
+        return Some(refusal.message);
+    }
+    if own_namespace(observed, record).is_none_or(|live| live.deleting) {
+        return None;
+    }
+    (!retire::is_quiet(observed, record)).then(|| "its workspace still runs, or a route leads to it".to_owned())
+}
+
+fn contradicted(observed: &Observed, what: &str) -> Plan {
+    let message = format!(
+        "nothing is removed, because what there is contradicts the record of {name}: {what}. Put that right, or keep the \
+         tenant: openclaw-tenant-operator keep {name} --until <date>",
+        name = observed.name
+    );
+    held(message)
+}
+
+fn held(message: String) -> Plan {
+    Plan { actions: Vec::new(), story: Story::Held { message }, look_again: Some(LATER) }
+}
+
+fn leaving(actions: Vec<Action>, message: String) -> Plan {
+    Plan { actions, story: Story::Leaving { message }, look_again: Some(SOON) }
+}
+
+/// What holds a removal back before anything is looked at.
+fn held_back(observed: &Observed, record: &TenantRecordSpec, ground: &Ground) -> Option<Plan> {
+    let begun = ground.begun.0;
+    let name = &observed.name;
+    match breaker::stage(&observed.fleet, record, begun, observed.halted, observed.now) {
+        Stage::Free => None,
+        // Nothing that can be undone is left: it comes to its end.
+        Stage::Held(_) | Stage::Halted if is_committed(observed, record) => None,
+        Stage::Held(burst) => Some(held(format!(
+            "nothing is removed until an administrator confirms it: {burst}. To confirm: openclaw-tenant-operator deletions \
+             --confirm <how many>, or kubectl annotate tenantrecord {name} openclaw.io/confirm-deletion={}. {}",
+            record.incarnation,
+            taking_back(observed, ground)
+        ))),
+        Stage::Halted => Some(held(format!(
+            "nothing is removed while class {} carries the annotation openclaw.io/halt. {}",
+            record.class_name,
+            taking_back(observed, ground)
+        ))),
+        Stage::Settling => {
+            let settles = breaker::settles(record, begun);
+            let message =
+                format!("access has ended; everything is removed from {settles} on. {}", taking_back(observed, ground));
+            Some(Plan { look_again: until(observed, Some(&Time(settles))), ..leaving(Vec::new(), message) })
+        }
+    }
+}
+
+fn taking_back(observed: &Observed, ground: &Ground) -> String {
+    let name = &observed.name;
+    match ground.cause {
+        PurgeCause::Deleted => format!(
+            "To take it back: kubectl patch tenant {name} --type merge -p '{{\"spec\":{{\"deletionPolicy\":\"Retain\"}}}}'"
+        ),
+        PurgeCause::Expired => format!("To take it back: openclaw-tenant-operator keep {name} --until <date>"),
+    }
+}
+
+/// Everything was seen to be removed, scheduled or left: the receipt is written. Nothing is removed here.
+pub fn end(observed: &Observed, view: &RecordView, record: &TenantRecordSpec) -> Plan {
+    if let Evidence::Unknown(looks) = cloud::evidence(observed, &observed.name, record) {
+        return leaving(looks, "what is left in AWS is being looked at".into());
+    }
+    if let Some(volume) = recorded_volume(observed, record)
+        && !volume.retained
+        && why_volume_stays(observed, record, volume).is_none()
+    {
+        return leaving(Vec::new(), volume_going(volume));
+    }
+    let next = purged(observed, record);
+    let told = next.purge.as_ref().map(|purge| receipt::told(&observed.name, purge)).unwrap_or_default();
+    let story = match &observed.tenant {
+        // It is told when the Tenant goes.
+        Some(_) => Story::Leaving { message: "the receipt is being written".into() },
+        None => Story::Gone(Reason::Purged, told),
+    };
+    Plan { actions: vec![replace_record(view, &next)], story, look_again: Some(SOON) }
+}
+
+/// The record of a name whose everything is removed.
+fn purged(observed: &Observed, record: &TenantRecordSpec) -> TenantRecordSpec {
+    let mut next = record.clone();
+    let receipt = receipt::receipt(observed, record);
+    let recoverable_until = receipt.iter().filter_map(|line| line.until.clone()).max_by_key(|until| until.0);
+    next.phase = RecordPhase::Purged;
+    if let Some(purge) = &mut next.purge {
+        purge.ended = Some(observed.time());
+        purge.recoverable_until = recoverable_until;
+        purge.receipt = receipt;
+    }
+    next.purge_after = None;
+    next.namespace.uid = None;
+    next.identity.association_id = None;
+    next.identity.nonce = observed.draw.derive("association");
+    next.identity.restarted_pod = None;
+    // One that was left is its owner's again.
+    if recorded_volume(observed, record).is_none() {
+        next.storage.volume = None;
+        next.storage.size = crate::api::quantity::Quantity::units(0);
+    }
+    next.routing.placement = None;
+    next.template = None;
+    next
+}
+
+/// Whether what was removed can still be had back by its owner.
+pub fn is_recoverable(observed: &Observed, record: &TenantRecordSpec) -> bool {
+    let until = record.purge.as_ref().and_then(|purge| purge.recoverable_until.as_ref());
+    until.is_some_and(|until| observed.now < until.0)
+}
+
+/// What a record remembers of a removal when somebody comes afterwards.
+pub fn remember_purge(observed: &Observed, record: &mut TenantRecordSpec) {
+    let (incarnation, owner) = (record.incarnation.clone(), record.owner.hash.clone());
+    let Some(purge) = record.purge.take() else { return };
+    let message = receipt::told(&observed.name, &purge);
+    let entry = HistoryEntry {
+        at: purge.ended.clone().unwrap_or_else(|| observed.time()),
+        event: HistoryEvent::Purged,
+        message: message.chars().take(1024).collect(),
+        former_owner: Some(owner),
+        incarnation: Some(incarnation),
+        purge: Some(purge),
+    };
+    remember(&mut record.history, entry);
+}
+
+/// What the last event about a Tenant says whose everything is removed.
+pub fn farewell(observed: &Observed, record: &TenantRecordSpec) -> (Reason, String) {
+    let told = record.purge.as_ref().map(|purge| receipt::told(&observed.name, purge));
+    (Reason::Purged, told.unwrap_or_else(|| "everything it had is removed".to_owned()))
+}

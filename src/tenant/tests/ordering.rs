@@ -1,0 +1,160 @@
+//! Administrators' orders: what each does, when it is refused, and what the history says.
+
+use serde_json::json;
+
+use super::{
+    mishaps::settled,
+    removal::{DAY, deleted, expired, mallory},
+    world::World,
+};
+use crate::{
+    api::{
+        labels,
+        record::{HistoryEvent, RecordPhase},
+    },
+    tenant::child::Child,
+};
+
+/// The last thing that the history says.
+fn said(world: &World) -> (HistoryEvent, String) {
+    let record = world.record_spec();
+    let entry = record.history.last().expect("a history");
+    let orders = &world.record.as_ref().expect("a record")["metadata"]["annotations"];
+    assert_eq!(*orders, json!({}), "the order is taken off");
+    (entry.event, entry.message.clone())
+}
+
+fn ordered(world: &mut World, key: &str, value: &str) -> (HistoryEvent, String) {
+    world.order(key, value);
+    world.settle();
+    said(world)
+}
+
+#[track_caller]
+fn assert_refused(world: &mut World, key: &str, value: &str, why: &str) {
+    let before = world.record_spec();
+    let (event, message) = ordered(world, key, value);
+    assert_eq!(event, HistoryEvent::Refused, "{message}");
+    assert!(message.contains(why), "{message}");
+    let mut after = world.record_spec();
+    after.history = before.history.clone();
+    assert_eq!(after, before, "nothing else has changed");
+}
+
+#[test]
+fn a_transfer_changes_the_owner_everywhere_and_is_never_disputed() {
+    let mut world = settled();
+    let former = world.record_spec();
+    world.order(labels::TRANSFER_TO, "mallory");
+    world.round();
+    assert_eq!(said(&world).0, HistoryEvent::Transferred);
+    // The former owner's Tenant may do nothing with it any more, not even end it.
+    world.settle();
+    assert_eq!(world.ready(), (false, "NameReserved".into()));
+    world.done.clear();
+    world.delete_tenant();
+    world.settle();
+    assert!(world.tenant.is_none());
+    assert_eq!(world.pods.len(), 1, "it runs on");
+    world.make_tenant(&mallory());
+    for _ in 0..8 {
+        world.round();
+        super::controllers::run(&mut world);
+        let told = world.ready();
+        assert!(told.1 != "RecordDisputed" && told.1 != "NameReserved", "{told:?}");
+    }
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    let record = world.record_spec();
+    assert_eq!((&record.incarnation, &record.storage), (&former.incarnation, &former.storage));
+    let hash = record.owner.hash.to_string();
+    assert_ne!(hash, former.owner.hash.to_string());
+    let namespace = world.child(Child::Namespace).expect("namespace");
+    assert_eq!(namespace["metadata"]["annotations"][labels::OWNER_HASH], *hash);
+    assert_eq!(world.cloud.associations[0].tags[labels::tags::OWNER_HASH], hash);
+    assert!(world.cloud.secrets.values().all(|one| one.tags[labels::tags::OWNER_HASH] == hash));
+    assert_eq!(record.history[0].former_owner, Some(former.owner.hash));
+}
+
+#[test]
+fn a_retained_tenant_is_handed_over_as_well() {
+    let mut world = deleted("Retain");
+    let incarnation = world.record_spec().incarnation;
+    assert_eq!(ordered(&mut world, labels::TRANSFER_TO, "mallory").0, HistoryEvent::Transferred);
+    world.make_tenant(&super::fixtures::spec_json());
+    world.settle();
+    assert_eq!(world.ready(), (false, "NameReserved".into()));
+    world.delete_tenant();
+    world.settle();
+    world.make_tenant(&mallory());
+    world.settle();
+    assert_eq!((world.ready(), world.record_spec().incarnation), ((true, "Verified".into()), incarnation));
+}
+
+#[test]
+fn what_cannot_be_transferred_says_why() {
+    assert_refused(&mut settled(), labels::TRANSFER_TO, "6f1c", "that owner's already");
+    assert_refused(&mut settled(), labels::TRANSFER_TO, "", "refused");
+    assert_refused(&mut deleted("Delete"), labels::TRANSFER_TO, "mallory", "set that to Retain first");
+}
+
+#[test]
+fn keep_until_puts_the_end_off_and_takes_what_is_due_back() {
+    let mut world = deleted("Retain");
+    assert_eq!(ordered(&mut world, labels::KEEP_UNTIL, "2030-01-31T00:00:00Z").0, HistoryEvent::Ordered);
+    let namespace = world.child(Child::Namespace).expect("namespace");
+    assert_eq!(namespace["metadata"]["annotations"][labels::PURGE_AFTER], "2030-01-31T00:00:00Z");
+    world.pass(60 * DAY);
+    assert_eq!(world.phase(), RecordPhase::Retained);
+
+    let mut due = expired();
+    assert_eq!(ordered(&mut due, labels::KEEP_UNTIL, "2030-01-31T00:00:00Z").0, HistoryEvent::Ordered);
+    due.pass(60 * DAY);
+    assert_eq!(due.phase(), RecordPhase::Retained);
+}
+
+#[test]
+fn keep_until_shortens_nobody_s_time_and_is_about_retained_ones_only() {
+    assert_refused(&mut deleted("Retain"), labels::KEEP_UNTIL, "2026-01-10T00:00:00Z", "already");
+    assert_refused(&mut deleted("Retain"), labels::KEEP_UNTIL, "2020-01-10T00:00:00Z", "past");
+    assert_refused(&mut deleted("Retain"), labels::KEEP_UNTIL, "tomorrow", "no time");
+    assert_refused(&mut settled(), labels::KEEP_UNTIL, "2030-01-31T00:00:00Z", "nothing is retained");
+}
+
+#[test]
+fn purge_now_ends_retention_after_the_settling_time() {
+    let mut world = deleted("Retain");
+    let incarnation = world.record_spec().incarnation.to_string();
+    assert_refused(&mut world, labels::PURGE_NOW, "0123456789", &incarnation);
+    assert_eq!(ordered(&mut world, labels::PURGE_NOW, &incarnation).0, HistoryEvent::Ordered);
+    assert_eq!(world.phase(), RecordPhase::Retained, "it settles");
+    world.pass(61);
+    assert_eq!(world.phase(), RecordPhase::Purged);
+    assert!(world.volumes.is_empty());
+    assert_refused(&mut world, labels::PURGE_NOW, &incarnation, "removed");
+    let mut living = settled();
+    let incarnation = living.record_spec().incarnation.to_string();
+    assert_refused(&mut living, labels::PURGE_NOW, &incarnation, "access has not ended");
+}
+
+#[test]
+fn a_confirmation_is_for_one_removal_and_not_for_the_next() {
+    let mut world = settled();
+    let incarnation = world.record_spec().incarnation.to_string();
+    assert_refused(&mut world, labels::CONFIRM_DELETION, &incarnation, "nothing of it is being removed");
+    world.edit_tenant(|spec| spec["deletionPolicy"] = json!("Delete"));
+    world.settle();
+    world.delete_tenant();
+    world.settle();
+    assert_eq!(ordered(&mut world, labels::CONFIRM_DELETION, &incarnation).0, HistoryEvent::Ordered);
+    // Taken back, and deleted again with many others.
+    world.edit_tenant(|spec| spec["deletionPolicy"] = json!("Retain"));
+    world.settle();
+    world.make_tenant(&super::fixtures::spec_json());
+    world.edit_tenant(|spec| spec["deletionPolicy"] = json!("Delete"));
+    world.pass(3600);
+    world.delete_others(20);
+    world.delete_tenant();
+    world.pass(600);
+    assert_eq!(world.ready(), (false, "DeletionHeld".into()));
+}

@@ -1,0 +1,111 @@
+//! What holds a tenant's data is deleted by the operator alone; our definitions by nobody who has not said so first.
+
+use kube::api::DeleteParams;
+use serde_json::{Value, json};
+
+use crate::support::{Bed, refusal};
+
+const OPERATOR: &str = "system:serviceaccount:openclaw-system:openclaw-tenant-operator";
+
+/// Admission is asked, and nothing is done.
+fn rehearsed() -> DeleteParams {
+    DeleteParams { dry_run: true, ..DeleteParams::default() }
+}
+
+/// A claim that no volume will ever be bound to.
+fn claim() -> Value {
+    json!({ "spec": {
+        "accessModes": ["ReadWriteMany"], "storageClassName": "none", "resources": { "requests": { "storage": "1Mi" } },
+    } })
+}
+
+/// Whatever one may do by RBAC: only who is named, and Kubernetes' own controllers, delete a namespace or a claim in it.
+#[tokio::test]
+async fn a_tenant_s_namespace_and_claims_are_deleted_by_the_operator_alone() {
+    let bed = Bed::new("guarded").await;
+    // Without a pod on it the claim would go at once.
+    bed.ready_tenant(json!({ "suspend": true })).await;
+    // Every claim in such a namespace, also one that is not called like the tenant; its quota leaves room for one only, so
+    // this one lies in another.
+    let old = format!("old-{}", bed.tenant);
+    let labels = json!({ "metadata": { "labels": { "openclaw.io/tenant": bed.tenant } } });
+    bed.create("Namespace", None, &old, labels).await.expect("another namespace");
+    bed.create("PersistentVolumeClaim", Some(&old), "another", claim()).await.expect("another claim");
+    let namespace = bed.namespace();
+    let claims = [(namespace.as_str(), bed.tenant.as_str()), (old.as_str(), "another")];
+
+    let stranger = "system:serviceaccount:kube-system:replicaset-controller";
+    for user in ["root", stranger, "system:serviceaccount:other:openclaw-tenant-operator"] {
+        let person = bed.acting_as(user, &["system:masters"]).await;
+        let message = refusal(person.try_delete("Namespace", None, &namespace).await);
+        assert!(
+            message.contains(&format!("Namespace {namespace} holds the data of tenant {}", bed.tenant)),
+            "{message}"
+        );
+        assert!(message.contains(&format!("kubectl delete tenant {}", bed.tenant)), "says what to do: {message}");
+        assert!(message.contains("openclaw:break-glass"), "and what else: {message}");
+        for (place, name) in claims {
+            let wanted = format!("PersistentVolumeClaim {place}/{name} holds the data of tenant {}", bed.tenant);
+            let message = refusal(person.try_delete("PersistentVolumeClaim", Some(place), name).await);
+            assert!(message.contains(&wanted), "{message}");
+            let message = refusal(person.try_delete_all("PersistentVolumeClaim", Some(place), "").await);
+            assert!(message.contains(&wanted), "a deletecollection is a delete too: {message}");
+        }
+    }
+
+    let controllers = ["namespace-controller", "generic-garbage-collector"];
+    let mut free: Vec<String> =
+        controllers.iter().map(|name| format!("system:serviceaccount:kube-system:{name}")).collect();
+    free.extend([OPERATOR.to_owned(), "system:kube-controller-manager".to_owned()]);
+    let mut allowed = vec![bed.breaking_glass().await];
+    for user in free {
+        allowed.push(bed.acting_as(&user, &["system:masters"]).await);
+    }
+    for person in &allowed {
+        person.delete_with("Namespace", None, &namespace, &rehearsed()).await.expect("let through");
+        for (place, name) in claims {
+            person.delete_with("PersistentVolumeClaim", Some(place), name, &rehearsed()).await.expect("let through");
+        }
+    }
+    bed.ready().await;
+
+    // For good: the namespace controller ends what was let through, the claim in it too.
+    bed.breaking_glass().await.delete("Namespace", None, &old).await;
+    let gone = || async { bed.get("Namespace", None, &old).await.is_none().then_some(()) };
+    bed.until_so("the end of the other namespace", gone).await;
+}
+
+/// Namespaces and claims that are no tenant's are nobody's business.
+#[tokio::test]
+async fn what_is_no_tenant_s_is_not_guarded() {
+    let bed = Bed::new("unguarded").await;
+    bed.ready_tenant(json!({})).await;
+    let name = format!("zoo-{}", bed.tenant);
+    bed.create("Namespace", None, &name, json!({})).await.expect("a namespace");
+    bed.create("PersistentVolumeClaim", Some(&name), "cage", claim()).await.expect("a claim");
+    bed.try_delete_all("PersistentVolumeClaim", Some(&name), "").await.expect("its owner's to delete");
+    bed.delete("Namespace", None, &name).await;
+}
+
+/// With a definition all its objects would go, and no admission is asked for those. Only rehearsed here: others stand on
+/// them. A definition that was allowed to go goes in `deleted_and_reinstalled_definitions_touch_nothing_of_any_tenant`.
+#[tokio::test]
+async fn our_definitions_are_deleted_by_nobody_who_has_not_allowed_it_on_them() {
+    let bed = Bed::new("definitions").await;
+    bed.ready_tenant(json!({})).await;
+    let operator = bed.acting_as(OPERATOR, &["system:masters"]).await;
+    for (name, lost) in [
+        ("tenants.openclaw.io", "every Tenant:"),
+        ("tenantclasses.openclaw.io", "every TenantClass:"),
+        ("tenantrecords.openclaw.io", "every TenantRecord:"),
+    ] {
+        for person in [&bed, &operator, &bed.breaking_glass().await] {
+            let message = refusal(person.delete_with("CustomResourceDefinition", None, name, &rehearsed()).await);
+            assert!(message.contains(lost), "says what would be lost: {message}");
+            let command = format!("kubectl annotate crd {name} openclaw.io/deletion-allowed=true");
+            assert!(message.contains(&command), "says what to do: {message}");
+        }
+    }
+    let others = "httproutes.gateway.networking.k8s.io";
+    bed.delete_with("CustomResourceDefinition", None, others, &rehearsed()).await.expect("somebody else's");
+}

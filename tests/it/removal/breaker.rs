@@ -1,0 +1,101 @@
+//! Many deletions at once, and the time in which one is taken back.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use super::phase;
+use crate::support::{Bed, Instance, LOOKS_OFTEN, condition, eventually};
+
+fn own_instance() -> &'static Instance {
+    Box::leak(Box::new(Instance::start()))
+}
+
+async fn all<T>(beds: &[Bed], each: impl AsyncFn(&Bed) -> T) -> Vec<T> {
+    let each = &each;
+    join_all(beds.iter().map(async |bed| each(bed).await)).await
+}
+
+/// Fifty Tenants with `Delete` are deleted together, by a mistake in a list: access ends, and nothing is lost before somebody
+/// confirms, not even over a restart.
+#[tokio::test]
+async fn fifty_deletions_at_once_lose_nothing_before_somebody_confirms() {
+    let instance = own_instance();
+    let operator = instance.start_operator_with(&LOOKS_OFTEN);
+    let first = Bed::on(instance, "burst").await;
+    let mut beds = Vec::new();
+    for _ in 0..50 {
+        let bed = Bed { class: first.class.clone(), ..Bed::on(instance, "burst").await };
+        beds.push(bed);
+    }
+    all(&beds, async |bed| bed.apply_tenant(json!({ "deletionPolicy": "Delete" })).await.expect("taken")).await;
+    all(&beds, Bed::ready).await;
+    all(&beds, async |bed| bed.delete("Tenant", None, &bed.tenant).await).await;
+    let is_held = |tenant: &Value| condition(tenant, "Ready")["reason"] == "DeletionHeld";
+    let held = all(&beds, async |bed| bed.until("held", is_held).await).await;
+    let message = condition(&held[0], "Ready")["message"].as_str().unwrap_or_default().to_owned();
+    assert!(message.contains("50 removals began") && message.contains("confirm-deletion="), "{message}");
+    assert_eq!(beds[0].events("DeletionHeld").await.len(), 1);
+    let metric = r#"openclaw_deletions{state="held"} 50"#;
+    let counted = eventually(|| async { operator.get("/metrics").await?.1.contains(metric).then_some(()) }).await;
+    assert!(counted.is_some(), "{metric}\n{}", operator.log());
+
+    // Over a restart, and long after the settling time of one second.
+    operator.kill();
+    let operator = instance.start_operator_with(&LOOKS_OFTEN);
+    let counted = eventually(|| async { operator.get("/metrics").await?.1.contains(metric).then_some(()) }).await;
+    assert!(counted.is_some(), "{metric}\n{}", operator.log());
+    for bed in &beds {
+        assert_eq!(phase(&bed.record().await.expect("record")), "Retained");
+        assert!(bed.child("PersistentVolumeClaim", &bed.tenant).await.is_some(), "{} lost its claim", bed.tenant);
+        let value = instance.secrets().get_secret_value().secret_id(super::secret_name(bed)).send().await;
+        assert!(value.is_ok(), "{} lost its secret", bed.tenant);
+    }
+
+    // The three that began first are let through, and nobody else.
+    let (ok, listed, why) = instance.run_operator(&["deletions", "--output", "json"]);
+    assert!(ok, "{why}");
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    let names: Vec<&str> = listed.as_array().expect("a list").iter().filter_map(|one| one["tenant"].as_str()).collect();
+    assert_eq!(names.len(), 50);
+    let (ok, said, why) = instance.run_operator(&["deletions", "--confirm", "3"]);
+    assert!(ok && said.starts_with("Confirmed 3 of 3"), "{said}{why}");
+    let (confirmed, waiting): (Vec<Bed>, Vec<Bed>) =
+        beds.into_iter().partition(|bed| names[..3].contains(&bed.tenant.as_str()));
+    assert_eq!(confirmed.len(), 3);
+    all(&confirmed, Bed::gone).await;
+    for bed in &waiting {
+        assert_eq!(phase(&bed.record().await.expect("record")), "Retained");
+    }
+    // One that is taken back is kept.
+    waiting[0].patch_tenant(json!({ "spec": { "deletionPolicy": "Retain" } })).await.expect("taken back");
+    waiting[0].gone().await;
+    assert_eq!(phase(&waiting[0].record().await.expect("record")), "Retained");
+}
+
+/// The settling time is counted from the deletion, whoever leads meanwhile.
+#[tokio::test]
+async fn a_deletion_settles_over_a_restart() {
+    let instance = own_instance();
+    let operator = instance.start_operator_with(&LOOKS_OFTEN);
+    let mut class = crate::support::example_class(instance);
+    class["deletion"]["settlingSeconds"] = json!(20);
+    let bed = Bed::with_class(instance, "settle", class).await;
+    bed.ready_tenant(json!({ "deletionPolicy": "Delete" })).await;
+    let deleted = std::time::Instant::now();
+    bed.delete("Tenant", None, &bed.tenant).await;
+    let settles = |tenant: &Value| {
+        let message = condition(tenant, "Reconciling")["message"].as_str().unwrap_or_default().to_owned();
+        message.contains("everything is removed from")
+    };
+    bed.until("settling", settles).await;
+    operator.kill();
+    let _operator = instance.start_operator_with(&LOOKS_OFTEN);
+    let begins = |record: &Value| phase(record) != "Retained";
+    bed.until_record("the removal", begins).await;
+    let took = deleted.elapsed();
+    assert!(took >= Duration::from_secs(19), "not before its time: {took:?}");
+    bed.gone().await;
+    assert_eq!(phase(&bed.record().await.expect("record")), "Purged");
+}

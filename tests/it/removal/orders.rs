@@ -1,0 +1,149 @@
+//! Administrators' orders, by annotation and by command.
+
+use serde_json::{Value, json};
+
+use super::{bed, phase, volume};
+use crate::support::{Bed, condition};
+
+/// A tenant that was deleted and is kept.
+async fn retained(test: &str) -> Bed {
+    let bed = bed(test).await;
+    bed.ready_tenant(json!({})).await;
+    bed.delete("Tenant", None, &bed.tenant).await;
+    bed.gone().await;
+    bed
+}
+
+/// The last entry of the record's history, once there is one and the order is off.
+async fn answered(bed: &Bed, order: &str) -> Value {
+    let key = format!("openclaw.io/{order}");
+    let is_answered = |record: &Value| {
+        let last = record["spec"]["history"].as_array().and_then(|history| history.last());
+        let is_about = last.is_some_and(|last| last["message"].as_str().is_some_and(|said| said.starts_with(&key)));
+        is_about && record["metadata"]["annotations"].get(&key).is_none()
+    };
+    let record = bed.until_record("an answer to the order", is_answered).await;
+    record["spec"]["history"].as_array().and_then(|history| history.last()).cloned().expect("an entry")
+}
+
+/// keep-until puts the end off, and shortens nobody's time.
+#[tokio::test]
+async fn keep_until_puts_the_end_of_retention_off() {
+    let bed = retained("keep").await;
+    let (ok, said, why) = bed.instance.run_operator(&["keep", &bed.tenant, "--until", "2035-01-31T00:00:00Z"]);
+    assert!(ok, "{said}{why}");
+    let entry = answered(&bed, "keep-until").await;
+    assert_eq!(entry["event"], "Ordered", "{entry:#}");
+    let record = bed.record().await.expect("record");
+    assert_eq!(record["spec"]["purgeAfter"], "2035-01-31T00:00:00Z");
+    let mirrors =
+        |namespace: &Value| namespace["metadata"]["annotations"]["openclaw.io/purge-after"] == "2035-01-31T00:00:00Z";
+    let look = || async { bed.get("Namespace", None, &bed.namespace()).await.filter(|one| mirrors(one)) };
+    bed.until_so("the mirror of the date", look).await;
+    bed.order("keep-until", "2034-01-31T00:00:00Z").await;
+    let entry = answered(&bed, "keep-until").await;
+    assert_eq!(entry["event"], "Refused", "{entry:#}");
+    let told = || async { bed.events("OrderRefused").await.into_iter().next() };
+    bed.until_so("an event that says why", told).await;
+}
+
+/// purge-now is about one incarnation, and takes the same road as the end of retention.
+#[tokio::test]
+async fn purge_now_ends_the_retention_of_the_incarnation_that_it_names() {
+    let bed = retained("purge").await;
+    let name = bed.record().await.expect("record")["spec"]["storage"]["volume"]["name"].clone();
+    bed.order("purge-now", "0123456789").await;
+    assert_eq!(answered(&bed, "purge-now").await["event"], "Refused");
+    assert_eq!(phase(&bed.record().await.expect("record")), "Retained");
+    let incarnation = bed.incarnation().await;
+    let (ok, said, why) =
+        bed.instance.run_operator(&["purge-now", &bed.tenant, "--incarnation", &incarnation, "--yes"]);
+    assert!(ok, "{said}{why}");
+    let record = bed.until_record("the end", |record| phase(record) == "Purged").await;
+    assert_eq!(record["spec"]["purge"]["cause"], "Expired");
+    assert_eq!(bed.get("Namespace", None, &bed.namespace()).await, None);
+    assert_eq!(bed.get("PersistentVolume", None, name.as_str().expect("a name")).await, None);
+    let told = || async { bed.events("Purged").await.into_iter().next() };
+    bed.until_so("an event about the record", told).await;
+}
+
+/// A workspace changes hands on purpose only, and whole: never a dispute, never a new value.
+#[tokio::test]
+async fn a_transfer_hands_everything_to_another_owner() {
+    let bed = bed("transfer").await;
+    let before = bed.ready_tenant(json!({})).await;
+    let handle = volume(&bed).await;
+    let (ok, said, why) = bed.instance.run_operator(&["transfer", &bed.tenant, "--to", "bob-subject", "--yes"]);
+    assert!(ok, "{said}{why}");
+    let entry = answered(&bed, "transfer-to").await;
+    assert_eq!(entry["event"], "Transferred", "{entry:#}");
+    assert!(entry["formerOwner"].is_string());
+    let message = bed.stalled("NameReserved").await;
+    assert!(message.contains("handed"), "{message}");
+    bed.delete("Tenant", None, &bed.tenant).await;
+    bed.gone().await;
+    let bob = json!({ "owner": { "subject": "bob-subject", "email": "bob@example.com" } });
+    let after = bed.ready_tenant(bob).await;
+    assert_eq!(after["status"]["secrets"], before["status"]["secrets"]);
+    assert_eq!(after["status"]["identity"], before["status"]["identity"]);
+    assert_eq!(volume(&bed).await, handle);
+    let namespace = bed.get("Namespace", None, &bed.namespace()).await.expect("namespace");
+    let record = bed.record().await.expect("record");
+    let hash = &record["spec"]["owner"]["hash"];
+    assert_eq!(namespace["metadata"]["annotations"]["openclaw.io/owner-hash"], *hash);
+    let id = after["status"]["identity"]["associationId"].as_str().expect("an association");
+    let association = bed.instance.association(id).await;
+    let tag = association.tags().and_then(|tags| tags.get("openclaw-owner-hash").cloned());
+    assert_eq!(tag.as_deref(), hash.as_str(), "the tags in AWS follow");
+    assert!(bed.events("RecordDisputed").await.is_empty());
+    // Where a subject is set a changed email is no new owner.
+    let moved = bed.ready_tenant(json!({ "owner": { "subject": "bob-subject", "email": "b@example.org" } })).await;
+    assert_eq!(condition(&moved, "Ready")["status"], "True");
+}
+
+/// Who is kept, what of theirs, and until when.
+#[tokio::test]
+async fn retained_lists_who_is_kept_with_what_and_until_when() {
+    let bed = retained("listed").await;
+    let record = bed.record().await.expect("record");
+    let (ok, listed, why) = bed.instance.run_operator(&["retained", "--output", "json"]);
+    assert!(ok, "{why}");
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    let one = listed.as_array().expect("a list").iter().find(|one| one["tenant"] == *bed.tenant).cloned();
+    let one = one.unwrap_or_else(|| panic!("not listed: {listed:#}"));
+    assert_eq!(one["until"], record["spec"]["purgeAfter"]);
+    assert_eq!(one["namespace"], *bed.namespace());
+    assert_eq!(one["volume"]["handle"], record["spec"]["storage"]["volume"]["handle"]);
+    assert_eq!(one["secrets"][0], record["spec"]["secrets"]["items"][0]["arn"]);
+    let (ok, table, why) = bed.instance.run_operator(&["retained"]);
+    assert!(ok && table.contains(&bed.tenant) && table.contains("UNTIL"), "{table}{why}");
+}
+
+/// Before a complete uninstall: finalizers off, nothing else touched, and all of it attached again afterwards.
+#[tokio::test]
+async fn release_takes_finalizers_off_and_touches_nothing_else() {
+    let instance: &'static crate::support::Instance = Box::leak(Box::new(crate::support::Instance::start()));
+    let operator = instance.start_operator();
+    let bed = Bed::on(instance, "release").await;
+    let before = bed.ready_tenant(json!({ "deletionPolicy": "Delete" })).await;
+    let handle = volume(&bed).await;
+    let (ok, _, why) = instance.run_operator(&["release", "--all", "--yes"]);
+    assert!(!ok && why.contains("an operator leads"), "it would put them back: {why}");
+    assert!(operator.stop(), "it ends in good order and gives its lease back");
+
+    let (ok, said, why) = instance.run_operator(&["release", "--all"]);
+    assert!(ok && said.contains("Nothing was changed"), "nobody answered: {said}{why}");
+    let changes = || async { instance.calls(&bed.tenant).await.iter().filter(|call| call["mutating"] == true).count() };
+    let asked = changes().await;
+    let (ok, said, why) = instance.run_operator(&["release", "--all", "--yes"]);
+    assert!(ok && said.contains("Released 1 Tenants"), "{said}{why}");
+    bed.delete("Tenant", None, &bed.tenant).await;
+    assert_eq!(bed.get("Tenant", None, &bed.tenant).await, None, "nothing holds it");
+    let _operator = instance.start_operator();
+    let after = bed.ready_tenant(json!({})).await;
+    for same in ["/status/secrets", "/status/identity", "/status/url"] {
+        assert_eq!(after.pointer(same), before.pointer(same), "{same}");
+    }
+    assert_eq!(volume(&bed).await, handle);
+    assert_eq!(changes().await, asked, "nothing was changed in AWS");
+}
