@@ -27,18 +27,18 @@ const changed = (policy, sid, change) => ({
 export function proofTests(mode) {
   const policy = ownPolicy(mode);
   const lacking = changed(policy, "ChangeOwnSecrets", ({ Action }) => ({ Action: Action.filter((one) => !one.endsWith("RestoreSecret")) }));
-  const idle = changed(policy, "ChangeOwnSecrets", ({ Action }) => ({ Action: [...Action, "secretsmanager:DeleteSecret"] }));
+  const idle = changed(policy, "ChangeOwnSecrets", ({ Action }) => ({ Action: [...Action, "secretsmanager:RotateSecret"] }));
   const twice = changed(policy, "LookAtSecrets", ({ Action }) => ({ Action: [...Action, "secretsmanager:RestoreSecret"] }));
   const says = (of, ...wanted) => async () => {
     const { complaints } = await prove(recorded(mode), MODES[mode], () => of);
     const right = complaints.length === wanted.length && wanted.every((words) => complaints.some((one) => one.includes(words)));
     return right ? "Allowed" : complaints.join("; ");
   };
-  const [restore, remove] = ["secretsmanager:RestoreSecret", "secretsmanager:DeleteSecret"];
+  const [restore, rotate] = ["secretsmanager:RestoreSecret", "secretsmanager:RotateSecret"];
   return [
     ["its own questions need all of it and nothing else", true, says(policy)],
     ["a right that is missing", true, says(lacking, `refused: ${restore}`)],
-    ["a right that nobody uses", true, says(idle, `unused: ${remove} of statement ChangeOwnSecrets`)],
+    ["a right that nobody uses", true, says(idle, `unused: ${rotate} of statement ChangeOwnSecrets`)],
     ["a right that is there twice", true, says(twice, `unused: ${restore} of statement ChangeOwnSecrets`, `unused: ${restore} of statement LookAtSecrets`)],
   ];
 }
