@@ -42,7 +42,7 @@ async fn a_tenant_at_rest_causes_no_write() {
 /// A restart verifies everything and writes nothing.
 #[tokio::test]
 async fn a_restart_writes_nothing() {
-    let instance: &'static Instance = Box::leak(Box::new(Instance::start()));
+    let instance: &'static Instance = Instance::own();
     let first = instance.start_operator();
     let beds = [Bed::on(instance, "again").await, Bed::on(instance, "again").await];
     for bed in &beds {

@@ -9,7 +9,7 @@ use crate::support::{Bed, Fault, Instance, OperatorProcess, eventually};
 const SWEEPS: [&str; 4] = ["--sweep-interval", "2s", "--audit-rate", "50"];
 
 fn own_instance() -> &'static Instance {
-    Box::leak(Box::new(Instance::start()))
+    Instance::own()
 }
 
 /// The value of one line of the metrics; 0 where it is not there yet.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{Bed, Fault, Instance, condition, eventually};
 
 pub fn own_instance() -> &'static Instance {
-    Box::leak(Box::new(Instance::start()))
+    Instance::own()
 }
 
 /// What must be the same before and after: identities of everything that holds data or gives access.

@@ -51,7 +51,7 @@ pub enum Place {
 }
 
 fn start() -> &'static Instance {
-    Box::leak(Box::new(Instance::start()))
+    Instance::own()
 }
 
 impl World {

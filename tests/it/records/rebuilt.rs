@@ -106,7 +106,7 @@ async fn a_record_lost_while_its_tenant_is_absent_is_rebuilt_as_retained_from_no
 /// The same for an operator that knows nothing yet: what it has not looked up is not taken for missing.
 #[tokio::test]
 async fn a_record_lost_while_no_operator_ran_is_rebuilt_and_nothing_is_rolled() {
-    let instance: &'static Instance = Box::leak(Box::new(Instance::start()));
+    let instance: &'static Instance = Instance::own();
     let operator = instance.start_operator();
     let bed = Bed::on(instance, "unwatched").await;
     bed.ready_tenant(json!({})).await;

@@ -9,7 +9,7 @@ use super::phase;
 use crate::support::{Bed, Instance, LOOKS_OFTEN, condition, eventually};
 
 fn own_instance() -> &'static Instance {
-    Box::leak(Box::new(Instance::start()))
+    Instance::own()
 }
 
 async fn all<T>(beds: &[Bed], each: impl AsyncFn(&Bed) -> T) -> Vec<T> {

@@ -122,7 +122,7 @@ async fn retained_lists_who_is_kept_with_what_and_until_when() {
 /// Before a complete uninstall: finalizers off, nothing else touched, and all of it attached again afterwards.
 #[tokio::test]
 async fn release_takes_finalizers_off_and_touches_nothing_else() {
-    let instance: &'static crate::support::Instance = Box::leak(Box::new(crate::support::Instance::start()));
+    let instance: &'static crate::support::Instance = crate::support::Instance::own();
     let operator = instance.start_operator();
     let bed = Bed::on(instance, "release").await;
     let before = bed.ready_tenant(json!({ "deletionPolicy": "Delete" })).await;

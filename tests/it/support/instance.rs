@@ -2,6 +2,7 @@
 //! hang on a pipe that the system closes.
 
 use std::{
+    cell::RefCell,
     env,
     fs::{self, File},
     io::{BufRead as _, BufReader},
@@ -32,7 +33,24 @@ pub struct Instance {
     kubeconfig: PathBuf,
     operators: Mutex<Vec<PathBuf>>,
     // Kept open: the platform ends when it is closed.
-    _process: Option<Child>,
+    process: Option<Child>,
+}
+
+/// Platforms of one test. They end with it: a score of them at once would leave the others no time.
+struct Platforms(Vec<Child>);
+
+impl Drop for Platforms {
+    fn drop(&mut self) {
+        for platform in &mut self.0 {
+            drop(platform.stdin.take());
+            let _ = platform.wait();
+        }
+    }
+}
+
+thread_local! {
+    // Each test has a thread of its own.
+    static OF_THIS_TEST: RefCell<Platforms> = const { RefCell::new(Platforms(Vec::new())) };
 }
 
 fn repository() -> &'static Path {
@@ -66,10 +84,17 @@ impl Instance {
             )
         });
         let facts = serde_json::from_str(&facts).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Self { facts, kubeconfig, operators: Mutex::default(), _process: None }
+        Self { facts, kubeconfig, operators: Mutex::default(), process: None }
     }
 
-    /// A platform of this test's own, with everything installed but no operator running.
+    /// A platform of this test's own, with everything installed but no operator running. It ends with the test.
+    pub fn own() -> &'static Self {
+        let mut instance = Self::start();
+        OF_THIS_TEST.with_borrow_mut(|platforms| platforms.0.extend(instance.process.take()));
+        Box::leak(Box::new(instance))
+    }
+
+    /// A platform with everything installed but no operator running, which ends with this value or with the process.
     pub fn start() -> Self {
         let mut process = Command::new("bash")
             .arg(repository().join("deploy/local/platform.sh"))
@@ -86,7 +111,7 @@ impl Instance {
         let path = ready["platform"].as_str().expect("where platform.json is");
         let facts: Value = serde_json::from_str(&fs::read_to_string(path).expect("platform.json")).expect("JSON");
         let kubeconfig = PathBuf::from(facts["kubeconfig"].as_str().expect("kubeconfig"));
-        let instance = Self { facts, kubeconfig, operators: Mutex::default(), _process: Some(process) };
+        let instance = Self { facts, kubeconfig, operators: Mutex::default(), process: Some(process) };
         instance.install();
         instance
     }
