@@ -50,18 +50,15 @@ pub enum Place {
     Class,
 }
 
-fn start() -> &'static Instance {
-    Instance::own()
-}
-
 impl World {
     /// Starts both platforms at the same time.
     pub async fn start() -> Self {
-        let other = thread::spawn(start);
-        let crowd = start();
+        let other = thread::spawn(Instance::start);
+        let crowd = Instance::own();
         let operator = crowd.start_operator_with(&LOOKS_OFTEN);
         scene::prepare(crowd).await;
-        let quiet = Quiet::on(other.join().expect("the other platform starts")).await;
+        let other = other.join().expect("the other platform starts").of_this_test();
+        let quiet = Quiet::on(other).await;
         let tenants = Semaphore::new(TENANTS_AT_ONCE);
         Self { crowd, quiet, _operator: operator, tenants, starts: Mutex::default() }
     }

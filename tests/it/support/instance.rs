@@ -89,9 +89,13 @@ impl Instance {
 
     /// A platform of this test's own, with everything installed but no operator running. It ends with the test.
     pub fn own() -> &'static Self {
-        let mut instance = Self::start();
-        OF_THIS_TEST.with_borrow_mut(|platforms| platforms.0.extend(instance.process.take()));
-        Box::leak(Box::new(instance))
+        Self::start().of_this_test()
+    }
+
+    /// Makes a platform the test's whose thread this is: it ends with that.
+    pub fn of_this_test(mut self) -> &'static Self {
+        OF_THIS_TEST.with_borrow_mut(|platforms| platforms.0.extend(self.process.take()));
+        Box::leak(Box::new(self))
     }
 
     /// A platform with everything installed but no operator running, which ends with this value or with the process.
