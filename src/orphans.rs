@@ -26,7 +26,14 @@ use crate::{
         orphans::{Kind, Memory, Orphan, Orphans},
         prefixes,
     },
-    tenant::{cache::marks, census::Census, child, digest::Digest, observed::Definitions, views},
+    tenant::{
+        cache::marks,
+        census::Census,
+        child,
+        digest::Digest,
+        observed::{Definitions, RecordView},
+        views,
+    },
 };
 
 /// What the command is told.
@@ -85,7 +92,9 @@ pub async fn look(options: Options) -> Result<Report, OrphansError> {
         AwsSettings { cluster_name: options.cluster_name.clone(), region: options.region, rates: Rates::default() };
     let aws = aws::connect(settings, Fence::closed()).await?;
     let now = Timestamp::now();
-    let prefixes = prefixes(&options.secrets_prefix, &census(&client).await?);
+    let records = all(&client, definitions::RECORD).await?;
+    let records: Vec<RecordView> = records.iter().filter_map(views::record).collect();
+    let prefixes = prefixes(&options.secrets_prefix, records.iter());
     let listing = crate::sweep::list(&aws, &prefixes, now).await?;
     // After AWS: what a tenant made meanwhile has a record by now.
     let census = census(&client).await?;

@@ -91,6 +91,14 @@ impl AwsErrorKind {
     }
 }
 
+/// What is gone already is deleted.
+pub(super) fn gone(answer: Result<(), AwsError>) -> Result<(), AwsError> {
+    match answer {
+        Err(error) if error.kind == AwsErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
 /// The quota that an operation meets and what to do about it, by the names and figures of the AWS General Reference ("Amazon EKS endpoints and
 /// quotas", "AWS Secrets Manager quotas", "IAM and AWS STS quotas").
 fn quota_of(operation: &str) -> &'static str {

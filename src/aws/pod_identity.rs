@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::{
     PodIdentity,
     caller::Caller,
-    error::{AwsError, AwsErrorKind},
+    error::{AwsError, AwsErrorKind, gone},
     limits::Bucket,
     sdk_error::Call,
     types::{Association, ListedAssociation, NewAssociation, Tags},
@@ -98,7 +98,8 @@ impl SdkPodIdentity {
             .boxed();
         match self.caller.read(&call, Bucket::EksRead, request).await {
             Ok(answer) => association(&call, answer.association).map(Some),
-            Err(error) if is_gone(&error) => Ok(None),
+            // A missing cluster is another error.
+            Err(error) if error.kind == AwsErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -159,16 +160,8 @@ impl SdkPodIdentity {
             .association_id(id.as_str())
             .send()
             .boxed();
-        match self.caller.write(&call, Bucket::EksWrite, request).await {
-            Err(error) if !is_gone(&error) => Err(error),
-            _ => Ok(()),
-        }
+        gone(self.caller.write(&call, Bucket::EksWrite, request).await.map(drop))
     }
-}
-
-/// Whether the association itself is what does not exist. A missing cluster is another error.
-fn is_gone(error: &AwsError) -> bool {
-    error.kind == AwsErrorKind::NotFound
 }
 
 /// Filters are the service's to apply; that they were is checked, because a foreign id here would be adopted or refused

@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use super::{
     Roles,
     caller::Caller,
-    error::{AwsError, AwsErrorKind},
+    error::{AwsError, AwsErrorKind, gone},
     limits::Bucket,
     sdk_error::Call,
     types::{NewRole, Role, Tags},
@@ -166,14 +166,6 @@ impl SdkRoles {
         let call = Call::new("DeleteRole", name);
         let request = self.client.delete_role().role_name(name).send().boxed();
         gone(self.caller.write(&call, Bucket::IamWrite, request).await.map(drop))
-    }
-}
-
-/// What is gone already is deleted.
-fn gone(answer: Result<(), AwsError>) -> Result<(), AwsError> {
-    match answer {
-        Err(error) if error.kind == AwsErrorKind::NotFound => Ok(()),
-        other => other,
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
     aws::{AwsClients, AwsError},
     chance::chance,
     telemetry::{events::Events, health::Heartbeat, metrics::Metrics, result::RequestResult},
-    tenant::{cache::Cache, census::Census, queue::Entrance, settings::Settings},
+    tenant::{cache::Cache, observed::RecordView, queue::Entrance, settings::Settings},
 };
 use audit::{Round, Target};
 use findings::{Findings, Listing, Suspicion, judge};
@@ -84,8 +84,8 @@ pub async fn list(aws: &AwsClients, prefixes: &BTreeSet<SecretsPrefix>, began: T
 }
 
 /// What names of secrets begin with: what new ones get, and what older records were made with.
-pub fn prefixes(own: &SecretsPrefix, census: &Census) -> BTreeSet<SecretsPrefix> {
-    let recorded = census.readable().map(|(_, record)| record.secrets.prefix.clone());
+pub fn prefixes<'a>(own: &SecretsPrefix, records: impl Iterator<Item = &'a RecordView>) -> BTreeSet<SecretsPrefix> {
+    let recorded = records.filter_map(|view| Some(view.spec.as_ref().ok()?.secrets.prefix.clone()));
     recorded.chain([own.clone()]).collect()
 }
 
@@ -154,7 +154,7 @@ impl Sweeper {
     /// Both listings; `None` where either failed, which is said once.
     async fn listed(&mut self) -> Option<Listing> {
         let (began, started) = ((self.reach.clock)(), Instant::now());
-        let prefixes = prefixes(&self.reach.settings.secrets_prefix, &self.reach.cache.census());
+        let prefixes = self.reach.cache.secrets_prefixes();
         let listed = list(&self.reach.aws, &prefixes, began).await;
         let ended = listed.as_ref().map(|_| (self.reach.clock)()).map_err(|error| RequestResult::from(&error.kind));
         self.reach.metrics.sweep(started.elapsed(), ended);

@@ -92,7 +92,7 @@ pub(super) fn kept(
         (None, _) => ordinary(),
         (Some(_), Some(Order::Unknown(text))) => Err(unknown_order(observed, text)),
         (Some(AdoptionStage::Attached), order) => attached::kept(observed, spec, class, record, order),
-        (Some(AdoptionStage::CutOver), None) => back_out::kept(observed, spec, class, record),
+        (Some(AdoptionStage::CutOver), None) => Ok(back_out::kept(observed, record)),
         (Some(AdoptionStage::CutOver), Some(order)) => {
             Ok(cut_over::followed(observed, spec, record, order, ordinary()?))
         }

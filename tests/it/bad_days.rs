@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     rotate,
     support::{Bed, Instance, OperatorProcess, condition, eventually, example_class},
-    whole_platform::{DEFINITIONS, belongings, own_instance},
+    whole_platform::{DEFINITIONS, belongings},
 };
 
 async fn gone(bed: &Bed, kind: &str, namespace: Option<&str>, name: &str) {
@@ -35,7 +35,7 @@ fn backed_up(object: &Value) -> Value {
 /// Tenants go, and touches nothing that they have (S3).
 #[tokio::test]
 async fn definitions_deleted_while_no_operator_runs_take_nothing_with_them() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let first = instance.start_operator();
     let bed = Bed::on(instance, "crd-down").await;
     bed.ready_tenant(json!({})).await;
@@ -64,7 +64,7 @@ async fn definitions_deleted_while_no_operator_runs_take_nothing_with_them() {
 /// A backup program makes everything anew, under the same names and with the same marks. The volume was never in its hands.
 #[tokio::test]
 async fn a_backup_put_back_with_new_uids_finds_volume_and_secrets_again() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let first = instance.start_operator();
     let bed = Bed::on(instance, "velero").await;
     bed.ready_tenant(json!({})).await;
@@ -102,7 +102,7 @@ async fn a_backup_put_back_with_new_uids_finds_volume_and_secrets_again() {
 /// The cluster forgets what AWS remembers: what was rotated, ended and begun since the backup.
 #[tokio::test]
 async fn etcd_put_back_from_an_older_backup_comes_to_rest_and_overwrites_nothing() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let first = instance.start_operator();
     let [rotated, ended, begun] =
         [rotate::bed(instance, "rotated").await, Bed::on(instance, "ended").await, Bed::on(instance, "begun").await];
@@ -144,7 +144,7 @@ async fn etcd_put_back_from_an_older_backup_comes_to_rest_and_overwrites_nothing
 /// Without the operator everything goes on as it is; a new installation finds all of it as it was.
 #[tokio::test]
 async fn an_operator_that_is_uninstalled_and_installed_again_changes_nothing() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let first = instance.start_operator();
     let bed = Bed::on(instance, "reinstalled").await;
     bed.ready_tenant(json!({})).await;
@@ -178,7 +178,7 @@ async fn leads(operator: &OperatorProcess) -> bool {
 /// S8: whoever installs a second one, in whatever namespace, gets one that stands by: the lease is at one fixed place.
 #[tokio::test]
 async fn of_two_operators_by_mistake_one_works_and_the_other_stands_by() {
-    let instance: &'static Instance = own_instance();
+    let instance: &'static Instance = Instance::own();
     let first = instance.start_operator();
     let bed = Bed::on(instance, "two").await;
     bed.ready_tenant(json!({})).await;
@@ -212,7 +212,7 @@ async fn a_claim_deleted_under_a_running_pod_comes_back_with_its_volume() {
 /// A volume that lost its claim while nobody looked is released, kept, and bound by the claim that is made again.
 #[tokio::test]
 async fn a_volume_released_while_no_operator_ran_is_bound_again() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let first = instance.start_operator();
     let bed = Bed::on(instance, "released").await;
     bed.ready_tenant(json!({ "suspend": true })).await;

@@ -30,7 +30,7 @@ async fn spec(bed: &Bed) -> Value {
 }
 
 /// Everything that a person would miss, whole; and how often AWS was changed for it.
-pub async fn belongings(bed: &Bed) -> Value {
+async fn belongings(bed: &Bed) -> Value {
     let namespace = bed.get("Namespace", None, &bed.namespace()).await.expect("namespace");
     let mut objects = vec![content(namespace)];
     let pod = format!("{}-0", bed.tenant);

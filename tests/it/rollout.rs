@@ -7,10 +7,6 @@ use crate::{
     support::{Bed, Fault, Instance, condition, eventually, example_class, merge},
 };
 
-fn own_instance() -> &'static Instance {
-    Instance::own()
-}
-
 /// A class whose pods get another variable, with a gate of this width.
 fn class(instance: &Instance, level: &str, max_in_flight: u16) -> Value {
     let mut class = example_class(instance);
@@ -57,7 +53,7 @@ fn time_at_the_gate(bed: &Bed) -> (String, String) {
 /// Section 8: with a gate of one, no two tenants restart at the same time, and all of them do.
 #[tokio::test]
 async fn tenants_restart_one_after_the_other_through_a_gate_of_one() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let _operator = instance.start_operator();
     let beds = fleet(instance, 4).await;
     beds[0].apply_class(class(instance, "debug", 1)).await.expect("class");
@@ -77,7 +73,7 @@ async fn tenants_restart_one_after_the_other_through_a_gate_of_one() {
 /// back everybody is well without a hand (L4).
 #[tokio::test]
 async fn a_broken_template_stops_at_the_first_tenant_and_is_left_without_a_hand() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let operator = instance.start_operator();
     let beds = fleet(instance, 3).await;
     // No node takes such a pod.
@@ -110,7 +106,7 @@ async fn a_broken_template_stops_at_the_first_tenant_and_is_left_without_a_hand(
 /// A Tenant's own edit does not wait behind others.
 #[tokio::test]
 async fn a_tenant_s_own_edit_passes_a_closed_gate() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let _operator = instance.start_operator();
     let beds = fleet(instance, 2).await;
     let mut broken = class(instance, "broken", 1);
@@ -136,7 +132,7 @@ async fn a_tenant_s_own_edit_passes_a_closed_gate() {
 /// version that template and label agree on.
 #[tokio::test]
 async fn a_rotation_survives_a_crash_after_each_step() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let mut operator = instance.start_operator();
     let steps = [
         ("PutSecretValue", "openclaw-next"),

@@ -8,10 +8,6 @@ use crate::support::{Bed, Fault, Instance, OperatorProcess, eventually};
 /// Nothing is audited within a test's time but what was never described: what is seen is the sweeps' own.
 const SWEEPS: [&str; 4] = ["--sweep-interval", "2s", "--audit-rate", "50"];
 
-fn own_instance() -> &'static Instance {
-    Instance::own()
-}
-
 /// The value of one line of the metrics; 0 where it is not there yet.
 async fn metric(operator: &OperatorProcess, line: &str) -> Option<f64> {
     let (_, metrics) = operator.get("/metrics").await?;
@@ -46,7 +42,7 @@ fn count(calls: &[Value], is_it: impl Fn(&str) -> bool) -> usize {
 /// the check of each class reads of its role.
 #[tokio::test]
 async fn at_rest_there_is_nothing_but_two_listings() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let operator = instance.start_operator_with(&SWEEPS);
     let beds = [Bed::on(instance, "swept").await, Bed::on(instance, "swept").await];
     for bed in &beds {
@@ -85,7 +81,7 @@ async fn at_rest_there_is_nothing_but_two_listings() {
 /// What a listing lacks because it lags, or because it failed, is no reason to change anything.
 #[tokio::test]
 async fn a_listing_that_lags_or_fails_changes_nothing() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let operator = instance.start_operator_with(&SWEEPS);
     let bed = Bed::on(instance, "lagging").await;
     let tenant = bed.ready_tenant(json!({})).await;
@@ -139,7 +135,7 @@ fn tags_of(system: &Value) -> Vec<(&'static str, String)> {
 /// What carries our cluster's tags and has neither Tenant nor record: told by metric and subcommand, and left alone.
 #[tokio::test]
 async fn orphans_are_reported_and_not_touched() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let operator = instance.start_operator_with(&SWEEPS);
     let bed = Bed::on(instance, "beside").await;
     bed.ready_tenant(json!({})).await;

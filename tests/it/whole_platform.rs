@@ -7,10 +7,6 @@ use serde_json::{Value, json};
 
 use crate::support::{Bed, Fault, Instance, condition, eventually};
 
-pub fn own_instance() -> &'static Instance {
-    Instance::own()
-}
-
 /// What must be the same before and after: identities of everything that holds data or gives access.
 pub async fn belongings(bed: &Bed) -> Value {
     let namespace = bed.get("Namespace", None, &bed.namespace()).await.expect("namespace");
@@ -37,7 +33,7 @@ pub const DEFINITIONS: [&str; 3] = ["tenants.openclaw.io", "tenantclasses.opencl
 /// Deleting the CRDs deletes nobody's anything; with the CRDs back every tenant gets its own back.
 #[tokio::test]
 async fn deleted_and_reinstalled_definitions_touch_nothing_of_any_tenant() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let operator = instance.start_operator();
     let beds = [Bed::on(instance, "crd").await, Bed::on(instance, "crd").await];
     let mut before = Vec::new();
@@ -78,7 +74,7 @@ async fn deleted_and_reinstalled_definitions_touch_nothing_of_any_tenant() {
 /// S6, L1: killed in the middle, between the record and the secret; the next process ends what was begun.
 #[tokio::test]
 async fn a_killed_operator_s_work_is_ended_by_the_next() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let first = instance.start_operator();
     let bed = Bed::on(instance, "killed").await;
     let fault = instance.fault("CreateSecret", &bed.tenant, Fault::AccessDenied, 0).await;
@@ -103,7 +99,7 @@ async fn a_killed_operator_s_work_is_ended_by_the_next() {
 /// S8: one leads, the other stands by with its caches full, and takes over within 20 s of the first one's death.
 #[tokio::test]
 async fn a_standby_takes_over_in_under_20_seconds() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let first = instance.start_operator();
     let bed = Bed::on(instance, "standby").await;
     bed.ready_tenant(json!({})).await;
@@ -121,7 +117,7 @@ async fn a_standby_takes_over_in_under_20_seconds() {
 /// S8: a leader whose lease is somebody else's ends, and writes nothing more.
 #[tokio::test]
 async fn a_leader_that_lost_its_lease_ends_and_writes_nothing() {
-    let instance = own_instance();
+    let instance = Instance::own();
     let mut operator = instance.start_operator();
     let bed = Bed::on(instance, "lost-lease").await;
     bed.ready_tenant(json!({})).await;

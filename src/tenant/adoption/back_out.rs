@@ -6,7 +6,6 @@
 use super::{
     super::{
         action::{Action, PartState, Parts, Story},
-        blueprint::Refusal,
         child::{Child, Part},
         comparison::precondition,
         keep::{Kept, replace_record},
@@ -17,11 +16,7 @@ use super::{
     },
     marks,
 };
-use crate::api::{
-    class::TenantClassSpec,
-    record::{AdoptionStage, TenantRecordSpec},
-    tenant::TenantSpec,
-};
+use crate::api::record::{AdoptionStage, TenantRecordSpec};
 
 /// What becomes of a child when a cut-over is taken back.
 pub(super) const fn is_taken_away(child: Child) -> bool {
@@ -42,17 +37,11 @@ pub(super) const fn is_taken_away(child: Child) -> bool {
 }
 
 /// What a living tenant comes to whose cut-over is being taken back.
-#[allow(clippy::unnecessary_wraps, reason = "one signature for all stages")]
-pub(super) fn kept(
-    observed: &Observed,
-    _spec: &TenantSpec,
-    _class: &TenantClassSpec,
-    record: &TenantRecordSpec,
-) -> Result<Kept, Refusal> {
+pub(super) fn kept(observed: &Observed, record: &TenantRecordSpec) -> Kept {
     let (actions, message) = step(observed, record);
     let told = |part: &Part| (*part, PartState::Working(Reason::Progressing, message.clone()));
     let parts: Parts = Part::ALL.iter().map(told).collect();
-    Ok(Kept { actions, parts, at_gate: false })
+    Kept { actions, parts, at_gate: false }
 }
 
 fn step(observed: &Observed, record: &TenantRecordSpec) -> (Vec<Action>, String) {

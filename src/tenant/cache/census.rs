@@ -6,8 +6,9 @@ use super::{Cache, Known};
 use crate::{
     api::{
         labels,
-        names::{Incarnation, NamespaceName, TenantName, Uid},
+        names::{Incarnation, NamespaceName, SecretsPrefix, TenantName, Uid},
     },
+    sweep::prefixes,
     tenant::{
         census::Census,
         child::{Kind, ObjectKey},
@@ -27,6 +28,11 @@ impl Cache {
             marks: known.marks(),
             aws: known.aws.iter().map(|(name, view)| (name.clone(), view.clone())).collect(),
         }
+    }
+
+    /// What names of tenants' secrets begin with.
+    pub fn secrets_prefixes(&self) -> BTreeSet<SecretsPrefix> {
+        prefixes(&self.settings.secrets_prefix, self.lock().records.values().map(AsRef::as_ref))
     }
 
     /// The UID of a namespace, whosever it is.

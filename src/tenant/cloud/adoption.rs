@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::{
-    Half, age, identifying_tags, is_ours, is_own_association, is_own_secret, looked_at_again, missing,
-    secrets::{fold, refuse_secret},
+    Half, age, identifying_tags, is_ours, is_own_association, is_own_secret, missing,
+    secrets::{fold, looked_for, refuse_secret},
 };
 use crate::{
     api::{
@@ -19,8 +19,6 @@ use crate::{
     tenant::{
         action::{Action, AwsAction},
         blueprint::{Blueprint, WantedSecret},
-        ledger::secret_name,
-        looks::Subject,
         observed::{Look, Observed},
         reason::Reason,
     },
@@ -204,19 +202,10 @@ pub fn secrets_attached(observed: &Observed, blueprint: &Blueprint<'_>) -> Half 
 }
 
 fn secret_attached(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &WantedSecret) -> Half {
-    let record = blueprint.record;
-    let name = secret_name(record, wanted.name.as_str());
-    let Some(item) = record.secrets.items.iter().find(|item| item.name == wanted.name) else {
-        return Half::working(Vec::new(), format!("secret {name} is being recorded"));
-    };
-    let look = observed.aws.secrets.get(&wanted.name).unwrap_or(&Look::Never);
-    let half = match look.seen() {
-        None => Half::working(Vec::new(), format!("secret {name} is being looked for")),
-        Some(None) => Half::done(Reason::Adopted, format!("secret {name} is made at cut-over")),
-        Some(Some(secret)) => judge_attached(observed, blueprint, item, secret),
-    };
-    let look_up = AwsAction::LookUpSecret { item: wanted.name.clone(), name };
-    looked_at_again(observed, &Subject::Secret(wanted.name.clone()), look, half, look_up)
+    looked_for(observed, blueprint, wanted, |item, name, secret| match secret {
+        None => Half::done(Reason::Adopted, format!("secret {name} is made at cut-over")),
+        Some(secret) => judge_attached(observed, blueprint, item, secret),
+    })
 }
 
 fn judge_attached(observed: &Observed, blueprint: &Blueprint<'_>, item: &RecordedSecret, secret: &Secret) -> Half {

@@ -75,6 +75,19 @@ pub(super) fn fold(halves: impl Iterator<Item = Half>, done: Half) -> Half {
 }
 
 fn secret(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &WantedSecret, identity_stands: bool) -> Half {
+    looked_for(observed, blueprint, wanted, |item, name, secret| match secret {
+        None => create_secret(blueprint, item, name),
+        Some(secret) => judge_secret(observed, blueprint, wanted, item, secret, identity_stands),
+    })
+}
+
+/// One secret once it is recorded and was looked for: `judged` by its item, its full name, and what was found.
+pub(super) fn looked_for(
+    observed: &Observed,
+    blueprint: &Blueprint<'_>,
+    wanted: &WantedSecret,
+    judged: impl FnOnce(&RecordedSecret, &str, Option<&Secret>) -> Half,
+) -> Half {
     let record = blueprint.record;
     let name = secret_name(record, wanted.name.as_str());
     let Some(item) = record.secrets.items.iter().find(|item| item.name == wanted.name) else {
@@ -83,16 +96,10 @@ fn secret(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &WantedSecret,
     let look = observed.aws.secrets.get(&wanted.name).unwrap_or(&Look::Never);
     let half = match look.seen() {
         None => Half::working(Vec::new(), format!("secret {name} is being looked for")),
-        Some(None) => create_secret(blueprint, item, &name),
-        Some(Some(secret)) => judge_secret(observed, blueprint, wanted, item, secret, identity_stands),
+        Some(found) => judged(item, &name, found.as_ref()),
     };
-    looked_at_again(
-        observed,
-        &Subject::Secret(wanted.name.clone()),
-        look,
-        half,
-        AwsAction::LookUpSecret { item: wanted.name.clone(), name },
-    )
+    let look_up = AwsAction::LookUpSecret { item: wanted.name.clone(), name };
+    looked_at_again(observed, &Subject::Secret(wanted.name.clone()), look, half, look_up)
 }
 
 fn create_secret(blueprint: &Blueprint<'_>, item: &RecordedSecret, name: &str) -> Half {
