@@ -185,10 +185,7 @@ async fn perform_on_former(
             ids.extend(known.iter().cloned());
             ids.sort();
             ids.dedup();
-            let mut found: Vec<Association> = Vec::new();
-            for id in ids {
-                found.extend(aws.pod_identity.describe(&id).await?);
-            }
+            let found = describe_each(aws, ids).await?;
             learn(&mut |view| view.former = Look::At(Timestamp::now(), found.clone()));
             return Ok(());
         }
@@ -200,11 +197,17 @@ async fn perform_on_former(
     done
 }
 
-async fn describe_all(aws: &AwsClients, ids: Vec<AssociationId>) -> Result<FoundAssociation, AwsError> {
-    let mut found: Vec<Association> = Vec::new();
+/// Those that are there.
+async fn describe_each(aws: &AwsClients, ids: Vec<AssociationId>) -> Result<Vec<Association>, AwsError> {
+    let mut found = Vec::new();
     for id in ids {
         found.extend(aws.pod_identity.describe(&id).await?);
     }
+    Ok(found)
+}
+
+async fn describe_all(aws: &AwsClients, ids: Vec<AssociationId>) -> Result<FoundAssociation, AwsError> {
+    let mut found = describe_each(aws, ids).await?;
     Ok(match found.len() {
         0 => FoundAssociation::None,
         1 => FoundAssociation::One(found.swap_remove(0)),
