@@ -68,6 +68,9 @@ pub const COMPROMISED: &str = "compromised";
 /// Annotation on an owned namespace: the order to rotate that was carried out last.
 pub const ROTATION_ORDER: &str = "openclaw.io/rotation-order";
 
+/// Annotation on an owned namespace: generated secrets have to get new values, because a former owner may know them.
+pub const HANDED_OVER: &str = "openclaw.io/handed-over";
+
 /// Annotation on a TenantRecord, an administrator's order: the subject of the owner who shall have it from now on.
 pub const TRANSFER_TO: &str = "openclaw.io/transfer-to";
 

@@ -246,6 +246,10 @@ pub struct RecordedSecret {
     /// The version that the last rotation replaced: nothing goes back to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<VersionId>,
+
+    /// Whether a former owner may know the value: it is replaced before the present one's workspace runs on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub handed_over: bool,
 }
 
 /// A rotation that is under way (section 6 of the design): new version, pod rolled onto it, AWSCURRENT moved.

@@ -3,20 +3,17 @@
 //! Every write is harmless if it arrives late (rule S8): what is made must not be there yet, what is changed or deleted
 //! must be the very object, in the very state, that the decision was about.
 
+mod looks;
+
 use std::{sync::Arc, time::Duration};
 
-use futures::future::try_join_all;
 use serde_json::{Value, json};
 
 use super::{
-    action::{Action, AwsAction, Precondition, Step},
-    adoption::{
-        Belongings,
-        belongings::places,
-        marks::{Marks, as_patch},
-    },
-    cache::{Cache, DEFINITIONS, Watched},
-    child::{Child, Kind, ObjectKey},
+    action::{Action, AwsAction, Precondition},
+    adoption::marks::{Marks, as_patch},
+    cache::{Cache, Overtaken, Watched},
+    child::{Child, ObjectKey},
     digest::ContentHash,
     observed::{Look, Observed, Rendering},
     reason::Reason,
@@ -26,7 +23,7 @@ use super::{
 use crate::{
     api::{
         labels,
-        names::{NamespaceName, TenantName, Uid},
+        names::{TenantName, Uid},
         record::{TenantRecord, TenantRecordSpec},
     },
     aws::{AwsClients, AwsError, AwsErrorKind, perform},
@@ -43,6 +40,9 @@ pub enum ActionError {
     /// AWS.
     #[error(transparent)]
     Aws(#[from] AwsError),
+    /// It was carried out, and what it has come to is not known.
+    #[error(transparent)]
+    Overtaken(#[from] Overtaken),
     /// The class wants AWS, and this operator was started without.
     #[error(
         "the class wants AWS, but the operator was started without --cluster-name: start it with the EKS cluster's name"
@@ -58,7 +58,7 @@ impl ActionError {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Aws(AwsError { kind: AwsErrorKind::Throttled(after), .. }) => *after,
-            Self::Aws(_) | Self::Kubernetes(_) | Self::NoAws | Self::NoRecord(_) => None,
+            Self::Aws(_) | Self::Kubernetes(_) | Self::Overtaken(_) | Self::NoAws | Self::NoRecord(_) => None,
         }
     }
 }
@@ -95,7 +95,7 @@ impl Hands {
             }
             Action::Create { child, object } => self.create(&key(observed, *child)?, object).await?,
             Action::Update { child, object, precondition } => {
-                return Ok(self.update(&key(observed, *child)?, object, precondition).await?);
+                return self.update(&key(observed, *child)?, object, precondition).await;
             }
             Action::Delete { child, precondition } => {
                 let resource = Resource::child(&key(observed, *child)?);
@@ -104,8 +104,8 @@ impl Hands {
             Action::ScaleToZero { precondition } => {
                 let key = key(observed, Child::StatefulSet)?;
                 let patch = json!({ "metadata": preconditions(precondition), "spec": { "replicas": 0 } });
-                let answer = self.kubernetes.merge_patch(&Resource::child(&key), &patch).await?;
-                self.cache.upsert(Watched::Child(key.kind), &answer);
+                let resource = Resource::child(&key);
+                self.taking_up(Watched::Child(key.kind), self.kubernetes.merge_patch(&resource, &patch)).await?;
             }
             Action::RetainVolume { name, precondition, tenant } => {
                 self.retain_volume(name, precondition, tenant).await?;
@@ -147,37 +147,15 @@ impl Hands {
         Ok(None)
     }
 
-    /// Looks at everything that a removal could be contradicted by, at the API server itself (S3).
-    async fn look_at_cluster(&self, observed: &Observed, before: Step) -> Result<(), RequestError> {
-        let name = &observed.name;
-        self.look_at_definitions().await?;
-        let tenant = Resource::cluster(definitions::TENANT, name.as_str());
-        let uid = observed.tenant.as_ref().map(|tenant| tenant.uid.clone());
-        self.look_at(Watched::Tenant, &tenant, json!({ "name": name, "uid": uid })).await?;
-        let record = Resource::cluster(definitions::RECORD, name.as_str());
-        let uid = observed.record.as_ref().map(|record| record.uid.clone());
-        self.look_at(Watched::Record, &record, json!({ "name": name, "uid": uid })).await?;
-        if let Some(record) = observed.record_spec() {
-            let key = Child::Namespace.key(name, record);
-            let uid = observed.namespace.as_ref().map(|live| live.uid.clone());
-            let namespace = Resource::child(&key);
-            self.look_at(Watched::Child(key.kind), &namespace, json!({ "name": key.name, "uid": uid })).await?;
-            if let Some(volume) = &record.storage.volume {
-                let resource = Resource::cluster(definitions::VOLUME, &volume.name);
-                let uid = observed.volume.as_ref().filter(|live| live.name == volume.name).map(|live| live.uid.clone());
-                self.look_at(Watched::Volume, &resource, json!({ "name": volume.name, "uid": uid })).await?;
-            }
-        }
-        self.cache.looked_at_cluster(name, before, jiff::Timestamp::now());
-        Ok(())
-    }
-
-    async fn look_at(&self, watched: Watched, resource: &Resource, identity: Value) -> Result<(), RequestError> {
-        match self.kubernetes.get(resource).await? {
-            Some(object) => self.cache.upsert(watched, &object),
-            None => self.cache.remove(watched, &json!({ "metadata": identity })),
-        };
-        Ok(())
+    /// Waits for the answer to a request and takes it up.
+    async fn taking_up(
+        &self,
+        watched: Watched,
+        answer: impl Future<Output = Result<Value, RequestError>>,
+    ) -> Result<(), ActionError> {
+        let sent = self.cache.sends(watched);
+        let answer = answer.await?;
+        Ok(self.cache.take_up(sent, &answer)?)
     }
 
     /// Replaces the spec and takes the orders off, in one write: none is carried out twice, and none that came meanwhile is lost.
@@ -187,7 +165,7 @@ impl Hands {
         precondition: &Precondition,
         spec: &TenantRecordSpec,
         orders: &[&str],
-    ) -> Result<(), RequestError> {
+    ) -> Result<(), ActionError> {
         let resource = Resource::cluster(definitions::RECORD, name.as_str());
         let mut patch = vec![
             json!({ "op": "test", "path": "/metadata/uid", "value": precondition.uid }),
@@ -197,32 +175,14 @@ impl Hands {
         // A slash in a key is written ~1 (RFC 6901).
         let pointer = |key: &&str| format!("/metadata/annotations/{}", key.replace('/', "~1"));
         patch.extend(orders.iter().map(|key| json!({ "op": "remove", "path": pointer(key) })));
-        let answer = self.kubernetes.json_patch(&resource, &Value::Array(patch)).await?;
-        self.cache.upsert(Watched::Record, &answer);
-        Ok(())
+        let patch = Value::Array(patch);
+        self.taking_up(Watched::Record, self.kubernetes.json_patch(&resource, &patch)).await
     }
 
-    /// Looks at the definitions of our kinds themselves, not at what the watches have told of them so far.
-    ///
-    /// # Errors
-    /// Where the server refuses or does not answer.
-    pub async fn look_at_definitions(&self) -> Result<(), RequestError> {
-        for name in DEFINITIONS {
-            match self.kubernetes.get(&Resource::cluster(definitions::DEFINITION, name)).await? {
-                Some(definition) => self.cache.upsert(Watched::Definition, &definition),
-                None => self.cache.remove(Watched::Definition, &json!({ "metadata": { "name": name } })),
-            };
-        }
-        Ok(())
-    }
-
-    async fn create_record(&self, name: &TenantName, spec: &TenantRecordSpec) -> Result<(), RequestError> {
+    async fn create_record(&self, name: &TenantName, spec: &TenantRecordSpec) -> Result<(), ActionError> {
         let record = json!(TenantRecord::new(name.as_str(), spec.clone()));
         let resource = Resource::cluster(definitions::RECORD, name.as_str());
-        let answer = self.kubernetes.create(&resource, &record).await;
-        let answer = self.or_look(&resource, answer).await?;
-        self.cache.upsert(Watched::Record, &answer);
-        Ok(())
+        self.taking_up(Watched::Record, self.create_or_look(&resource, &record)).await
     }
 
     async fn replace_record(
@@ -230,7 +190,7 @@ impl Hands {
         name: &TenantName,
         precondition: &Precondition,
         spec: &TenantRecordSpec,
-    ) -> Result<(), RequestError> {
+    ) -> Result<(), ActionError> {
         let resource = Resource::cluster(definitions::RECORD, name.as_str());
         // Annotations on a record are an administrator's orders: only the spec is replaced.
         let patch = json!([
@@ -238,9 +198,7 @@ impl Hands {
             { "op": "replace", "path": "/metadata/resourceVersion", "value": precondition.resource_version },
             { "op": "replace", "path": "/spec", "value": spec },
         ]);
-        let answer = self.kubernetes.json_patch(&resource, &patch).await?;
-        self.cache.upsert(Watched::Record, &answer);
-        Ok(())
+        self.taking_up(Watched::Record, self.kubernetes.json_patch(&resource, &patch)).await
     }
 
     async fn set_finalizers(
@@ -248,36 +206,36 @@ impl Hands {
         name: &TenantName,
         precondition: &Precondition,
         finalizers: &[String],
-    ) -> Result<(), RequestError> {
+    ) -> Result<(), ActionError> {
         let resource = Resource::cluster(definitions::TENANT, name.as_str());
         let mut metadata = preconditions(precondition);
         metadata["finalizers"] = json!(finalizers);
+        let sent = self.cache.sends(Watched::Tenant);
+        let identity = json!({ "name": name, "uid": precondition.uid });
         match self.kubernetes.merge_patch(&resource, &json!({ "metadata": metadata })).await {
             // With its last finalizer an object that is being deleted goes, and the answer shows it for the last time.
-            Ok(answer) if has_gone(&answer) => self.cache.remove(Watched::Tenant, &answer),
-            Ok(answer) => self.cache.upsert_changed_tenant(&answer),
+            Ok(answer) if has_gone(&answer) => self.cache.take_up_absence(sent, &identity)?,
+            Ok(answer) => self.cache.take_up(sent, &answer)?,
             // It went with its last finalizer.
-            Err(error) if error.is_not_found() => self.cache.remove(Watched::Tenant, &json!({ "metadata": metadata })),
-            Err(error) => return Err(error),
-        };
+            Err(error) if error.is_not_found() => self.cache.take_up_absence(sent, &identity)?,
+            Err(error) => return Err(error.into()),
+        }
         Ok(())
     }
 
     /// What could not be made may be there already, out of the watches' sight: the quota refuses a second claim before
     /// the name is even looked at. What is found is taken up; the next decision is about it.
-    async fn or_look(&self, resource: &Resource, answer: Result<Value, RequestError>) -> Result<Value, RequestError> {
-        match answer {
+    async fn create_or_look(&self, resource: &Resource, object: &Value) -> Result<Value, RequestError> {
+        match self.kubernetes.create(resource, object).await {
             Err(error) if error.is_refused() => self.kubernetes.get(resource).await?.ok_or(error),
             answer => answer,
         }
     }
 
-    async fn create(&self, key: &ObjectKey, object: &Value) -> Result<(), RequestError> {
+    async fn create(&self, key: &ObjectKey, object: &Value) -> Result<(), ActionError> {
         let resource = Resource::child(key);
-        let answer = self.kubernetes.create(&resource, object).await;
-        let answer = self.or_look(&resource, answer).await?;
+        self.taking_up(Watched::Child(key.kind), self.create_or_look(&resource, object)).await?;
         self.cache.meet(key);
-        self.cache.upsert(Watched::Child(key.kind), &answer);
         Ok(())
     }
 
@@ -287,15 +245,16 @@ impl Hands {
         key: &ObjectKey,
         wanted: &Value,
         precondition: &Precondition,
-    ) -> Result<Option<Announcement>, RequestError> {
+    ) -> Result<Option<Announcement>, ActionError> {
         let (kind, resource) = (key.kind, Resource::child(key));
+        let asked = self.cache.sends(Watched::Child(kind));
         let Some(live) = self.kubernetes.get(&resource).await? else {
-            self.cache.remove(Watched::Child(kind), &json!({ "metadata": identity(key, &precondition.uid) }));
+            self.cache.take_up_absence(asked, &identity(key, &precondition.uid))?;
             return Ok(None);
         };
         let is_changed = live["metadata"]["uid"] != json!(precondition.uid)
             || live["metadata"]["resourceVersion"] != json!(precondition.resource_version);
-        self.cache.upsert(Watched::Child(kind), &live);
+        self.cache.take_up(asked, &live)?;
         if is_changed {
             // The decision was about an older state: the next one is about this.
             return Ok(None);
@@ -311,7 +270,7 @@ impl Hands {
         let answer = self.kubernetes.replace(&resource, &sent).await?;
         let announcement = (hash(&answer) != hash(wanted)).then(|| self.learn(key, wanted, &answer));
         self.metrics.drift_repaired(kind.info().kind);
-        self.cache.upsert(Watched::Child(kind), &answer);
+        self.cache.take_up(asked, &answer)?;
         Ok(announcement.map(|learned| foreign_mutation(key, &learned)))
     }
 
@@ -341,43 +300,23 @@ impl Hands {
         name: &str,
         precondition: &Precondition,
         tenant: &TenantName,
-    ) -> Result<(), RequestError> {
+    ) -> Result<(), ActionError> {
         let mut metadata = preconditions(precondition);
         metadata["labels"] = json!({ labels::MANAGED: "true", labels::TENANT: tenant });
         let spec = json!({ "persistentVolumeReclaimPolicy": "Retain" });
         self.patch_volume(name, &json!({ "metadata": metadata, "spec": spec })).await
     }
 
-    async fn patch_volume(&self, name: &str, patch: &Value) -> Result<(), RequestError> {
+    async fn patch_volume(&self, name: &str, patch: &Value) -> Result<(), ActionError> {
         let resource = Resource::cluster(definitions::VOLUME, name);
-        let answer = self.kubernetes.merge_patch(&resource, patch).await?;
-        self.cache.upsert(Watched::Volume, &answer);
-        Ok(())
+        self.taking_up(Watched::Volume, self.kubernetes.merge_patch(&resource, patch)).await
     }
 
-    /// Looks at the API server itself: the watches do not see what carries no label of ours.
-    async fn look_inside(&self, observed: &Observed, namespace: &NamespaceName) -> Result<(), RequestError> {
-        let list = |info| async move { self.kubernetes.list(&Resource::all_in(info, namespace.clone())).await };
-        let claims = list(Kind::PersistentVolumeClaim.info()).await?;
-        let at = jiff::Timestamp::now();
-        let pods = list(definitions::POD).await?;
-        let keys = places().filter_map(|child| Some((child, key(observed, child).ok()?)));
-        let standing = keys.map(|(child, key)| async move {
-            self.kubernetes.get(&Resource::child(&key)).await.map(|found| found.map(|object| (child, object)))
-        });
-        let standing: Vec<(Child, Value)> = try_join_all(standing).await?.into_iter().flatten().collect();
-        let at_place = observed.record_spec().map(|_| standing.as_slice());
-        let belongings = Belongings::of(namespace, &claims, &pods, at_place);
-        self.cache.saw_belongings(&observed.name, Look::At(at, belongings));
-        Ok(())
-    }
-
-    async fn mark(&self, key: &ObjectKey, precondition: &Precondition, marks: &Marks) -> Result<(), RequestError> {
+    async fn mark(&self, key: &ObjectKey, precondition: &Precondition, marks: &Marks) -> Result<(), ActionError> {
         let mut metadata = as_patch(marks);
         merge(&mut metadata, preconditions(precondition));
-        let answer = self.kubernetes.merge_patch(&Resource::child(key), &json!({ "metadata": metadata })).await?;
-        self.cache.upsert(Watched::Child(key.kind), &answer);
-        Ok(())
+        let (resource, patch) = (Resource::child(key), json!({ "metadata": metadata }));
+        self.taking_up(Watched::Child(key.kind), self.kubernetes.merge_patch(&resource, &patch)).await
     }
 
     async fn delete_pod(&self, observed: &Observed, name: &str, uid: &Uid) -> Result<(), RequestError> {

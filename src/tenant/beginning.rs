@@ -169,6 +169,9 @@ fn rebuilt_from(
     };
     let mut record = new_record(observed, class, origin);
     record.secrets.items = secrets_by_spec(observed, class, owner_spec);
+    for item in record.secrets.items.iter_mut().filter(|item| item.origin == SecretOrigin::Generated) {
+        item.handed_over = mirror(labels::HANDED_OVER).is_some();
+    }
     record.storage.claim = mirror(labels::CLAIM).map(str::to_owned);
     record.adoption = adoption::rebuilt(&facts)?;
     if owner_tenant.is_none() {

@@ -2,11 +2,14 @@
 //!
 //! Values only: nothing here talks to anybody. Children are kept as digests, the rest as views.
 
+mod answers;
 mod census;
 mod forgetting;
 mod observing;
 mod taking_up;
 
+use answers::Gone;
+pub use answers::{Overtaken, Sent};
 pub use census::marks;
 
 use std::{
@@ -15,7 +18,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     action::{Plan, Step, Story},
@@ -25,8 +28,8 @@ use super::{
     digest::Digest,
     gate::{Gate, GateFigures},
     observed::{
-        AwsView, ClassView, Definitions, Look, Observed, PodView, RecordView, Rendering, StorageClassView, TenantView,
-        VolumeView,
+        AwsView, ClassView, DefinitionView, Definitions, Look, Observed, PodView, RecordView, Rendering,
+        StorageClassView, TenantView, VolumeView,
     },
     settings::Settings,
     views,
@@ -91,8 +94,8 @@ struct Known {
     volumes: HashMap<String, VolumeView>,
     pods: HashMap<TenantName, BTreeMap<(NamespaceName, String), PodView>>,
     storage_classes: HashMap<String, StorageClassView>,
-    /// Definitions of ours that are there, and whether they are being deleted.
-    definitions: HashMap<String, bool>,
+    /// Definitions of ours that are there.
+    definitions: HashMap<String, DefinitionView>,
     renderings: HashMap<ObjectKey, Rendering>,
     /// Objects that this process has written or rehearsed since it started.
     met: HashSet<ObjectKey>,
@@ -103,8 +106,10 @@ struct Known {
     gate: Gate,
     /// The last look at the cluster itself before a removal, by tenant.
     looked: HashMap<TenantName, (Step, Timestamp)>,
-    /// UIDs of objects that are gone, by kind and name: an answer that comes late does not bring one back.
-    gone: HashMap<(Watched, String), String>,
+    /// What is gone, of each kind, since its last list: an answer that comes late does not bring it back.
+    gone: HashMap<Watched, Gone>,
+    /// How many lists of each kind have begun.
+    lists: HashMap<Watched, u64>,
     /// What was said last about a record that no Tenant tells of.
     said: HashMap<TenantName, String>,
 }
@@ -123,28 +128,56 @@ impl Cache {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes up a live object, from a watch or from the answer to a write. Older states are ignored.
+    /// Takes up a live object that a watch tells of. Older states are ignored.
     pub fn upsert(&self, watched: Watched, object: &Value) -> Concerns {
         self.lock().upsert(watched, object)
     }
 
-    /// Takes up what a Tenant became by a change of ours, if it is still the Tenant that is known. Where the watch was quicker
-    /// and has told of its end, or of another of that name, a late answer would bring the old one back, and nothing would
-    /// ever tell of the new one again.
-    pub fn upsert_changed_tenant(&self, answer: &Value) -> Concerns {
-        let mut known = self.lock();
-        if known.is_the_known_tenant(answer) { known.upsert(Watched::Tenant, answer) } else { Concerns::Nobody }
-    }
-
-    /// Forgets an object that is gone.
+    /// Forgets an object that a watch has seen to be gone, or to be out of its sight.
     pub fn remove(&self, watched: Watched, object: &Value) -> Concerns {
         self.lock().remove(watched, object)
     }
 
+    /// Forgets an object that a fresh list lacks.
+    pub fn forget(&self, watched: Watched, identity: &Value) -> Concerns {
+        self.lock().forget(watched, identity)
+    }
+
     /// A fresh list of a kind begins. What is in it exists, even if it was seen to be gone: an older backup may have been put
-    /// back.
+    /// back. What was asked before is not believed any more.
     pub fn begin_list(&self, watched: Watched) {
-        self.lock().gone.retain(|(of, _), _| *of != watched);
+        let mut known = self.lock();
+        known.gone.remove(&watched);
+        *known.lists.entry(watched).or_default() += 1;
+    }
+
+    /// To be called before a request is sent whose answer shall be taken up.
+    pub fn sends(&self, watched: Watched) -> Sent {
+        Sent { watched, list: self.lock().list_of(watched) }
+    }
+
+    /// Takes up the answer to a request.
+    ///
+    /// # Errors
+    /// Where the watch of its kind has begun anew since the request was sent: what was deleted in between nobody would tell again.
+    pub fn take_up(&self, sent: Sent, answer: &Value) -> Result<(), Overtaken> {
+        let mut known = self.lock();
+        known.check_in_time(sent)?;
+        // It concerns the tenant that asked, and that one looks by itself.
+        let _ = known.upsert(sent.watched, answer);
+        Ok(())
+    }
+
+    /// Takes up that the API server has said an object is not there, or goes with this answer.
+    ///
+    /// # Errors
+    /// As [`take_up`](Self::take_up).
+    pub fn take_up_absence(&self, sent: Sent, identity: &Value) -> Result<(), Overtaken> {
+        let mut known = self.lock();
+        known.check_in_time(sent)?;
+        // Without a version: no state of it is believed any more.
+        let _ = known.remove(sent.watched, &json!({ "metadata": identity }));
+        Ok(())
     }
 
     /// Identities of all known objects of a kind, to find those that a fresh list lacks.
@@ -282,8 +315,8 @@ fn all(mut names: Vec<TenantName>) -> Concerns {
 
 impl Known {
     fn definitions(&self) -> Definitions {
-        let states: Vec<Option<&bool>> = DEFINITIONS.iter().map(|name| self.definitions.get(*name)).collect();
-        if states.contains(&Some(&true)) {
+        let states: Vec<Option<&DefinitionView>> = DEFINITIONS.iter().map(|name| self.definitions.get(*name)).collect();
+        if states.iter().flatten().any(|view| view.deleting) {
             Definitions::Leaving
         } else if states.iter().any(Option::is_none) {
             Definitions::Missing

@@ -235,7 +235,7 @@ fn forget_unseen(cache: &Cache, entrance: &Entrance, one: &Watch, seen: &HashSet
         let text = |field: &str| identity["metadata"][field].as_str().filter(|text| !text.is_empty());
         let mark = text("uid").or_else(|| text("name")).unwrap_or_default();
         if !seen.contains(mark) && belongs_to(one, &identity) {
-            spread(cache, entrance, cache.remove(one.watched, &identity));
+            spread(cache, entrance, cache.forget(one.watched, &identity));
         }
     }
 }

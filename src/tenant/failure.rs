@@ -32,7 +32,7 @@ pub fn failure(
             of_aws(action, error, is_patient)?
         }
         ActionError::NoAws => (Reason::AwsCredentialsMissing, true),
-        ActionError::NoRecord(_) => return None,
+        ActionError::Overtaken(_) | ActionError::NoRecord(_) => return None,
     };
     Some(Failure { part: action.part(), reason, message: error.to_string(), needs_person })
 }

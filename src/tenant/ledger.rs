@@ -159,6 +159,7 @@ pub fn new_secret(observed: &Observed, name: &SecretItemName, origin: SecretOrig
         rotated_at: (origin == SecretOrigin::Generated).then_some(observed.time()),
         failed_at: None,
         replaced: None,
+        handed_over: false,
     }
 }
 

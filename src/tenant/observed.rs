@@ -162,6 +162,17 @@ pub struct Rendering {
     pub learned_at: Timestamp,
 }
 
+/// A CustomResourceDefinition of ours that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefinitionView {
+    /// Identity.
+    pub uid: Uid,
+    /// Version for preconditions.
+    pub resource_version: String,
+    /// Whether it is being deleted, and its objects with it.
+    pub deleting: bool,
+}
+
 /// A storage class as decisions see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorageClassView {

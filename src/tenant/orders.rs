@@ -11,12 +11,14 @@ use super::{
     adoption::is_only_attached,
     breaker,
     observed::{Observed, RecordView},
-    purge,
+    ownership::check_mirror,
+    purge, retire,
 };
 use crate::api::{
+    class::SecretsMode,
     labels,
     names::{Incarnation, OwnerHash, OwnerSubject},
-    record::{HistoryEntry, HistoryEvent, RecordPhase, RecordedOwner, TenantRecordSpec, remember},
+    record::{HistoryEntry, HistoryEvent, RecordPhase, RecordedOwner, SecretOrigin, TenantRecordSpec, remember},
 };
 
 /// In this order, where several are given at once.
@@ -46,6 +48,11 @@ pub fn carried_out(observed: &Observed, view: &RecordView, record: &TenantRecord
                 (HistoryEvent::Refused, why)
             }
         };
+        if event == HistoryEvent::Transferred
+            && let Some(mark) = retire::mark(observed, &next)
+        {
+            return Some(marking(mark));
+        }
         let message = format!("{key}={}: {message}", shortened(value));
         let former_owner: Option<OwnerHash> = (event == HistoryEvent::Transferred).then(|| before.owner.hash.clone());
         told.push(message.clone());
@@ -59,6 +66,13 @@ pub fn carried_out(observed: &Observed, view: &RecordView, record: &TenantRecord
         told: (all_well, told.join("; ")),
     };
     Some(Plan { actions: vec![action], story: Story::Silent, look_again: Some(std::time::Duration::from_secs(2)) })
+}
+
+/// A transfer is marked on the namespace before the record says so: a record that is lost at any moment is rebuilt either as the
+/// former owner's, with the transfer still to be ordered, or as the new owner's.
+fn marking(mark: Action) -> Plan {
+    let look_again = Some(std::time::Duration::from_secs(2));
+    Plan { actions: vec![mark], story: Story::Silent, look_again }
 }
 
 fn shortened(value: &str) -> String {
@@ -101,11 +115,32 @@ fn transfer(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -> 
     if record.phase == RecordPhase::Purged && !purge::is_recoverable(observed, record) {
         return Err("refused: nothing is kept under this name, and anybody may have it".into());
     }
+    check_marks(observed, record, &hash)?;
     record.owner = RecordedOwner { subject: Some(subject), hash };
     // The former owner's Tenant lets go of it: it neither changes nor ends what is another's now.
     record.tenant_uid = None;
-    Ok("done: it is the new owner's. The Tenant of the former one can be deleted, and one that names the new owner be applied"
-        .into())
+    // The former owner may know them. What persons put is the new owner's to replace.
+    for item in record.secrets.items.iter_mut().filter(|item| item.origin == SecretOrigin::Generated) {
+        item.handed_over = true;
+    }
+    let values = match record.secrets.mode {
+        SecretsMode::SecretsManager => "generated secrets then get new values",
+        SecretsMode::None => {
+            "the former owner may know the token, the file gateway-token on its volume: remove it and delete the pod"
+        }
+    };
+    Ok(format!(
+        "done: it is the new owner's. The Tenant of the former one can be deleted, and one that names the new owner be applied; \
+         {values}"
+    ))
+}
+
+/// Marks that contradict the record are not painted over; those of this very transfer are no contradiction.
+fn check_marks(observed: &Observed, record: &TenantRecordSpec, to: &OwnerHash) -> Result<(), String> {
+    let owner = RecordedOwner { subject: None, hash: to.clone() };
+    let transferred = TenantRecordSpec { owner, ..record.clone() };
+    let check = check_mirror(observed, record).or_else(|_| check_mirror(observed, &transferred));
+    check.map_err(|refusal| format!("refused: {}", refusal.message))
 }
 
 fn keep_until(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -> Result<String, String> {

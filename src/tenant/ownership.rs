@@ -16,7 +16,7 @@ use crate::api::{
     class::TenantClassSpec,
     labels,
     names::{Incarnation, KmsKeyArn, NamespaceName, TenantName},
-    record::{RecordPhase, RecordedNamespace, RecordedOwner, TenantRecordSpec, former_owners},
+    record::{RecordPhase, RecordedNamespace, RecordedOwner, TenantRecordSpec},
     tenant::TenantSpec,
 };
 
@@ -359,8 +359,6 @@ pub fn is_ours(live: &Digest, record: &TenantRecordSpec) -> bool {
 pub(super) fn check_mirror(observed: &Observed, record: &TenantRecordSpec) -> Result<(), Refusal> {
     let Some(live) = &observed.namespace else { return Ok(()) };
     let facts = namespace_facts(live);
-    // A transfer changes the record first, and the namespace follows.
-    let is_former = |mark: &str| former_owners(&record.history).any(|hash| hash.as_str() == mark);
     let contradicted: Vec<String> = [
         (labels::TENANT, observed.name.as_str()),
         (labels::INCARNATION, record.incarnation.as_str()),
@@ -370,9 +368,6 @@ pub(super) fn check_mirror(observed: &Observed, record: &TenantRecordSpec) -> Re
     .into_iter()
     .filter_map(|(key, recorded)| {
         let mark = facts.annotations.get(key).filter(|mark| *mark != recorded)?;
-        if key == labels::OWNER_HASH && is_former(mark) {
-            return None;
-        }
         Some(format!("{key} is {mark} on the namespace, {recorded} in the record"))
     })
     .collect();

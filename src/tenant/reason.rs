@@ -127,6 +127,8 @@ reasons! {
     SizeNotEnforced,
     /// The claim is not bound yet.
     ClaimPending,
+    /// Kubernetes has given up the claim.
+    ClaimLost,
     /// The recorded volume is gone.
     VolumeLost,
     /// The claim is bound to another volume than the recorded one.

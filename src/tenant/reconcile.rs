@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::{
     action::{Action, Plan, Story, Target},
     apply::{ActionError, Hands},
+    cache::Watched,
     failure::failure,
     observed::{ClassView, Observed},
     plan::plan,
@@ -270,9 +271,14 @@ impl Reconciler {
             },
             "status": status,
         });
+        let cache = &self.hands.cache;
+        let sent = cache.sends(Watched::Tenant);
         match self.hands.kubernetes.replace(&Resource::tenant_status(&observed.name), &object).await {
+            // Where the watch began anew it tells by itself what the Tenant has become.
             Ok(answer) => {
-                self.hands.cache.upsert_changed_tenant(&answer);
+                if let Err(overtaken) = cache.take_up(sent, &answer) {
+                    tracing::debug!(%overtaken, "status written");
+                }
                 Ok(())
             }
             // It went meanwhile: nobody is left to be told.

@@ -162,6 +162,11 @@ fn retained(observed: &Observed, record: &TenantRecordSpec) -> TenantRecordSpec 
 /// stays as it is: either side may be the wrong one.
 pub(super) fn mirror(observed: &Observed, record: &TenantRecordSpec) -> Option<Action> {
     check_mirror(observed, record).ok()?;
+    mark(observed, record)
+}
+
+/// The namespace's annotations as this record wants them; `None` where they are so, and where there is no namespace of ours.
+pub(super) fn mark(observed: &Observed, record: &TenantRecordSpec) -> Option<Action> {
     let live = observed.namespace.as_ref().filter(|live| is_ours(live, record) && !live.deleting)?;
     let wanted = desired::namespace(&observed.name, record);
     match comparison::state(observed, Child::Namespace, Some(wanted)) {

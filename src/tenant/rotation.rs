@@ -108,7 +108,10 @@ fn at_rest(observed: &Observed, record: &TenantRecordSpec, item: &RecordedSecret
         item.nonce = fresh(observed, &item.name);
     }
     let first = secret.has_version(&first).then_some(first);
-    item.version_id = current.or(pinned).or(first).or(item.version_id);
+    let before = item.version_id.take();
+    item.version_id = current.or(pinned).or(first).or_else(|| before.clone());
+    // A person has put another value since the former owner had this one.
+    item.handed_over &= before == item.version_id || !is_somebodys(&item);
     item.rotated_at = item.rotated_at.or_else(|| Some(observed.time()));
     item
 }
@@ -211,13 +214,15 @@ fn take_up(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut TenantRe
     if record.secrets.mode == SecretsMode::None || is_paused(observed) {
         return;
     }
-    if let Some(order) = open_order(observed, blueprint)
+    if let Some(call) = open_call(observed, blueprint)
         && generated(blueprint).all(|item| is_fresh(observed, item))
-        && (order.compromised || parts.get(&Part::Secrets).is_some_and(PartState::is_done))
+        && (call.is_urgent() || parts.get(&Part::Secrets).is_some_and(PartState::is_done))
     {
-        let cause = if order.compromised { RotationCause::Compromise } else { RotationCause::Order };
+        let cause = if call.is_urgent() { RotationCause::Compromise } else { RotationCause::Order };
         begin_all(observed, blueprint, record, cause);
-        record.secrets.order = Some(order.hash.clone());
+        if let Some(order) = observed.tenant.as_ref().and_then(|tenant| tenant.rotate.as_ref()) {
+            record.secrets.order = Some(order.hash.clone());
+        }
     } else if parts.values().all(PartState::is_done) {
         begin_due(observed, blueprint.class, record);
     }
@@ -227,10 +232,31 @@ fn is_paused(observed: &Observed) -> bool {
     observed.tenant.as_ref().is_none_or(|tenant| tenant.paused) || observed.settings.dry_run
 }
 
-/// The order to rotate that can be carried out.
-fn open_order<'a>(observed: &'a Observed, blueprint: &Blueprint<'_>) -> Option<&'a RotateOrder> {
-    let order = pending_order(observed, blueprint.record)?;
-    refusal(blueprint.class, blueprint.record, order).is_none().then_some(order)
+/// Why all generated secrets shall get new values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    /// A person asks for it.
+    Order,
+    /// A person says that a value has leaked.
+    Leak,
+    /// A former owner may know the values.
+    HandedOver,
+}
+
+impl Call {
+    /// Whether nothing runs on the former values any more.
+    const fn is_urgent(self) -> bool {
+        match self {
+            Self::Order => false,
+            Self::Leak | Self::HandedOver => true,
+        }
+    }
+}
+
+/// A call for new values that can be followed.
+fn open_call(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Call> {
+    let call = pending_call(observed, blueprint)?;
+    refusal(blueprint.class, blueprint.record, call).is_none().then_some(call)
 }
 
 /// The recorded secrets that the operator generates for this tenant now.
@@ -257,7 +283,7 @@ fn is_fresh(observed: &Observed, item: &RecordedSecret) -> bool {
 
 /// Looks that an order waits for.
 pub fn looks(observed: &Observed, blueprint: &Blueprint<'_>) -> Vec<Action> {
-    if open_order(observed, blueprint).is_none() || is_paused(observed) {
+    if open_call(observed, blueprint).is_none() || is_paused(observed) {
         return Vec::new();
     }
     let stale = generated(blueprint).filter(|item| !is_fresh(observed, item));
@@ -283,6 +309,8 @@ fn begin_one(observed: &Observed, item: &mut RecordedSecret, cause: RotationCaus
     let Some(from) = look.and_then(Secret::current_version) else { return };
     let nonce = fresh(observed, &item.name);
     item.rotation = Some(RecordedRotation { nonce, from, cause, since: observed.time(), abandoned: false });
+    // A version that was on its way at the time of the transfer may be known too: only one that begins now is not.
+    item.handed_over &= cause != RotationCause::Compromise;
 }
 
 /// When the schedule has a secret rotated. What a person put it leaves alone: only an order replaces that (S2).
@@ -317,34 +345,50 @@ pub fn until_due(observed: &Observed, class: &TenantClassSpec) -> Option<Duratio
     Some(if left > SignedDuration::ZERO { left.unsigned_abs().min(schedule::NAP) } else { schedule::NAP })
 }
 
-/// The order to rotate that was not taken up yet.
-fn pending_order<'a>(observed: &'a Observed, record: &TenantRecordSpec) -> Option<&'a RotateOrder> {
-    let order = observed.tenant.as_ref()?.rotate.as_ref()?;
-    (record.secrets.order.as_ref() != Some(&order.hash)).then_some(order)
+/// A call for new values that was not followed yet.
+fn pending_call(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Call> {
+    let order = observed.tenant.as_ref()?.rotate.as_ref();
+    let order = order.filter(|order| blueprint.record.secrets.order.as_ref() != Some(&order.hash));
+    match order {
+        Some(RotateOrder { compromised: true, .. }) => Some(Call::Leak),
+        _ if generated(blueprint).any(|item| item.handed_over) => Some(Call::HandedOver),
+        Some(_) => Some(Call::Order),
+        None => None,
+    }
 }
 
 fn is_copied(class: &TenantClassSpec, item: &RecordedSecret) -> bool {
     class.login.token_source == TokenSource::UserDirectory && item.name.as_str() == GATEWAY_TOKEN
 }
 
-/// Why an order cannot be carried out.
-fn refusal(class: &TenantClassSpec, record: &TenantRecordSpec, order: &RotateOrder) -> Option<PartState> {
+/// Why a call for new values cannot be followed.
+fn refusal(class: &TenantClassSpec, record: &TenantRecordSpec, call: Call) -> Option<PartState> {
     if record.secrets.mode == SecretsMode::None {
         let message = "openclaw.io/rotate-secrets is not carried out: the class keeps no secrets (secrets.mode None). The \
                        workspace's token is the file gateway-token on its volume: remove it and delete the pod";
         return Some(PartState::Done(Reason::RotationBlocked, message.to_owned()));
     }
     record.secrets.items.iter().find(|item| is_copied(class, item))?;
-    let message = format!(
-        "openclaw.io/rotate-secrets is not carried out: the sign-in hands out a copy of {GATEWAY_TOKEN} from the user \
-         directory, which would be worthless afterwards. Let it read AWSCURRENT in Secrets Manager and set \
-         login.tokenSource of the class to SecretsManager"
+    let why = format!(
+        "the sign-in hands out a copy of {GATEWAY_TOKEN} from the user directory, which would be worthless afterwards. Let it \
+         read AWSCURRENT in Secrets Manager and set login.tokenSource of the class to SecretsManager"
     );
-    Some(if order.compromised {
-        let message = format!("{message}. Until then set suspend: true: it ends access with the leaked token");
-        PartState::Blocked(Reason::RotationBlocked, message)
-    } else {
-        PartState::Done(Reason::RotationBlocked, message)
+    let not_carried_out = format!("openclaw.io/rotate-secrets is not carried out: {why}");
+    Some(match call {
+        Call::Order => PartState::Done(Reason::RotationBlocked, not_carried_out),
+        Call::Leak => {
+            let message =
+                format!("{not_carried_out}. Until then set suspend: true: it ends access with the leaked token");
+            PartState::Blocked(Reason::RotationBlocked, message)
+        }
+        Call::HandedOver => {
+            let name = secret_name(record, GATEWAY_TOKEN);
+            let message = format!(
+                "the former owner may know {GATEWAY_TOKEN}, and it gets no new value by itself: {why}. Or put a value both \
+                 there and here: aws secretsmanager put-secret-value --secret-id {name} --secret-string file://…"
+            );
+            PartState::Blocked(Reason::RotationBlocked, message)
+        }
     })
 }
 
@@ -354,7 +398,7 @@ pub fn told(observed: &Observed, blueprint: &Blueprint<'_>, secrets: PartState) 
         return secrets;
     }
     let record = blueprint.record;
-    let refused = pending_order(observed, record).and_then(|order| refusal(blueprint.class, record, order));
+    let refused = pending_call(observed, blueprint).and_then(|call| refusal(blueprint.class, record, call));
     let failed = record.secrets.items.iter().find_map(|item| Some((item, item.failed_at.as_ref()?)));
     let is_left = |item: &&RecordedSecret| {
         is_somebodys(item) && schedule::due_at(blueprint.class, &record.incarnation, item).is_some()

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::api::{quantity::Quantity, record::RecordedVolume};
 
+/// The phase of a claim whose volume is gone or is another claim's.
+const LOST: &str = "Lost";
+
 /// How the volume stands.
 pub struct Storage {
     /// What to do.
@@ -129,6 +132,9 @@ fn judge_claim(observed: &Observed, blueprint: &Blueprint<'_>, facts: &ClaimFact
         if let (Some(recorded), None) = (recorded, &observed.volume) {
             return volume_lost(recorded);
         }
+        if facts.phase == LOST {
+            return claim_lost(observed, blueprint, facts);
+        }
         let message = format!(
             "the claim is {}, not bound yet: kubectl describe pvc shows what the storage says",
             if facts.phase.is_empty() { "new" } else { &facts.phase }
@@ -150,6 +156,24 @@ fn judge_claim(observed: &Observed, blueprint: &Blueprint<'_>, facts: &ClaimFact
             Storage::working(vec![retain], Reason::Progressing, message)
         }
     }
+}
+
+/// Kubernetes binds a claim that it has given up never again: it has to be made anew, which no volume that is kept minds.
+fn claim_lost(observed: &Observed, blueprint: &Blueprint<'_>, facts: &ClaimFacts) -> Storage {
+    let namespace = &blueprint.record.namespace.name;
+    let claim = claim_name(blueprint.tenant, blueprint.record);
+    let volume = facts.volume.as_deref().unwrap_or("?");
+    let bound_to = observed.volume.as_ref().filter(|live| live.name == volume);
+    let why = match bound_to.map(|live| &live.claim) {
+        Some(Some(other)) => format!("{volume} is bound to {}/{} under another UID", other.namespace, other.name),
+        Some(None) => format!("{volume} is bound to nothing"),
+        None => format!("{volume} is gone"),
+    };
+    let message = format!(
+        "Kubernetes has given up claim {namespace}/{claim} (phase {LOST}): {why}. See that the volume is there, then break glass and \
+         `kubectl delete pvc -n {namespace} {claim}`: the claim is made anew and gets the recorded volume, or none"
+    );
+    Storage::blocked(Reason::ClaimLost, message)
 }
 
 /// Sets the claimed volume to Retain where it is not: above all while its claim is already going.

@@ -11,7 +11,10 @@ use serde_json::Value;
 use super::{
     adoption::Order,
     desired::CONTAINER,
-    observed::{ClaimRef, PodView, RecordView, RotateOrder, StorageClassView, TenantView, UNKNOWN_HANDLE, VolumeView},
+    observed::{
+        ClaimRef, DefinitionView, PodView, RecordView, RotateOrder, StorageClassView, TenantView, UNKNOWN_HANDLE,
+        VolumeView,
+    },
 };
 use crate::api::{
     class::TenantClassSpec,
@@ -113,6 +116,15 @@ pub fn storage_class(object: &Value) -> StorageClassView {
         immediate: object["volumeBindingMode"].as_str().unwrap_or("Immediate") == "Immediate",
         expandable: object["allowVolumeExpansion"].as_bool().unwrap_or(false),
     }
+}
+
+/// A definition of ours.
+pub fn definition(object: &Value) -> Option<DefinitionView> {
+    Some(DefinitionView {
+        uid: uid(object)?,
+        resource_version: resource_version(object),
+        deleting: object["metadata"]["deletionTimestamp"].is_string(),
+    })
 }
 
 /// A PersistentVolume.

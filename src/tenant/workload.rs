@@ -11,7 +11,6 @@ use super::{
     blueprint::Blueprint,
     child::Child,
     digest::{Facts, StatefulSetFacts},
-    ledger::bound_volume,
     observed::{Observed, PodView},
     reason::Reason,
 };
@@ -148,10 +147,11 @@ fn done(reason: Reason, message: &str) -> Workload {
 
 /// The pod for which alone a deleted claim still stands. Its data is safe: the volume is kept and recorded.
 fn holds_a_going_claim<'a>(observed: &'a Observed, blueprint: &Blueprint<'_>) -> Option<&'a PodView> {
-    let volume = bound_volume(observed, blueprint)?;
-    let is_recorded = blueprint.record.storage.volume.as_ref().is_some_and(|recorded| recorded.name == volume.name);
+    let recorded = blueprint.record.storage.volume.as_ref()?;
+    // Kubernetes may have given up the claim, so the volume need not name this very one.
+    let is_kept = observed.volume.as_ref().is_some_and(|volume| volume.name == recorded.name && volume.retained);
     let goes = observed.child(Child::Claim).is_some_and(|claim| claim.deleting);
-    observed.pods.iter().find(|pod| is_recorded && goes && !pod.deleting)
+    observed.pods.iter().find(|pod| is_kept && goes && !pod.deleting)
 }
 
 fn replacement(pod: &PodView, may_start: bool) -> Vec<Action> {

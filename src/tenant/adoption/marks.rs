@@ -26,8 +26,14 @@ pub struct Marks {
 }
 
 /// Annotations of the mirror that are not always there.
-const PASSING: [&str; 5] =
-    [labels::PURGE_AFTER, labels::ROTATION_ORDER, labels::CLAIM, labels::ADOPTION, labels::FORMER_LABELS];
+const PASSING: [&str; 6] = [
+    labels::PURGE_AFTER,
+    labels::ROTATION_ORDER,
+    labels::HANDED_OVER,
+    labels::CLAIM,
+    labels::ADOPTION,
+    labels::FORMER_LABELS,
+];
 
 /// Labels by which the watches see what is attached, and decisions know whose it is.
 fn own_labels(tenant: &TenantName) -> BTreeMap<String, String> {

@@ -13,8 +13,12 @@ use crate::{
 
 impl Known {
     pub(super) fn remove(&mut self, watched: Watched, object: &Value) -> Concerns {
+        self.gone.entry(watched).or_default().note(object);
+        self.forget(watched, object)
+    }
+
+    pub(super) fn forget(&mut self, watched: Watched, object: &Value) -> Concerns {
         let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
-        self.note_gone(watched, views::name(object), uid);
         match watched {
             Watched::Child(kind) => {
                 let Some(key) = object_key(kind, object) else { return Concerns::Nobody };
@@ -28,7 +32,7 @@ impl Known {
                 }
                 all(concerned)
             }
-            Watched::Tenant => self.remove_named(object, uid, |known, name| {
+            Watched::Tenant => self.remove_named(object, |known, name| {
                 known.tenants.get(name).is_some_and(|(view, _)| view.uid.as_str() == uid) && {
                     known.gate.leave(name);
                     let removed = known.tenants.remove(name).is_some();
@@ -36,7 +40,7 @@ impl Known {
                     removed
                 }
             }),
-            Watched::Record => self.remove_named(object, uid, |known, name| {
+            Watched::Record => self.remove_named(object, |known, name| {
                 known.records.get(name).is_some_and(|view| view.uid.as_str() == uid) && {
                     known.gateways.recorded(name, None);
                     let removed = known.records.remove(name).is_some();
@@ -60,14 +64,21 @@ impl Known {
                 some(Some(tenant))
             }
             Watched::Volume => {
-                let known = self.volumes.remove(views::name(object));
-                some(known.and_then(|volume| self.holder_of(&volume)))
+                let name = views::name(object);
+                if self.volumes.get(name).is_none_or(|known| known.uid.as_str() != uid) {
+                    return Concerns::Nobody;
+                }
+                some(self.volumes.remove(name).and_then(|volume| self.holder_of(&volume)))
             }
             Watched::StorageClass => {
                 self.storage_classes.remove(views::name(object));
                 Concerns::Everybody
             }
             Watched::Definition => {
+                let known = self.definitions.get(views::name(object));
+                if known.is_some_and(|known| !uid.is_empty() && known.uid.as_str() != uid) {
+                    return Concerns::Nobody;
+                }
                 self.definitions.remove(views::name(object));
                 // With a definition go its objects, whether or not a watch has told of each.
                 match views::name(object) {
@@ -90,23 +101,7 @@ impl Known {
         }
     }
 
-    /// Remembers the last of each name, of cluster-scoped kinds that removals wait for.
-    fn note_gone(&mut self, watched: Watched, name: &str, uid: &str) {
-        let is_waited_for = match watched {
-            Watched::Tenant | Watched::Record | Watched::Volume | Watched::Child(Kind::Namespace) => true,
-            Watched::Child(_) | Watched::Class | Watched::Pod | Watched::StorageClass | Watched::Definition => false,
-        };
-        if is_waited_for && !uid.is_empty() {
-            self.gone.insert((watched, name.to_owned()), uid.to_owned());
-        }
-    }
-
-    fn remove_named(
-        &mut self,
-        object: &Value,
-        _uid: &str,
-        remove: impl FnOnce(&mut Self, &TenantName) -> bool,
-    ) -> Concerns {
+    fn remove_named(&mut self, object: &Value, remove: impl FnOnce(&mut Self, &TenantName) -> bool) -> Concerns {
         let Ok(name) = views::name(object).parse::<TenantName>() else { return Concerns::Nobody };
         if remove(self, &name) { some(Some(name)) } else { Concerns::Nobody }
     }
@@ -142,7 +137,9 @@ impl Known {
                 self.volumes.values().map(|volume| identity(None, &volume.name, volume.uid.as_str())).collect()
             }
             Watched::StorageClass => self.storage_classes.keys().map(|name| identity(None, name, "")).collect(),
-            Watched::Definition => self.definitions.keys().map(|name| identity(None, name, "")).collect(),
+            Watched::Definition => {
+                self.definitions.iter().map(|(name, view)| identity(None, name, view.uid.as_str())).collect()
+            }
         }
     }
 }

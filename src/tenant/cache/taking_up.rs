@@ -27,7 +27,7 @@ fn is_stale(incoming: (&Uid, &str), known: (&Uid, &str)) -> bool {
 
 impl Known {
     pub(super) fn upsert(&mut self, watched: Watched, object: &Value) -> Concerns {
-        if self.is_gone(watched, object) {
+        if self.gone.get(&watched).is_some_and(|gone| gone.knows(object)) {
             return Concerns::Nobody;
         }
         match watched {
@@ -65,17 +65,18 @@ impl Known {
                 if same { Concerns::Nobody } else { Concerns::Everybody }
             }
             Watched::Definition => {
-                let deleting = object["metadata"]["deletionTimestamp"].is_string();
-                let same = self.definitions.insert(views::name(object).to_owned(), deleting) == Some(deleting);
+                let Some(view) = views::definition(object) else { return Concerns::Nobody };
+                let before = self.definitions.get(views::name(object));
+                if before.is_some_and(|before| {
+                    is_stale((&view.uid, &view.resource_version), (&before.uid, &before.resource_version))
+                }) {
+                    return Concerns::Nobody;
+                }
+                let same = before.is_some_and(|before| (&before.uid, before.deleting) == (&view.uid, view.deleting));
+                self.definitions.insert(views::name(object).to_owned(), view);
                 if same { Concerns::Nobody } else { Concerns::Everybody }
             }
         }
-    }
-
-    /// Whether this very object was seen to be gone: a UID is given once.
-    fn is_gone(&self, watched: Watched, object: &Value) -> bool {
-        let gone = self.gone.get(&(watched, views::name(object).to_owned()));
-        gone.is_some_and(|uid| object["metadata"]["uid"] == *uid.as_str())
     }
 
     fn upsert_child(&mut self, kind: Kind, object: &Value) -> Concerns {
@@ -127,12 +128,6 @@ impl Known {
             ClassView::Found(class) => namespace_for(tenant, &class).as_str() == namespace,
             ClassView::Missing | ClassView::Invalid(_) => false,
         }
-    }
-
-    /// Whether this very Tenant, in whatever state, is the one that is known by its name.
-    pub(super) fn is_the_known_tenant(&self, object: &Value) -> bool {
-        let Ok(name) = views::name(object).parse::<TenantName>() else { return false };
-        self.tenants.get(&name).is_some_and(|(known, _)| object["metadata"]["uid"] == known.uid.as_str())
     }
 
     fn upsert_tenant(&mut self, object: &Value) -> Concerns {

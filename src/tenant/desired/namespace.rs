@@ -33,6 +33,9 @@ pub fn mirror(tenant: &TenantName, record: &TenantRecordSpec) -> Map<String, Val
     if let Some(order) = record.secrets.order.as_ref().filter(|_| !rotation::is_under_way(record)) {
         set(labels::ROTATION_ORDER, json!(order));
     }
+    if record.secrets.items.iter().any(|item| item.handed_over) {
+        set(labels::HANDED_OVER, json!("true"));
+    }
     if let Some(claim) = &record.storage.claim {
         set(labels::CLAIM, json!(claim));
     }

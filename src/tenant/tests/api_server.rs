@@ -68,6 +68,9 @@ impl World {
             Action::CarryOutOrders { precondition, spec, orders, .. } => {
                 let mut record = self.record.clone().ok_or(Refused::Conflict)?;
                 check(&record, precondition)?;
+                if record["spec"]["owner"] != json!(spec.owner) {
+                    self.known_before.extend(self.cloud.secrets.values().flat_map(|one| one.versions.keys().cloned()));
+                }
                 record["spec"] = json!(spec);
                 let annotations = record["metadata"]["annotations"].as_object_mut().ok_or(Refused::Conflict)?;
                 annotations.retain(|key, _| !orders.contains(&key.as_str()));

@@ -356,6 +356,27 @@ fn a_volume_that_somebody_deleted_is_a_person_s_matter() {
     assert_eq!(world.ready(), (false, "VolumeLost".into()));
 }
 
+/// Kubernetes never binds it again, though the volume is there.
+#[test]
+fn a_claim_that_kubernetes_has_given_up_is_a_persons_matter_and_its_volume_is_found_again() {
+    let mut world = settled();
+    let mut volume = world.volumes.remove("pv-1").expect("a volume");
+    volume["spec"]["claimRef"]["uid"] = json!("former");
+    volume["status"]["phase"] = json!("Released");
+    world.touch(&mut volume);
+    world.volumes.insert("pv-1".into(), volume);
+    world.edit_child(Child::Claim, |claim| claim["status"]["phase"] = json!("Lost"));
+    world.settle();
+    assert_eq!(world.ready(), (false, "ClaimLost".into()));
+    let status = world.status().expect("told");
+    let told = status.conditions.iter().find(|one| one.type_ == "StorageReady").expect("the condition");
+    assert!(told.message.contains("kubectl delete pvc -n openclaw-alice alice"), "{}", told.message);
+    world.delete_child(Child::Claim);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(world.volumes.len(), 1);
+}
+
 #[test]
 fn a_claim_that_is_deleted_under_a_running_pod_is_made_again_with_the_same_volume() {
     let mut world = settled();

@@ -1,6 +1,7 @@
 //! The pure core, tested as a whole: objects, decisions, and the world that they lead to.
 
 mod adopting;
+mod answers;
 mod api_server;
 mod cloud;
 mod controllers;
@@ -25,3 +26,4 @@ mod scenarios;
 mod schemas;
 mod sights;
 mod situations;
+mod transferring;

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{
     mishaps::settled,
     removal::{DAY, deleted, expired, mallory},
+    rotating,
     world::World,
 };
 use crate::{
@@ -43,9 +44,13 @@ fn assert_refused(world: &mut World, key: &str, value: &str, why: &str) {
 
 #[test]
 fn a_transfer_changes_the_owner_everywhere_and_is_never_disputed() {
-    let mut world = settled();
+    let mut world = rotating::settled();
     let former = world.record_spec();
     world.order(labels::TRANSFER_TO, "mallory");
+    world.round();
+    let marked =
+        world.child(Child::Namespace).expect("namespace")["metadata"]["annotations"][labels::OWNER_HASH].clone();
+    assert_ne!(marked, *former.owner.hash.as_str(), "the namespace says so first");
     world.round();
     assert_eq!(said(&world).0, HistoryEvent::Transferred);
     // The former owner's Tenant may do nothing with it any more, not even end it.
@@ -78,7 +83,9 @@ fn a_transfer_changes_the_owner_everywhere_and_is_never_disputed() {
 
 #[test]
 fn a_retained_tenant_is_handed_over_as_well() {
-    let mut world = deleted("Retain");
+    let mut world = rotating::settled();
+    world.delete_tenant();
+    world.settle();
     let incarnation = world.record_spec().incarnation;
     assert_eq!(ordered(&mut world, labels::TRANSFER_TO, "mallory").0, HistoryEvent::Transferred);
     world.make_tenant(&super::fixtures::spec_json());

@@ -45,6 +45,8 @@ pub(super) fn before(world: &World, action: &Action) {
             let phase = world.record.as_ref().map(|_| world.record_spec().phase);
             matches!(phase, Some(RecordPhase::Purging | RecordPhase::Purged))
         }
+        // A transfer is marked on the namespace first, whoever's Tenant stands there.
+        Action::Update { child: Child::Namespace, .. } => marks_a_transfer(world),
         _ => false,
     };
     if let (Some(tenant), Some(_), false) = (&world.tenant, &world.record, is_its_own) {
@@ -95,6 +97,10 @@ pub(super) fn before(world: &World, action: &Action) {
         | Action::Aws(AwsAction::StripSecret { .. } | AwsAction::DeleteSecret { .. }) => removal(world, action),
         Action::Aws(action) => aws(world, action),
     }
+}
+
+fn marks_a_transfer(world: &World) -> bool {
+    world.record.as_ref().is_some_and(|record| record["metadata"]["annotations"][labels::TRANSFER_TO].is_string())
 }
 
 /// S6: a Tenant that had the name goes only when nothing of its access is left, and nothing that it asked for is on its way.
@@ -294,6 +300,9 @@ pub(super) fn story(world: &World, observed: &Observed, plan: &Plan) {
     let revision = &set["status"]["updateRevision"];
     assert_eq!(&pod["metadata"]["labels"]["controller-revision-hash"], revision, "Ready with an old pod");
     assert!(world.child(Child::Route).is_some(), "Ready without a route");
+    let used = pod["copied"]["secrets.json"].as_str().unwrap_or_default();
+    let knows = world.known_before.iter().find(|version| used.contains(version.as_str()));
+    assert_eq!(knows, None, "Ready, and a former owner knows a value that the pod uses");
     assert_eq!(record.tenant_uid.as_ref().map(Uid::as_str), observed.tenant.as_ref().map(|one| one.uid.as_str()));
 }
 

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     api::{
         labels::{self, CURRENT_STAGE, tags},
-        names::{Incarnation, VersionId},
+        names::{Incarnation, OwnerSubject, VersionId},
         record::{HistoryEvent, RecordPhase, TenantRecordSpec},
     },
     tenant::{
@@ -80,6 +80,8 @@ enum Event {
     PurgeNow,
     /// An administrator puts its end off by so many days.
     KeepFor(u8),
+    /// An administrator hands it to another owner, or back.
+    Transfer(bool),
     /// So many rounds, in which actions suffer these faults in turn.
     Rounds(u8, Vec<Fault>),
     Controllers,
@@ -130,6 +132,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Confirm),
         1 => Just(Event::PurgeNow),
         1 => (1..60u8).prop_map(Event::KeepFor),
+        1 => any::<bool>().prop_map(Event::Transfer),
         4 => (1..4u8, proptest::collection::vec(fault(), 1..6)).prop_map(|(n, faults)| Event::Rounds(n, faults)),
         6 => Just(Event::Controllers),
     ]
@@ -232,7 +235,8 @@ fn happen(world: &mut World, event: &Event) {
         | Event::Burst(_)
         | Event::Confirm
         | Event::PurgeNow
-        | Event::KeepFor(_) => the_end(world, event),
+        | Event::KeepFor(_)
+        | Event::Transfer(_) => the_end(world, event),
         Event::DeleteTenant => world.delete_tenant(),
         Event::MakeTenant if world.tenant.is_none() => world.make_tenant(&spec_json()),
         Event::MakeTenantOfAnother if world.tenant.is_none() && world.record.is_some() => {
@@ -268,6 +272,11 @@ fn the_end(world: &mut World, event: &Event) {
         (Event::KeepFor(days), Some(_)) => {
             let date = world.now + SignedDuration::from_secs(i64::from(*days) * DAY);
             world.order(labels::KEEP_UNTIL, &date.to_string());
+        }
+        (Event::Transfer(away), Some(_)) => {
+            let usual = spec_json();
+            let to = if *away { "mallory" } else { usual["owner"]["subject"].as_str().expect("a subject") };
+            world.order(labels::TRANSFER_TO, to);
         }
         _ => {}
     }
@@ -384,6 +393,14 @@ fn lose_the_record(world: &mut World, event: &Event) {
     world.set_class(&world.usual_class.clone());
 }
 
+/// Whom the namespace says to be the owner, where the record says another.
+fn half_transferred(world: &World) -> Option<&'static str> {
+    let mark = world.child(Child::Namespace)?["metadata"]["annotations"][labels::OWNER_HASH].as_str()?.to_owned();
+    let recorded = world.record.as_ref().map(|_| world.record_spec().owner.hash)?;
+    let hash = |subject: &str| subject.parse::<OwnerSubject>().expect("a subject").hash();
+    ["mallory", "6f1c"].into_iter().find(|subject| mark == hash(subject).as_str() && mark != recorded.as_str())
+}
+
 /// Whatever people did is put right again; nothing fails any more.
 fn quiet(world: &mut World) {
     world.cloud.down = false;
@@ -398,10 +415,18 @@ fn quiet(world: &mut World) {
     if world.tenant.is_some() {
         world.annotate_tenant(labels::PAUSED, "false");
     }
-    // Another owner may have got the name by now, after all of the first one's is gone.
+    // What was ordered last says whose the name is. A transfer that was withdrawn between its two steps is ordered again.
+    world.settle_late();
+    if let Some(to) = half_transferred(world) {
+        world.order(labels::TRANSFER_TO, to);
+        world.settle_late();
+    }
+    // Another owner may have got the name by now, by a transfer, or after all of the first one's is gone.
     let whose = |world: &World| {
-        let subject = world.record.as_ref().and_then(|_| world.record_spec().owner.subject);
-        if subject.is_some_and(|subject| subject.as_str() == "mallory") { mallory() } else { spec_json() }
+        // A record that was rebuilt knows the hash alone.
+        let another: OwnerSubject = "mallory".parse().expect("a subject");
+        let hash = world.record.as_ref().map(|_| world.record_spec().owner.hash);
+        if hash.is_some_and(|hash| hash == another.hash()) { mallory() } else { spec_json() }
     };
     let owner = |tenant: &Value| tenant["spec"]["owner"]["subject"].clone();
     if world.tenant.as_ref().is_some_and(|tenant| owner(tenant) != whose(world)["owner"]["subject"]) {

@@ -32,7 +32,7 @@ fn rotating_class() -> Value {
     class
 }
 
-fn settled() -> World {
+pub(super) fn settled() -> World {
     let mut world = World::new();
     world.set_class(&rotating_class());
     world.make_tenant(&spec_json());
@@ -42,20 +42,20 @@ fn settled() -> World {
     world
 }
 
-fn token(world: &World) -> &Secret {
+pub(super) fn token(world: &World) -> &Secret {
     &world.cloud.secrets[TOKEN]
 }
 
-fn current(world: &World) -> VersionId {
+pub(super) fn current(world: &World) -> VersionId {
     token(world).current_version().expect("a current version")
 }
 
-fn item(world: &World) -> RecordedSecret {
+pub(super) fn item(world: &World) -> RecordedSecret {
     world.record_spec().secrets.items.into_iter().find(|item| item.name.as_str() == "gateway-token").expect("an item")
 }
 
 /// The version that the configuration of the running pod names.
-fn used(world: &World) -> String {
+pub(super) fn used(world: &World) -> String {
     let map = world.child(Child::ConfigMap).expect("a ConfigMap");
     let pinned: Value = serde_json::from_str(map["data"]["secrets.json"].as_str().expect("pinned")).expect("JSON");
     pinned["gateway-token"]["versionId"].as_str().expect("a version").to_owned()
@@ -69,13 +69,13 @@ pub(super) fn agrees_on_one(world: &World) {
 }
 
 /// They agree, and nothing of a rotation is left.
-fn agrees(world: &World) {
+pub(super) fn agrees(world: &World) {
     agrees_on_one(world);
     let labels: Vec<&String> = token(world).versions.values().flatten().collect();
     assert!(!labels.iter().any(|label| *label == NEXT_STAGE), "{labels:?}");
 }
 
-fn reason(world: &mut World, condition: &str) -> (String, String) {
+pub(super) fn reason(world: &mut World, condition: &str) -> (String, String) {
     let status = world.status().expect("told");
     let found = status.conditions.iter().find(|one| one.type_ == condition).expect("the condition");
     (found.reason.clone(), found.message.clone())

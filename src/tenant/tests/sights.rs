@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::{
-    fixtures::{alice, draw, settings, spec_json, start},
+    fixtures::alice,
     mishaps::settled,
     world::{Fault, World},
 };
@@ -17,7 +17,6 @@ use crate::{
     },
     tenant::{
         action::{Action, AwsAction},
-        cache::{Cache, Watched},
         looks::Subject,
         observed::{AwsView, FoundAssociation, Look},
         plan::plan,
@@ -39,31 +38,6 @@ fn aws_actions(world: &mut World) -> Vec<AwsAction> {
 
 fn is_look(action: &AwsAction) -> bool {
     matches!(action, AwsAction::LookUpAssociation { .. } | AwsAction::LookUpSecret { .. })
-}
-
-/// Deleted and made anew while a write of ours was under way: the watch had told of both before its answer came. Taken up, that
-/// answer would have hidden the new Tenant for good.
-#[test]
-fn a_late_answer_does_not_bring_back_a_tenant_that_is_gone() {
-    let cache = Cache::new(settings());
-    let tenant = |uid: &str, version: &str| {
-        let metadata = json!({ "name": alice(), "uid": uid, "resourceVersion": version, "generation": 1 });
-        json!({ "metadata": metadata, "spec": spec_json() })
-    };
-    let known = || {
-        let tenant = cache.observe(&alice(), start(), draw(1)).tenant;
-        tenant.map(|tenant| (tenant.uid.to_string(), tenant.resource_version.clone()))
-    };
-    let seen = |uid: &str, version: &str| Some((uid.to_owned(), version.to_owned()));
-    cache.upsert(Watched::Tenant, &tenant("old", "5"));
-    cache.upsert_changed_tenant(&tenant("old", "6"));
-    assert_eq!(known(), seen("old", "6"), "an answer in time is taken up");
-    cache.remove(Watched::Tenant, &tenant("old", "8"));
-    cache.upsert_changed_tenant(&tenant("old", "7"));
-    assert_eq!(known(), None);
-    cache.upsert(Watched::Tenant, &tenant("new", "9"));
-    cache.upsert_changed_tenant(&tenant("old", "7"));
-    assert_eq!(known(), seen("new", "9"));
 }
 
 fn view(world: &World) -> AwsView {

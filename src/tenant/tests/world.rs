@@ -89,6 +89,8 @@ pub(super) struct World {
     pub(super) injects: bool,
     /// Pods that never become ready.
     pub(super) never_ready: fn(&Value) -> bool,
+    /// Versions of secrets that a former owner may know.
+    pub(super) known_before: Vec<String>,
     /// Requests that are still on their way, and when they arrive.
     late: Vec<(Timestamp, AwsAction)>,
     counter: u64,
@@ -117,6 +119,7 @@ impl World {
             broken: Vec::new(),
             injects: true,
             never_ready: |_| false,
+            known_before: Vec::new(),
             late: Vec::new(),
             counter: 0,
         };

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{bed, phase, volume};
-use crate::support::{Bed, condition};
+use crate::support::{Bed, condition, example_class, merge};
 
 /// A tenant that was deleted and is kept.
 async fn retained(test: &str) -> Bed {
@@ -67,11 +67,17 @@ async fn purge_now_ends_the_retention_of_the_incarnation_that_it_names() {
     bed.until_so("an event about the record", told).await;
 }
 
-/// A workspace changes hands on purpose only, and whole: never a dispute, never a new value.
+/// A workspace changes hands on purpose only, and whole: never a dispute. The former owner's token is worth nothing afterwards.
 #[tokio::test]
 async fn a_transfer_hands_everything_to_another_owner() {
     let bed = bed("transfer").await;
+    // The sign-in reads Secrets Manager: a copy elsewhere would be a person's to replace.
+    let mut class = example_class(bed.instance);
+    merge(&mut class, json!({ "login": { "tokenSource": "SecretsManager" } }));
+    bed.apply_class(class).await.expect("class");
     let before = bed.ready_tenant(json!({})).await;
+    let token = format!("openclaw/{}/gateway-token", bed.tenant);
+    let known = bed.instance.current_version(&token).await;
     let handle = volume(&bed).await;
     let (ok, said, why) = bed.instance.run_operator(&["transfer", &bed.tenant, "--to", "bob-subject", "--yes"]);
     assert!(ok, "{said}{why}");
@@ -84,7 +90,13 @@ async fn a_transfer_hands_everything_to_another_owner() {
     bed.gone().await;
     let bob = json!({ "owner": { "subject": "bob-subject", "email": "bob@example.com" } });
     let after = bed.ready_tenant(bob).await;
-    assert_eq!(after["status"]["secrets"], before["status"]["secrets"]);
+    let arns = |tenant: &Value| -> Vec<Value> {
+        let items = tenant["status"]["secrets"].as_array().cloned().unwrap_or_default();
+        items.into_iter().map(|item| item["arn"].clone()).collect()
+    };
+    assert!(!arns(&before).is_empty(), "{before:#}");
+    assert_eq!(arns(&after), arns(&before));
+    assert_ne!(bed.instance.current_version(&token).await, known, "the former owner knows that one");
     assert_eq!(after["status"]["identity"], before["status"]["identity"]);
     assert_eq!(volume(&bed).await, handle);
     let namespace = bed.get("Namespace", None, &bed.namespace()).await.expect("namespace");

@@ -1,0 +1,84 @@
+//! Looks at the API server itself, where what the watches have told so far is not enough.
+
+use futures::future::try_join_all;
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        action::Step,
+        adoption::{Belongings, belongings::places},
+        cache::{DEFINITIONS, Watched},
+        child::{Child, Kind},
+        observed::{Look, Observed},
+    },
+    ActionError, Hands, key,
+};
+use crate::{
+    api::names::NamespaceName,
+    kubernetes::{RequestError, Resource, definitions},
+};
+
+impl Hands {
+    /// Looks at everything that a removal could be contradicted by, at the API server itself (S3).
+    pub(super) async fn look_at_cluster(&self, observed: &Observed, before: Step) -> Result<(), ActionError> {
+        let name = &observed.name;
+        self.look_at_definitions().await?;
+        let tenant = Resource::cluster(definitions::TENANT, name.as_str());
+        let uid = observed.tenant.as_ref().map(|tenant| tenant.uid.clone());
+        self.look_at(Watched::Tenant, &tenant, json!({ "name": name, "uid": uid })).await?;
+        let record = Resource::cluster(definitions::RECORD, name.as_str());
+        let uid = observed.record.as_ref().map(|record| record.uid.clone());
+        self.look_at(Watched::Record, &record, json!({ "name": name, "uid": uid })).await?;
+        if let Some(record) = observed.record_spec() {
+            let key = Child::Namespace.key(name, record);
+            let uid = observed.namespace.as_ref().map(|live| live.uid.clone());
+            let namespace = Resource::child(&key);
+            self.look_at(Watched::Child(key.kind), &namespace, json!({ "name": key.name, "uid": uid })).await?;
+            if let Some(volume) = &record.storage.volume {
+                let resource = Resource::cluster(definitions::VOLUME, &volume.name);
+                let uid = observed.volume.as_ref().filter(|live| live.name == volume.name).map(|live| live.uid.clone());
+                self.look_at(Watched::Volume, &resource, json!({ "name": volume.name, "uid": uid })).await?;
+            }
+        }
+        self.cache.looked_at_cluster(name, before, jiff::Timestamp::now());
+        Ok(())
+    }
+
+    async fn look_at(&self, watched: Watched, resource: &Resource, identity: Value) -> Result<(), ActionError> {
+        let sent = self.cache.sends(watched);
+        match self.kubernetes.get(resource).await? {
+            Some(object) => self.cache.take_up(sent, &object)?,
+            None => self.cache.take_up_absence(sent, &identity)?,
+        }
+        Ok(())
+    }
+
+    /// Looks at the definitions of our kinds themselves, not at what the watches have told of them so far.
+    ///
+    /// # Errors
+    /// Where the server refuses or does not answer.
+    pub async fn look_at_definitions(&self) -> Result<(), ActionError> {
+        for name in DEFINITIONS {
+            let definition = Resource::cluster(definitions::DEFINITION, name);
+            self.look_at(Watched::Definition, &definition, json!({ "name": name })).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the API server itself: the watches do not see what carries no label of ours.
+    pub(super) async fn look_inside(&self, observed: &Observed, namespace: &NamespaceName) -> Result<(), RequestError> {
+        let list = |info| async move { self.kubernetes.list(&Resource::all_in(info, namespace.clone())).await };
+        let claims = list(Kind::PersistentVolumeClaim.info()).await?;
+        let at = jiff::Timestamp::now();
+        let pods = list(definitions::POD).await?;
+        let keys = places().filter_map(|child| Some((child, key(observed, child).ok()?)));
+        let standing = keys.map(|(child, key)| async move {
+            self.kubernetes.get(&Resource::child(&key)).await.map(|found| found.map(|object| (child, object)))
+        });
+        let standing: Vec<(Child, Value)> = try_join_all(standing).await?.into_iter().flatten().collect();
+        let at_place = observed.record_spec().map(|_| standing.as_slice());
+        let belongings = Belongings::of(namespace, &claims, &pods, at_place);
+        self.cache.saw_belongings(&observed.name, Look::At(at, belongings));
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+//! Answers to our own requests that come later than the watch's news of what happened after them.
+
+use serde_json::{Value, json};
+
+use super::fixtures::{settings, start};
+use crate::tenant::{
+    cache::{Cache, Overtaken, Watched},
+    child::Kind,
+};
+
+/// One kind of each sort: the operator's own, cluster-scoped, watched by label.
+const KINDS: [Watched; 6] = [
+    Watched::Tenant,
+    Watched::Record,
+    Watched::Volume,
+    Watched::Definition,
+    Watched::Child(Kind::Namespace),
+    Watched::Child(Kind::NetworkPolicy),
+];
+
+fn object(watched: Watched, uid: &str, version: &str) -> Value {
+    let name = if watched == Watched::Definition { "tenants.openclaw.io" } else { "alice" };
+    let mut metadata = json!({ "name": name, "uid": uid, "resourceVersion": version });
+    if watched == Watched::Child(Kind::NetworkPolicy) {
+        metadata["namespace"] = json!("openclaw-alice");
+    }
+    json!({ "metadata": metadata, "spec": {} })
+}
+
+/// UIDs of what is known of a kind.
+fn known(cache: &Cache, watched: Watched) -> Vec<String> {
+    let identities = cache.identities(watched).into_iter();
+    identities.map(|identity| identity["metadata"]["uid"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// What a request is about that finds nothing.
+fn identity(watched: Watched, uid: &str) -> Value {
+    let mut identity = object(watched, uid, "")["metadata"].clone();
+    identity.as_object_mut().expect("metadata").remove("resourceVersion");
+    identity
+}
+
+/// Deleted, and made anew, while a request of ours was under way: the watch had told of both before its answer came. Taken up, that
+/// answer would hide what is there for good, because the watch tells everything once.
+#[test]
+fn an_answer_that_comes_late_brings_nothing_back() {
+    for watched in KINDS {
+        let cache = Cache::new(settings());
+        let sent = cache.sends(watched);
+        cache.upsert(watched, &object(watched, "old", "5"));
+        assert_eq!(cache.take_up(sent, &object(watched, "old", "6")), Ok(()));
+        assert_eq!(known(&cache, watched), ["old"], "{watched:?}: in time");
+        cache.remove(watched, &object(watched, "old", "8"));
+        assert_eq!(cache.take_up(sent, &object(watched, "old", "7")), Ok(()));
+        assert_eq!(known(&cache, watched), [""; 0], "{watched:?}");
+        cache.upsert(watched, &object(watched, "new", "9"));
+        assert_eq!(cache.take_up(sent, &object(watched, "old", "7")), Ok(()));
+        assert_eq!(known(&cache, watched), ["new"], "{watched:?}");
+        cache.remove(watched, &object(watched, "old", "8"));
+        assert_eq!(known(&cache, watched), ["new"], "{watched:?}: the end of another one");
+    }
+}
+
+/// While a watch is interrupted it misses what happens, and its fresh list shows neither what has gone nor that it has.
+#[test]
+fn an_answer_from_before_a_fresh_list_is_not_taken_up() {
+    for watched in KINDS {
+        let cache = Cache::new(settings());
+        cache.upsert(watched, &object(watched, "old", "5"));
+        let sent = cache.sends(watched);
+        cache.begin_list(watched);
+        cache.upsert(watched, &object(watched, "new", "9"));
+        let late = cache.take_up(sent, &object(watched, "old", "7"));
+        assert_eq!(late, Err(Overtaken(watched)));
+        assert_eq!(known(&cache, watched), ["new"], "{watched:?}");
+        let absence = cache.take_up_absence(sent, &identity(watched, "new"));
+        assert_eq!(absence, Err(Overtaken(watched)));
+        assert_eq!(known(&cache, watched), ["new"], "{watched:?}");
+        assert_eq!(
+            cache.take_up(cache.sends(watched), &object(watched, "new", "10")),
+            Ok(()),
+            "{watched:?}: sent since"
+        );
+    }
+}
+
+/// For a watch by label, what loses the label is gone. A look finds it, at the version at which it left or a later one.
+#[test]
+fn what_only_lost_its_label_is_found_by_a_look() {
+    let watched = Watched::Child(Kind::NetworkPolicy);
+    let cache = Cache::new(settings());
+    cache.upsert(watched, &object(watched, "one", "5"));
+    cache.remove(watched, &object(watched, "one", "7"));
+    let sent = cache.sends(watched);
+    assert_eq!(cache.take_up(sent, &object(watched, "one", "6")), Ok(()));
+    assert_eq!(known(&cache, watched), [""; 0], "an older state is no proof");
+    assert_eq!(cache.take_up(sent, &object(watched, "one", "7")), Ok(()));
+    assert_eq!(known(&cache, watched), ["one"]);
+}
+
+/// Somebody puts an older backup back: what had gone is there again, with its old UID.
+#[test]
+fn what_a_fresh_list_shows_is_there_although_it_had_gone() {
+    for watched in KINDS {
+        let cache = Cache::new(settings());
+        cache.upsert(watched, &object(watched, "one", "5"));
+        let sent = cache.sends(watched);
+        assert_eq!(cache.take_up_absence(sent, &identity(watched, "one")), Ok(()));
+        cache.upsert(watched, &object(watched, "one", "6"));
+        assert_eq!(known(&cache, watched), [""; 0], "{watched:?}: the server has said that it is not there");
+        cache.begin_list(watched);
+        cache.upsert(watched, &object(watched, "one", "4"));
+        assert_eq!(known(&cache, watched), ["one"], "{watched:?}");
+    }
+}
+
+/// A definition that is being deleted is not believed to stand because an older look says so.
+#[test]
+fn an_older_look_at_a_definition_does_not_hide_that_it_is_being_deleted() {
+    let cache = Cache::new(settings());
+    let mut leaving = object(Watched::Definition, "one", "7");
+    leaving["metadata"]["deletionTimestamp"] = json!(start().to_string());
+    let sent = cache.sends(Watched::Definition);
+    cache.upsert(Watched::Definition, &leaving);
+    assert_eq!(cache.take_up(sent, &object(Watched::Definition, "one", "6")), Ok(()));
+    assert_eq!(cache.definitions(), crate::tenant::observed::Definitions::Leaving);
+}

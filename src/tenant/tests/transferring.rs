@@ -1,0 +1,127 @@
+//! What becomes of secrets when a tenant changes hands: the former owner may know them.
+
+use super::{
+    cloud::move_label,
+    removal::mallory,
+    rotating::{TOKEN, agrees, current, item, reason, settled, token, used},
+    sights::wait_for_sweep,
+    world::World,
+};
+use crate::{
+    api::{
+        labels::{self, CURRENT_STAGE, ROTATE_SECRETS},
+        names::VersionId,
+    },
+    tenant::action::Action,
+};
+
+/// A transferred tenant whose new owner has applied a Tenant. No pod may have started on the former values since.
+fn handed_over(mut world: World) -> World {
+    world.order(labels::TRANSFER_TO, "mallory");
+    world.round();
+    world.delete_tenant();
+    world.settle();
+    world.make_tenant(&mallory());
+    world
+}
+
+#[test]
+fn after_a_transfer_generated_secrets_get_new_values() {
+    for suspended in [false, true] {
+        let mut world = settled();
+        let known = current(&world);
+        world.suspend(suspended);
+        world.settle();
+        let mut world = handed_over(world);
+        world.settle();
+        world.suspend(false);
+        world.settle();
+        assert_eq!(world.ready(), (true, "Verified".into()));
+        agrees(&world);
+        assert_ne!(current(&world), known, "suspended: {suspended}");
+        assert!(token(&world).has_label(&known, "AWSPREVIOUS"), "S2");
+        world.done.clear();
+        world.settle();
+        assert_eq!(world.done, Vec::<Action>::new(), "once");
+    }
+}
+
+#[test]
+fn after_a_transfer_no_pod_starts_on_a_value_that_the_former_owner_knows() {
+    let mut world = settled();
+    let known = current(&world);
+    let mut world = {
+        world.restart();
+        handed_over(world)
+    };
+    for _ in 0..20 {
+        world.round();
+        super::controllers::run(&mut world);
+        if world.ready().0 {
+            assert_ne!(used(&world), known.as_str());
+        }
+    }
+    agrees(&world);
+}
+
+/// Also a version that was on its way when the tenant changed hands.
+#[test]
+fn a_value_that_was_on_its_way_at_the_transfer_is_not_trusted() {
+    let mut world = settled();
+    world.annotate_tenant(ROTATE_SECRETS, "1");
+    for _ in 0..20 {
+        world.round();
+        if item(&world).rotation.is_some() && token(&world).versions.len() == 2 {
+            break;
+        }
+    }
+    let known: Vec<String> = token(&world).versions.keys().cloned().collect();
+    assert_eq!(known.len(), 2, "the next one is there");
+    let mut world = handed_over(world);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert!(!known.contains(&current(&world).to_string()), "{known:?}");
+}
+
+#[test]
+fn after_a_transfer_a_token_that_the_sign_in_copies_needs_a_person() {
+    let mut world = World::with_alice();
+    world.settle();
+    let mut world = handed_over(world);
+    world.settle();
+    assert_eq!(world.ready(), (false, "RotationBlocked".into()));
+    let (_, message) = reason(&mut world, "SecretsReady");
+    assert!(message.contains("put-secret-value --secret-id openclaw/alice/gateway-token"), "{message}");
+    let put: VersionId = "p".repeat(32).parse().expect("a version");
+    let secret = world.cloud.secrets.get_mut(TOKEN).expect("the token");
+    secret.versions.insert(put.to_string(), Vec::new());
+    move_label(secret, CURRENT_STAGE, Some(&put));
+    wait_for_sweep(&mut world);
+    world.settle();
+    assert_eq!((world.ready(), used(&world)), ((true, "Verified".into()), put.to_string()));
+}
+
+/// The definitions are reinstalled between the transfer and the new owner's Tenant: the namespace knows whose it is, and that the
+/// former owner knows the token.
+#[test]
+fn a_record_that_is_lost_after_a_transfer_is_rebuilt_as_the_new_owners() {
+    for rounds in 1..6 {
+        lost_after_a_transfer(rounds);
+    }
+}
+
+fn lost_after_a_transfer(rounds: usize) {
+    let mut world = settled();
+    let known = current(&world);
+    world.order(labels::TRANSFER_TO, "mallory");
+    (0..rounds).for_each(|_| drop(world.round()));
+    world.record = None;
+    world.settle();
+    assert_eq!(world.ready(), (false, "NameReserved".into()), "the former owner does not get it back");
+    world.delete_tenant();
+    world.settle();
+    world.make_tenant(&mallory());
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_ne!(current(&world), known);
+}
