@@ -11,12 +11,14 @@ use super::orphans::{Memory, Orphans, orphans};
 use crate::{
     api::{
         class::{IdentityMode, SecretsMode},
-        names::{AssociationId, TenantName},
-        record::TenantRecordSpec,
+        labels::tags,
+        names::{AssociationId, SecretItemName, TenantName},
+        record::{RecordPhase, RecordedSecret, TenantRecordSpec},
     },
     aws::types::{ListedAssociation, ListedSecret, Secret},
     tenant::{
         census::{Census, has_access},
+        cloud::is_ours,
         ledger::secret_name,
         looks::Subject,
         observed::{AwsView, FoundAssociation, Look},
@@ -140,7 +142,7 @@ impl<'a> Places<'a> {
     }
 }
 
-/// What the listings contradict, of tenants that are there to look at it.
+/// What the listings contradict.
 pub fn suspicions(listing: &Listing, census: &Census) -> Vec<Suspicion> {
     let (by_account, secrets) = (listing.by_account(), listing.by_name());
     let mut found = Vec::new();
@@ -151,7 +153,58 @@ pub fn suspicions(listing: &Listing, census: &Census) -> Vec<Suspicion> {
         let contradicted = association.into_iter().chain(of_secrets(listing, record, view, &secrets));
         found.extend(contradicted.map(|(subject, finding)| Suspicion { tenant: tenant.clone(), subject, finding }));
     }
+    found.extend(of_records(listing, census));
+    found.sort_unstable();
+    found.dedup();
     found
+}
+
+/// Secrets that records do not have as they should: of a tenant that is kept for its owner one that is scheduled for deletion
+/// or gone, and of anybody one that the record does not name, as after it was rebuilt.
+fn of_records(listing: &Listing, census: &Census) -> Vec<Suspicion> {
+    let secrets = listing.by_name();
+    let kept =
+        census.readable().filter(|(_, record)| record.phase == RecordPhase::Retained).flat_map(|(tenant, record)| {
+            let view = census.aws.get(tenant);
+            let items = record.secrets.items.iter().filter(|_| record.secrets.mode != SecretsMode::None);
+            let found = items.filter_map(|item| {
+                let listed = secrets.get(secret_name(record, item.name.as_str()).as_str()).copied();
+                let look = view.and_then(|view| view.secrets.get(&item.name)).unwrap_or(&Look::Never);
+                let finding = of_kept_secret(listing, item, look, listed.filter(|one| census.is_ours(&one.tags)))?;
+                Some(Suspicion { tenant: tenant.clone(), subject: Subject::Secret(item.name.clone()), finding })
+            });
+            found.collect::<Vec<_>>()
+        });
+    kept.chain(listing.secrets.iter().filter_map(|one| unnamed(census, &one.secret))).collect()
+}
+
+/// What a listing says of a secret that is kept. What was looked at since is known better.
+fn of_kept_secret(
+    listing: &Listing,
+    item: &RecordedSecret,
+    look: &Look<Option<Secret>>,
+    listed: Option<&Secret>,
+) -> Option<Finding> {
+    let is_news = matches!(look, Look::Never) || is_older(look, listing);
+    match listed {
+        Some(secret) if secret.deleted_at.is_some() => is_news.then_some(Finding::Changed),
+        Some(_) => None,
+        // Somebody has looked, and it was not there.
+        None if item.arn.is_none() || matches!(look, Look::At(_, None)) => None,
+        None => is_news.then_some(Finding::Vanished),
+    }
+}
+
+/// A secret of a record's incarnation that the record does not name.
+fn unnamed(census: &Census, secret: &Secret) -> Option<Suspicion> {
+    let tenant: TenantName = secret.tags.get(tags::TENANT)?.parse().ok()?;
+    let record = census.records.get(&tenant)?.spec.as_ref().ok()?;
+    let is_its = is_ours(&secret.tags, &tenant, record, &census.cluster_uid)
+        && matches!(record.phase, RecordPhase::Active | RecordPhase::Retained);
+    let item: SecretItemName = secret.name.strip_prefix(&secret_name(record, ""))?.parse().ok()?;
+    let is_named = record.secrets.items.iter().any(|one| one.name == item);
+    let is_news = is_its && !is_named && record.secrets.mode != SecretsMode::None;
+    is_news.then(|| Suspicion { tenant, subject: Subject::Secret(item), finding: Finding::Appeared })
 }
 
 /// What is seen before a listing begins may be contradicted by it; what is seen later is known better.

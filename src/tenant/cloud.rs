@@ -32,7 +32,7 @@ pub use adoption::{former, former_attached, former_ended, look_up_former, secret
 pub use association::{is_own_association, what_is_left};
 pub use removal::{Evidence, evidence, own, to_schedule, to_strip};
 pub use role::{POLICY, wanted_role};
-pub use secrets::{is_own_secret, is_usable, secrets, secrets_ended};
+pub use secrets::{Keeping, is_own_secret, is_usable, secrets, secrets_ended, secrets_kept};
 
 /// What one half of AWS came to.
 #[derive(Clone, Debug)]

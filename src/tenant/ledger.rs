@@ -10,12 +10,14 @@ use super::{
     cloud::{is_own_association, is_own_secret, wanted_role},
     desired,
     digest::Facts,
+    looks::Subject,
     observed::{FoundAssociation, Look, Observed, VolumeView},
     rotation,
     workload::restarted_pod,
 };
 use crate::{
     api::{
+        class::SecretsMode,
         names::{Nonce, SecretItemName, VersionId},
         quantity::Quantity,
         record::{Placement, RecordedSecret, RecordedVolume, SecretOrigin, TenantRecordSpec},
@@ -23,6 +25,9 @@ use crate::{
     },
     gateway,
 };
+
+/// So many secrets a record has room for (its schema).
+const MOST_SECRETS: usize = 64;
 
 /// What the record of a living tenant should say now.
 pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Blueprint<'_>) -> TenantRecordSpec {
@@ -40,6 +45,8 @@ pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Bluepri
     }
     forget_secrets(observed, blueprint, &mut record);
     forget_rotations(blueprint, &mut record);
+    let unrecorded = unrecorded_secrets(observed, &record);
+    record.secrets.items.extend(unrecorded);
     if let Some(size) = claimed_size(observed) {
         record.storage.size = size;
     }
@@ -105,8 +112,21 @@ pub fn forget_association(observed: &Observed, record: &mut TenantRecordSpec) {
 fn forget_secrets(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut TenantRecordSpec) {
     record.secrets.items.retain(|item| {
         let is_wanted = blueprint.secrets.iter().any(|wanted| wanted.name == item.name);
-        is_wanted || !matches!(observed.aws.secrets.get(&item.name), Some(Look::At(_, None)))
+        let is_gone = matches!(observed.aws.secrets.get(&item.name), Some(Look::At(_, None)));
+        is_wanted || !is_gone || observed.aws.is_doubted(&Subject::Secret(item.name.clone()))
     });
+}
+
+/// Secrets of this tenant that a sweep has listed and the record does not name: one that was rebuilt has forgotten what persons
+/// put. Whoever's making they are, their values are never overwritten.
+pub fn unrecorded_secrets(observed: &Observed, record: &TenantRecordSpec) -> Vec<RecordedSecret> {
+    if record.secrets.mode == SecretsMode::None {
+        return Vec::new();
+    }
+    let is_named = |item: &SecretItemName| record.secrets.items.iter().any(|one| one.name == *item);
+    let unrecorded = observed.aws.doubted_secrets().filter(|item| !is_named(item));
+    let room = MOST_SECRETS.saturating_sub(record.secrets.items.len());
+    unrecorded.take(room).map(|item| new_secret(observed, item, SecretOrigin::Person)).collect()
 }
 
 /// What nobody follows any more is not under way: a secret that left the list, or that a person fills now.

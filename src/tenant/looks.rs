@@ -84,6 +84,14 @@ impl AwsView {
         self.doubted.contains(subject)
     }
 
+    /// Secrets of which a sweep says something else than what was seen.
+    pub fn doubted_secrets(&self) -> impl Iterator<Item = &SecretItemName> {
+        self.doubted.iter().filter_map(|subject| match subject {
+            Subject::Secret(item) => Some(item),
+            Subject::Association | Subject::Role => None,
+        })
+    }
+
     /// Whether what is known is known from a listing alone.
     pub fn is_only_listed(&self, subject: &Subject) -> bool {
         self.listed.contains(subject) && self.seen_at(subject).is_some()

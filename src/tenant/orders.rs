@@ -170,6 +170,10 @@ fn keep_until(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -
         }
         Some(_) => {}
     }
+    if record.phase == RecordPhase::Purging {
+        // Taken back: what was scheduled for deletion meanwhile is looked for and restored.
+        record.retained_since = Some(observed.time());
+    }
     record.phase = RecordPhase::Retained;
     record.purge = None;
     record.confirmed = None;

@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
-use crate::api::record::TenantRecordSpec;
+use crate::api::record::{RecordPhase, TenantRecordSpec};
 
 use super::{
     action::{Action, Parts, Plan, Story},
+    adoption::is_only_attached,
     hold, keep,
-    observed::{Definitions, Observed, RecordView},
+    observed::{Definitions, Observed, RecordView, TenantView},
     orders,
     ownership::{Situation, situation},
     purge,
@@ -56,9 +57,11 @@ fn decided(observed: &Observed) -> Plan {
             Plan { story: Story::Gone(Reason::Detached, message.into()), ..retire::release(tenant) }
         }
         Situation::Release(tenant) => retire::release(tenant),
-        Situation::Refused(_, refusal) => {
-            Plan { actions: Vec::new(), story: Story::Refused(refusal), look_again: Some(LATER) }
-        }
+        Situation::Refused(tenant, refusal) => Plan {
+            actions: kept_for_another(observed, tenant),
+            story: Story::Refused(refusal),
+            look_again: Some(LATER),
+        },
         Situation::Rebuild(record) => beginning(
             Action::CreateRecord(record),
             Reason::RecordRebuilt,
@@ -86,6 +89,16 @@ fn decided(observed: &Observed) -> Plan {
         Situation::Retire(tenant, view, record) => retire::retire(observed, tenant, view, record),
         Situation::Keep(tenant, spec, class, record) => keep::keep(observed, tenant, spec, class, record),
     }
+}
+
+/// What is kept for an owner stays kept, whoever's Tenant has the name meanwhile.
+fn kept_for_another(observed: &Observed, tenant: &TenantView) -> Vec<Action> {
+    let record = observed.record_spec().filter(|record| record.tenant_uid.as_ref() != Some(&tenant.uid));
+    let is_kept = |record: &&TenantRecordSpec| record.phase == RecordPhase::Retained && !is_only_attached(record);
+    if tenant.paused || observed.settings.dry_run {
+        return Vec::new();
+    }
+    record.filter(is_kept).map(|record| purge::kept(observed, record).actions).unwrap_or_default()
 }
 
 /// What administrators order comes before everything else; for a paused tenant it waits as all writes do.

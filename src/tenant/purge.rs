@@ -9,13 +9,13 @@ use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
-    action::{Action, Plan, Precondition, Step, Story},
+    action::{Action, PartState, Plan, Precondition, Step, Story},
     adoption,
     beginning::purge_after,
     breaker::{self, Stage},
-    cloud::{self, Evidence},
+    cloud::{self, Evidence, Keeping},
     keep::replace_record,
-    ledger::unrecorded_volume,
+    ledger::{unrecorded_secrets, unrecorded_volume},
     observed::{ClassView, Observed, RecordView, VolumeView},
     ownership::{check_mirror, is_ours, namespace_facts},
     reason::Reason,
@@ -25,6 +25,9 @@ use crate::api::{
     record::{HistoryEntry, HistoryEvent, Purge, PurgeCause, RecordPhase, TenantRecordSpec, remember},
     tenant::DeletionPolicy,
 };
+
+/// So long after it was kept, or a removal of it was taken back, a tenant's secrets are looked for by itself; then by the sweeps.
+const JUST_KEPT: SignedDuration = SignedDuration::from_hours(1);
 
 /// How soon to look again at what no watch tells about.
 const SOON: Duration = Duration::from_secs(2);
@@ -81,19 +84,37 @@ pub fn unattended(observed: &Observed, view: &RecordView, record: &TenantRecordS
             if let Some(action) = retire::mirror(observed, record) {
                 return Plan { actions: vec![action], story: Story::Silent, look_again: Some(SOON) };
             }
-            if let Some(volume) = unrecorded_volume(observed, record) {
-                let mut next = record.clone();
-                next.storage.volume = Some(volume);
+            if let Some(next) = completed(observed, record) {
                 let actions = vec![replace_record(view, &next)];
                 return Plan { actions, story: Story::Silent, look_again: Some(SOON) };
             }
             match ground {
                 Some(ground) => purge(observed, view, record, &ground),
-                None => Plan { look_again: until(observed, record.purge_after.as_ref()), ..Plan::silent() },
+                None => kept(observed, record),
             }
         }
         (RecordPhase::Purging, Some(ground)) => purge(observed, view, record, &ground),
         (RecordPhase::Purging, None) => give_back_or_end(observed, view, record),
+    }
+}
+
+/// A record that was rebuilt has to learn what it holds before anything of it goes.
+fn completed(observed: &Observed, record: &TenantRecordSpec) -> Option<TenantRecordSpec> {
+    let mut next = record.clone();
+    next.storage.volume = unrecorded_volume(observed, record).or(next.storage.volume);
+    next.secrets.items.extend(unrecorded_secrets(observed, record));
+    (next != *record).then_some(next)
+}
+
+/// What is kept for an owner who may come back: nobody else's matter, until its date.
+pub fn kept(observed: &Observed, record: &TenantRecordSpec) -> Plan {
+    let until = until(observed, record.purge_after.as_ref());
+    let since = record.retained_since.as_ref().map(|since| observed.now.duration_since(since.0));
+    let keeping = if since.is_some_and(|since| since < JUST_KEPT) { Keeping::TakenBack } else { Keeping::AtRest };
+    let secrets = cloud::secrets_kept(observed, &observed.name, record, keeping);
+    match secrets.state {
+        PartState::Done(..) => Plan { look_again: until, ..Plan::silent() },
+        PartState::Working(_, message) | PartState::Blocked(_, message) => leaving(secrets.actions, message),
     }
 }
 

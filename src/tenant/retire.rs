@@ -9,7 +9,7 @@ use super::{
     adoption,
     beginning::purge_after,
     child::{Child, WhenAccessEnds},
-    cloud,
+    cloud::{self, Keeping},
     comparison::{self, ChildState, precondition},
     desired,
     digest::Facts,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::api::{
     labels,
-    record::{RecordPhase, TenantRecordSpec},
+    record::{RecordPhase, RecordedSecret, TenantRecordSpec},
     tenant::DeletionPolicy,
 };
 
@@ -53,6 +53,10 @@ pub fn retire(observed: &Observed, tenant: &TenantView, view: &RecordView, recor
             }
             if let Some(ground) = purge::ground(observed, record) {
                 return purge::purge(observed, view, record, &ground);
+            }
+            let kept = cloud::secrets_kept(observed, &observed.name, record, Keeping::Promised);
+            if let PartState::Working(_, message) | PartState::Blocked(_, message) = kept.state {
+                return leaving(kept.actions, message);
             }
             farewell(observed, tenant, record)
         }
@@ -191,6 +195,12 @@ fn farewell(observed: &Observed, tenant: &TenantView, record: &TenantRecordSpec)
         record.secrets.items.len(),
         observed.name
     );
+    let is_gone = |item: &&RecordedSecret| {
+        item.arn.is_some() && matches!(observed.aws.secrets.get(&item.name), Some(Look::At(_, None)))
+    };
+    let gone: Vec<&str> = record.secrets.items.iter().filter(is_gone).map(|item| item.name.as_str()).collect();
+    let message =
+        if gone.is_empty() { message } else { format!("{message}. Gone from Secrets Manager: {}", gone.join(", ")) };
     let message = match cloud::what_is_left(record) {
         Some(left) => format!("{message}. Of the association that is deleted: {left}"),
         None => message,

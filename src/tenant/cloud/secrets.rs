@@ -161,11 +161,7 @@ fn judge_secret(
     }
     if secret.deleted_at.is_some() {
         // Its tags have just said that it is this incarnation's; what else they say is judged once it is back.
-        let restore = AwsAction::RestoreSecret { item: item.name.clone(), arn: secret.arn.clone() };
-        return Half::working(
-            vec![Action::Aws(restore)],
-            format!("secret {name} was scheduled for deletion by somebody and is taken back"),
-        );
+        return restore_secret(item, secret);
     }
     // Revoked when access ended, or stripped before it was scheduled for deletion.
     let is_closed = secret.tags.get(tags::SERVICE_ACCOUNT).is_none_or(|reader| reader == tags::REVOKED);
@@ -287,6 +283,54 @@ pub(super) fn refuse_secret(
 pub fn secrets_ended(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec) -> Half {
     let halves = record.secrets.items.iter().map(|item| secret_ended(observed, tenant, record, item));
     fold(halves, Half::done(Reason::Suspended, "readable by nobody"))
+}
+
+/// How well the secrets of a kept tenant are looked after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// The sweeps tell what is not as it should be.
+    AtRest,
+    /// Each is looked for: some may have been scheduled for deletion a moment ago.
+    TakenBack,
+    /// Each is looked for, and readable by nobody: a person is about to be told so.
+    Promised,
+}
+
+/// The secrets of a tenant that is kept for its owner: one that is scheduled for deletion is taken back, whoever scheduled it, a
+/// removal that was taken back or somebody by hand. Nobody's access ends that was not said to: a Tenant may only have vanished.
+pub fn secrets_kept(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec, keeping: Keeping) -> Half {
+    let items = record.secrets.items.iter().filter(|_| record.secrets.mode != SecretsMode::None);
+    let halves = items.map(|item| secret_kept(observed, tenant, record, item, keeping));
+    fold(halves, Half::done(Reason::Suspended, "kept, and readable by nobody"))
+}
+
+fn secret_kept(
+    observed: &Observed,
+    tenant: &TenantName,
+    record: &TenantRecordSpec,
+    item: &RecordedSecret,
+    keeping: Keeping,
+) -> Half {
+    let subject = Subject::Secret(item.name.clone());
+    let look = observed.aws.secrets.get(&item.name).unwrap_or(&Look::Never);
+    let name = secret_name(record, item.name.as_str());
+    let is_scheduled = |secret: &Secret| secret.deleted_at.is_some() && is_own_secret(observed, tenant, record, secret);
+    let half = match look.seen() {
+        None if keeping == Keeping::AtRest && !observed.aws.is_doubted(&subject) => {
+            return Half::done(Reason::Suspended, format!("secret {name} is in nobody's doubt"));
+        }
+        Some(Some(secret)) if is_scheduled(secret) => restore_secret(item, secret),
+        None | Some(_) if keeping == Keeping::Promised => return secret_ended(observed, tenant, record, item),
+        None => Half::working(Vec::new(), format!("secret {name} is being looked for")),
+        Some(_) => Half::done(Reason::Suspended, format!("secret {name} is kept")),
+    };
+    looked_at_again(observed, &subject, look, half, AwsAction::LookUpSecret { item: item.name.clone(), name })
+}
+
+fn restore_secret(item: &RecordedSecret, secret: &Secret) -> Half {
+    let restore = AwsAction::RestoreSecret { item: item.name.clone(), arn: secret.arn.clone() };
+    let message = format!("secret {} was scheduled for deletion and is taken back", secret.name);
+    Half::working(vec![Action::Aws(restore)], message)
 }
 
 fn secret_ended(observed: &Observed, tenant: &TenantName, record: &TenantRecordSpec, item: &RecordedSecret) -> Half {

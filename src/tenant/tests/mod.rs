@@ -14,6 +14,7 @@ mod world;
 
 mod holds;
 mod injection;
+mod keeping;
 mod lifecycle;
 mod mishaps;
 mod ordering;

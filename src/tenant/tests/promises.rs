@@ -47,6 +47,8 @@ pub(super) fn before(world: &World, action: &Action) {
         }
         // A transfer is marked on the namespace first, whoever's Tenant stands there.
         Action::Update { child: Child::Namespace, .. } => marks_a_transfer(world),
+        // What is kept stays kept.
+        Action::Aws(AwsAction::RestoreSecret { .. }) => world.record_spec().phase == RecordPhase::Retained,
         _ => false,
     };
     if let (Some(tenant), Some(_), false) = (&world.tenant, &world.record, is_its_own) {
@@ -167,7 +169,9 @@ fn aws(world: &World, action: &AwsAction) {
     let record = world.record_spec();
     let finalizers = world.tenant.as_ref().map(|tenant| tenant["metadata"]["finalizers"].to_string());
     let has_finalizer = finalizers.is_none_or(|finalizers| finalizers.contains(labels::FINALIZER));
-    assert!(has_finalizer, "S6: {action:?} before the finalizer");
+    // What is kept is taken back whoever has the name: that makes nothing.
+    let keeps = matches!(action, AwsAction::RestoreSecret { .. }) && record.phase == RecordPhase::Retained;
+    assert!(has_finalizer || keeps, "S6: {action:?} before the finalizer");
     let ours = |tags: &Tags| is_ours(tags, &alice(), &record, &world.settings.cluster_uid);
     let known = |id| world.cloud.associations.iter().find(|one: &&Association| one.id == id);
     let secret = |arn: &SecretArn| world.cloud.secrets.values().find(|one| one.arn == *arn);

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
-use super::{fixtures::spec_json, mishaps::settled, world::World};
+use super::{fixtures::spec_json, keeping::is_closed, mishaps::settled, world::World};
 use crate::{
     api::{
         labels::{self, tags},
@@ -62,7 +62,7 @@ fn removals(world: &World) -> Vec<&Action> {
     world.done.iter().filter(|action| action.is_removal()).collect()
 }
 
-fn is_everything_gone(world: &World) -> bool {
+pub(super) fn is_everything_gone(world: &World) -> bool {
     world.children.values().all(std::collections::BTreeMap::is_empty)
         && world.volumes.is_empty()
         && world.cloud.associations.is_empty()
@@ -345,11 +345,28 @@ fn a_removal_that_has_lost_its_ground_is_taken_back_at_every_step() {
         }
         world.tenant = None;
         world.pass(60);
-        match world.phase() {
-            RecordPhase::Retained => assert_eq!(world.volumes.len(), 1, "after {rounds} rounds"),
-            RecordPhase::Purged => assert!(is_everything_gone(&world), "after {rounds} rounds"),
+        let is_kept = match world.phase() {
+            RecordPhase::Retained => {
+                assert_eq!(world.volumes.len(), 1, "after {rounds} rounds");
+                true
+            }
+            RecordPhase::Purged => {
+                assert!(is_everything_gone(&world), "after {rounds} rounds");
+                false
+            }
             other => panic!("{other:?} after {rounds} rounds"),
-        }
+        };
+        // Longer than the recovery window: what AWS was asked to delete meanwhile is gone.
+        world.now += SignedDuration::from_secs(29 * DAY);
+        world.cloud.let_go(world.now + SignedDuration::from_secs(2 * DAY));
+        assert_eq!(
+            world.cloud.secrets.is_empty(),
+            !is_kept,
+            "after {rounds} rounds {:#?} {:#?}",
+            world.done,
+            world.cache.with_aws(&super::fixtures::alice(), |v| v.clone())
+        );
+        assert!(world.cloud.secrets.values().all(is_closed), "after {rounds} rounds");
         world.make_tenant(&spec_json());
         world.settle();
         assert_eq!(world.ready(), (true, "Verified".into()), "after {rounds} rounds");
