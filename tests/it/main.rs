@@ -17,6 +17,7 @@ mod delete;
 mod drift;
 mod gitops;
 mod guards;
+mod keeping;
 mod lost_answers;
 mod matrix;
 mod migrate;
