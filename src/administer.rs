@@ -118,7 +118,9 @@ impl Sight {
 
     /// Removals that have not come to their end, the oldest first.
     pub fn deletions(&self) -> Vec<Deletion> {
-        deletions(self.readable(), |record| self.halted.contains(&record.class_name), self.now)
+        let has_record = |name: &TenantName| self.records.get(name).is_some_and(|view| view.spec.is_ok());
+        let unrecorded = self.tenants.iter().filter(|(name, _)| !has_record(name)).map(|(_, tenant)| tenant);
+        deletions(self.readable(), unrecorded, |record| self.halted.contains(&record.class_name), self.now)
     }
 
     /// Who is kept for their owner: retained, and not being removed with a Tenant.

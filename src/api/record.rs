@@ -97,6 +97,11 @@ pub struct TenantRecordSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purge_after: Option<Time>,
 
+    /// Since when it is over and no Tenant has the name. From then it settles, and by it the breaker counts: not by the date,
+    /// which a wall clock that leaps passes for everybody at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_since: Option<Time>,
+
     /// How far the adoption of what an earlier system made is; absent where nothing is being adopted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adoption: Option<RecordedAdoption>,

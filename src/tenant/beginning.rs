@@ -76,6 +76,7 @@ pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: O
         retirement: retirement(origin.deletion_policy, class),
         retained_since: None,
         purge_after: None,
+        due_since: None,
         adoption: None,
         confirmed: None,
         purge: None,

@@ -50,13 +50,18 @@ impl fmt::Display for Burst {
 }
 
 impl Fleet {
-    /// Counts all names.
-    pub fn of<'a>(all: impl Iterator<Item = (Option<&'a TenantView>, &'a TenantRecordSpec)>, now: Timestamp) -> Self {
+    /// Counts all names: each record with the Tenant of its name, and Tenants that have no record that can be read.
+    pub fn of<'a>(
+        records: impl Iterator<Item = (Option<&'a TenantView>, &'a TenantRecordSpec)>,
+        unrecorded: impl Iterator<Item = &'a TenantView>,
+        now: Timestamp,
+    ) -> Self {
         let mut fleet = Self::default();
-        for (tenant, record) in all {
+        for (tenant, record) in records {
             fleet.base += usize::from(record.phase != RecordPhase::Purged);
             fleet.begun.extend(beginnings(tenant, record, now));
         }
+        fleet.begun.extend(unrecorded.filter_map(asks_for_removal));
         fleet.begun.sort_unstable();
         fleet
     }
@@ -88,7 +93,8 @@ fn beginnings(tenant: Option<&TenantView>, record: &TenantRecordSpec, now: Times
         (Some(purge), RecordPhase::Purging | RecordPhase::Purged) => Some(purge.begun.0),
         (_, RecordPhase::Purged) => None,
         (_, RecordPhase::Active | RecordPhase::Retained | RecordPhase::Purging) => {
-            asked_for(tenant, record).or_else(|| expired(record, now))
+            // One that is about to be due counts from now.
+            asked_for(tenant, record).or_else(|| expired(record, now)).or_else(|| becomes_due(tenant, record, now))
         }
     };
     former.chain(present).collect()
@@ -97,17 +103,33 @@ fn beginnings(tenant: Option<&TenantView>, record: &TenantRecordSpec, now: Times
 /// When the Tenant that holds a record was deleted with `Delete`.
 pub fn asked_for(tenant: Option<&TenantView>, record: &TenantRecordSpec) -> Option<Timestamp> {
     let tenant = tenant.filter(|tenant| record.tenant_uid.as_ref() == Some(&tenant.uid))?;
-    let asks = tenant.spec.as_ref().is_ok_and(|spec| spec.deletion_policy == DeletionPolicy::Delete);
-    // As times stand in objects: in whole seconds.
-    let whole = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at);
     // What was only attached is not the operator's to remove, whoever asks.
-    tenant.deleted_at.filter(|_| asks && !is_only_attached(record)).map(whole)
+    asks_for_removal(tenant).filter(|_| !is_only_attached(record))
 }
 
-/// When a record's retention was over, where it is.
-pub fn expired(record: &TenantRecordSpec, now: Timestamp) -> Option<Timestamp> {
+fn asks_for_removal(tenant: &TenantView) -> Option<Timestamp> {
+    let asks = tenant.spec.as_ref().is_ok_and(|spec| spec.deletion_policy == DeletionPolicy::Delete);
+    tenant.deleted_at.filter(|_| asks).map(whole)
+}
+
+/// As times stand in objects: in whole seconds.
+fn whole(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
+/// Whether a record's retention is over by its date.
+pub fn is_over(record: &TenantRecordSpec, now: Timestamp) -> bool {
     let is_kept = matches!(record.phase, RecordPhase::Retained | RecordPhase::Purging) && !is_only_attached(record);
-    record.purge_after.as_ref().map(|time| time.0).filter(|at| is_kept && *at <= now)
+    is_kept && record.purge_after.as_ref().is_some_and(|at| at.0 <= now)
+}
+
+/// Since when a record's retention was seen to be over with no Tenant of its name, where it is.
+pub fn expired(record: &TenantRecordSpec, now: Timestamp) -> Option<Timestamp> {
+    record.due_since.as_ref().map(|time| time.0).filter(|_| is_over(record, now))
+}
+
+fn becomes_due(tenant: Option<&TenantView>, record: &TenantRecordSpec, now: Timestamp) -> Option<Timestamp> {
+    (tenant.is_none() && is_over(record, now)).then(|| whole(now))
 }
 
 /// How a removal stands that has not come to its end.
@@ -181,11 +203,12 @@ pub struct Deletion {
 /// All removals that have not come to their end, the oldest first.
 pub fn deletions<'a>(
     all: impl Iterator<Item = (&'a TenantName, Option<&'a TenantView>, &'a TenantRecordSpec)>,
+    unrecorded: impl Iterator<Item = &'a TenantView>,
     is_halted: impl Fn(&TenantRecordSpec) -> bool,
     now: Timestamp,
 ) -> Vec<Deletion> {
     let all: Vec<_> = all.collect();
-    let fleet = Fleet::of(all.iter().map(|(_, tenant, record)| (*tenant, *record)), now);
+    let fleet = Fleet::of(all.iter().map(|(_, tenant, record)| (*tenant, *record)), unrecorded, now);
     let mut found: Vec<Deletion> = all
         .into_iter()
         .filter_map(|(name, tenant, record)| {

@@ -294,7 +294,7 @@ impl Cache {
     /// All removals that have not come to their end, the oldest first.
     pub fn deletions(&self, now: Timestamp) -> Vec<Deletion> {
         let known = self.lock();
-        deletions(known.held(), |record| known.halts.contains(&record.class_name), now)
+        deletions(known.held(), known.unrecorded(), |record| known.halts.contains(&record.class_name), now)
     }
 
     /// Changes what is known of a tenant in AWS.

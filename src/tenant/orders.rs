@@ -109,7 +109,7 @@ fn transfer(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -> 
     if breaker::asked_for(observed.tenant.as_ref(), record).is_some() {
         return Err("refused: its Tenant is being deleted with deletionPolicy Delete; set that to Retain first".into());
     }
-    if breaker::expired(record, observed.now).is_some() {
+    if breaker::is_over(record, observed.now) {
         return Err("refused: its retention is over; keep it first (openclaw.io/keep-until)".into());
     }
     if record.phase == RecordPhase::Purged && !purge::is_recoverable(observed, record) {
@@ -178,6 +178,7 @@ fn keep_until(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -
     record.purge = None;
     record.confirmed = None;
     record.purge_after = Some(Time(date));
+    record.due_since = None;
     Ok(format!("done: it is kept until {date}"))
 }
 
@@ -199,6 +200,7 @@ fn purge_now(observed: &Observed, record: &mut TenantRecordSpec, value: &str) ->
         return Err("refused: it is being removed with its Tenant already".into());
     }
     record.purge_after = Some(observed.time());
+    record.due_since = None;
     record.confirmed = None;
     let settles = breaker::settles(record, observed.time().0);
     let waits = match &observed.tenant {

@@ -269,6 +269,7 @@ fn attached(
     record.phase = RecordPhase::Active;
     record.retained_since = None;
     record.purge_after = None;
+    record.due_since = None;
     // Whoever comes back begins anew: time that passed meanwhile says nothing of its pod.
     if let Some(template) = &mut record.template {
         template.rolling = None;

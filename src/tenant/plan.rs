@@ -91,14 +91,25 @@ fn decided(observed: &Observed) -> Plan {
     }
 }
 
-/// What is kept for an owner stays kept, whoever's Tenant has the name meanwhile.
+/// What is kept for an owner stays kept, whoever's Tenant has the name meanwhile. Were it due, it would not be any more: when that
+/// Tenant goes, the end of retention settles anew.
 fn kept_for_another(observed: &Observed, tenant: &TenantView) -> Vec<Action> {
-    let record = observed.record_spec().filter(|record| record.tenant_uid.as_ref() != Some(&tenant.uid));
-    let is_kept = |record: &&TenantRecordSpec| record.phase == RecordPhase::Retained && !is_only_attached(record);
     if tenant.paused || observed.settings.dry_run {
         return Vec::new();
     }
-    record.filter(is_kept).map(|record| purge::kept(observed, record).actions).unwrap_or_default()
+    let Some(view) = &observed.record else { return Vec::new() };
+    let Some(record) = view.spec.as_ref().ok().filter(|record| is_kept_for_another(record, tenant)) else {
+        return Vec::new();
+    };
+    if record.due_since.is_some() {
+        return vec![keep::replace_record(view, &TenantRecordSpec { due_since: None, ..record.clone() })];
+    }
+    purge::kept(observed, record).actions
+}
+
+fn is_kept_for_another(record: &TenantRecordSpec, tenant: &TenantView) -> bool {
+    let is_kept = record.phase == RecordPhase::Retained && !is_only_attached(record);
+    is_kept && record.tenant_uid.as_ref() != Some(&tenant.uid)
 }
 
 /// What administrators order comes before everything else; for a paused tenant it waits as all writes do.

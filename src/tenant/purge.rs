@@ -67,7 +67,12 @@ pub fn ground(observed: &Observed, record: &TenantRecordSpec) -> Option<Ground> 
 
 /// Whether the class lets a Tenant end with `Delete`; without a class, whether it did when it was last there.
 pub fn may_delete(observed: &Observed, record: &TenantRecordSpec) -> bool {
+    let named = observed.tenant.as_ref().and_then(|tenant| tenant.spec.as_ref().ok()).map(|spec| &spec.class_name);
     match &observed.class {
+        // Another class than the record's has no say: it may allow what the tenant's own does not.
+        ClassView::Found(_) if named.is_some_and(|named| *named != record.class_name) => {
+            record.retirement.deletion_policy == DeletionPolicy::Delete
+        }
         ClassView::Found(class) => class.deletion.allowed_policies.contains(&DeletionPolicy::Delete),
         ClassView::Missing | ClassView::Invalid(_) => record.retirement.deletion_policy == DeletionPolicy::Delete,
     }
@@ -90,6 +95,11 @@ pub fn unattended(observed: &Observed, view: &RecordView, record: &TenantRecordS
             }
             match ground {
                 Some(ground) => purge(observed, view, record, &ground),
+                None if breaker::is_over(record, observed.now) => {
+                    let next = TenantRecordSpec { due_since: Some(observed.time()), ..record.clone() };
+                    let message = "its retention is over, and no Tenant has its name: its removal settles";
+                    leaving(vec![replace_record(view, &next)], message.into())
+                }
                 None => kept(observed, record),
             }
         }
@@ -136,7 +146,13 @@ pub fn give_back_or_end(observed: &Observed, view: &RecordView, record: &TenantR
     if is_committed(observed, record) {
         return end(observed, view, record);
     }
-    let mut next = TenantRecordSpec { phase: RecordPhase::Retained, purge: None, confirmed: None, ..record.clone() };
+    let mut next = TenantRecordSpec {
+        phase: RecordPhase::Retained,
+        purge: None,
+        due_since: None,
+        confirmed: None,
+        ..record.clone()
+    };
     next.retained_since = Some(observed.time());
     next.purge_after = purge_after(observed, &next);
     let message = "its removal has lost its ground and is taken back; what is left is kept";
@@ -370,6 +386,7 @@ fn purged(observed: &Observed, record: &TenantRecordSpec) -> TenantRecordSpec {
         purge.receipt = receipt;
     }
     next.purge_after = None;
+    next.due_since = None;
     next.namespace.uid = None;
     next.identity.association_id = None;
     next.identity.nonce = observed.draw.derive("association");

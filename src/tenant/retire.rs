@@ -148,6 +148,7 @@ fn retained(observed: &Observed, record: &TenantRecordSpec) -> TenantRecordSpec 
     next.phase = RecordPhase::Retained;
     next.retained_since = Some(observed.time());
     next.purge_after = purge_after(observed, record);
+    next.due_since = None;
     next.storage.volume = unrecorded_volume(observed, record).or(next.storage.volume);
     // Those that were recorded were seen to be gone.
     if let Some(adoption) = &mut next.adoption {

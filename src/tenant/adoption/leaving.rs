@@ -34,6 +34,7 @@ pub fn let_go(observed: &Observed, tenant: &TenantView, view: &RecordView, recor
         next.phase = RecordPhase::Retained;
         next.retained_since = Some(observed.time());
         next.purge_after = None;
+        next.due_since = None;
         return leaving(vec![replace_record(view, &next)], "that it was only attached is being recorded");
     }
     if let Some(mark) = mark(observed, record) {

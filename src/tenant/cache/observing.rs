@@ -92,7 +92,8 @@ impl Known {
         observed.pods = pods.filter(|pod| pod.namespace == record.namespace.name).cloned().collect();
         observed.halted = self.halts.contains(&record.class_name);
         if pending(observed.tenant.as_ref(), record, observed.now).is_some() {
-            observed.fleet = Fleet::of(self.held().map(|(_, tenant, record)| (tenant, record)), observed.now);
+            let records = self.held().map(|(_, tenant, record)| (tenant, record));
+            observed.fleet = Fleet::of(records, self.unrecorded(), observed.now);
             observed.volume_shared_with = observed.volume.as_ref().and_then(|volume| self.shares_with(volume));
         }
         observed.storage_class = self.storage_classes.get(&record.storage.class_name).cloned();
@@ -117,6 +118,12 @@ impl Known {
         self.records.iter().filter_map(|(name, view)| {
             Some((name, self.tenants.get(name).map(|(tenant, _)| tenant.as_ref()), view.spec.as_ref().ok()?))
         })
+    }
+
+    /// Tenants that have no record that can be read.
+    pub(super) fn unrecorded(&self) -> impl Iterator<Item = &TenantView> {
+        let has_record = |name: &TenantName| self.records.get(name).is_some_and(|view| view.spec.is_ok());
+        self.tenants.iter().filter(move |(name, _)| !has_record(name)).map(|(_, (tenant, _))| tenant.as_ref())
     }
 
     /// Another volume with the same place in the storage.

@@ -97,6 +97,7 @@ fn a_persons_secret_that_a_rebuilt_record_does_not_name_is_found_by_the_next_swe
     world.settle();
     assert_eq!(names(&world), ["gateway-token", "slack"]);
     world.now += SignedDuration::from_secs(31 * DAY);
+    world.settle();
     world.pass(120);
     assert!(is_everything_gone(&world), "{:#?}", world.cloud.secrets);
     let receipt = world.record_spec().purge.expect("a receipt").receipt;

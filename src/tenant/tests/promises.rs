@@ -43,7 +43,9 @@ pub(super) fn before(world: &World, action: &Action) {
         Action::CarryOutOrders { .. } => true,
         Action::ReplaceRecord { .. } => {
             let phase = world.record.as_ref().map(|_| world.record_spec().phase);
-            matches!(phase, Some(RecordPhase::Purging | RecordPhase::Purged))
+            // One that was due is not, while a Tenant of the name is there.
+            let was_due = phase == Some(RecordPhase::Retained) && world.record_spec().due_since.is_some();
+            was_due || matches!(phase, Some(RecordPhase::Purging | RecordPhase::Purged))
         }
         // A transfer is marked on the namespace first, whoever's Tenant stands there.
         Action::Update { child: Child::Namespace, .. } => marks_a_transfer(world),
@@ -338,7 +340,7 @@ fn removal(world: &World, action: &Action) {
         let at = tenant["metadata"]["deletionTimestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
         at.is_some_and(|at| at.duration_since(purge.begun.0).abs() <= WINDOW)
     };
-    let burst = world.others.iter().filter(|(tenant, _)| began_together(tenant)).count();
+    let burst = world.others.iter().filter(|(tenant, _)| tenant.as_ref().is_some_and(began_together)).count();
     assert!(burst < 6 || is_confirmed, "section 5: {action:?} in a burst that nobody has confirmed");
     if let Some(tenant) = &world.tenant {
         let holds = record.tenant_uid.as_ref().is_some_and(|uid| tenant["metadata"]["uid"] == *uid.as_str());
@@ -348,6 +350,8 @@ fn removal(world: &World, action: &Action) {
     } else {
         let expired = record.purge_after.as_ref().is_some_and(|at| at.0 <= world.now);
         assert!(expired, "S3: {action:?} of a record that has not expired");
+        let settling = SignedDuration::from_secs(i64::from(record.retirement.settling_seconds));
+        assert!(world.had_tenant + settling <= world.now, "{action:?} a moment after a Tenant of the name went");
     }
     assert!(associations(world).is_empty(), "S3: {action:?} while an association stands");
     every_secret_is_closed(world);

@@ -4,7 +4,12 @@ use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
-use super::{fixtures::spec_json, keeping::is_closed, mishaps::settled, world::World};
+use super::{
+    fixtures::{class_json, spec_json},
+    keeping::is_closed,
+    mishaps::settled,
+    world::World,
+};
 use crate::{
     api::{
         labels::{self, tags},
@@ -51,6 +56,7 @@ pub(super) fn expired() -> World {
     let mut world = deleted("Retain");
     assert!(world.tenant.is_none());
     world.now += SignedDuration::from_secs(31 * DAY);
+    world.settle();
     world
 }
 
@@ -328,7 +334,8 @@ fn a_tenant_of_the_name_keeps_an_expired_record_whoever_it_is_of() {
     assert_eq!(world.ready(), (false, "NameReserved".into()));
     assert!(removals(&world).is_empty());
     world.delete_tenant();
-    world.pass(600);
+    world.settle();
+    world.pass(61);
     assert!(is_everything_gone(&world), "{:#?}", world.done);
 }
 
@@ -508,4 +515,74 @@ fn a_namespace_that_is_somebody_else_s_is_left_alone() {
     world.pass(600);
     assert_eq!(world.children[&Kind::Namespace].len(), 1);
     assert!(!world.done.iter().any(|action| matches!(action, Action::RemoveNamespace { .. })));
+}
+
+/// The name changes hands for a moment: a Tenant of a wrong owner is deleted, and the right one applied after it. Whatever lies in
+/// between, the end of retention settles anew.
+#[test]
+fn an_expired_record_is_not_removed_the_moment_that_a_tenant_of_its_name_goes() {
+    let mut world = deleted("Retain");
+    world.make_tenant(&mallory());
+    world.settle();
+    world.now += SignedDuration::from_secs(40 * DAY);
+    world.settle();
+    assert_eq!(world.ready(), (false, "NameReserved".into()));
+    for restarts in [false, true] {
+        world.delete_tenant();
+        world.settle();
+        if restarts {
+            world.restart();
+        }
+        world.pass(50);
+        assert!(world.tenant.is_none() && is_everything_kept(&world), "it settles; restarted: {restarts}");
+        world.make_tenant(&mallory());
+        world.settle();
+    }
+    world.delete_tenant();
+    world.settle();
+    world.make_tenant(&spec_json());
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(world.record_spec().due_since, None);
+}
+
+/// The wall clock leaps a year ahead: every retention is over by its date, all at the same moment.
+#[test]
+fn a_clock_that_leaps_is_a_burst() {
+    let mut world = deleted("Retain");
+    world.keep_others(20);
+    world.now += SignedDuration::from_secs(365 * DAY);
+    world.settle();
+    world.others_are_due();
+    world.pass(61);
+    world.pass(3600);
+    assert!(is_everything_kept(&world) && removals(&world).is_empty(), "{:#?}", world.done);
+    let incarnation = world.record_spec().incarnation.to_string();
+    world.order(labels::CONFIRM_DELETION, &incarnation);
+    world.pass(61);
+    assert!(is_everything_gone(&world), "an administrator may say that it is so");
+}
+
+/// Another class than the tenant's own has no say in its end.
+#[test]
+fn a_class_that_the_tenant_was_not_made_with_does_not_allow_its_removal() {
+    let mut world = World::new();
+    let mut class = class_json();
+    class["deletion"]["allowedPolicies"] = json!(["Retain"]);
+    world.set_class(&class);
+    world.make_tenant(&spec_json());
+    world.settle();
+    class["deletion"]["allowedPolicies"] = json!(["Retain", "Delete"]);
+    class["storage"]["className"] = json!("other");
+    world.add_class("scratch", &class);
+    world.edit_tenant(|spec| {
+        spec["className"] = json!("scratch");
+        spec["deletionPolicy"] = json!("Delete");
+    });
+    world.settle();
+    assert_eq!(world.ready(), (false, "ClassMismatch".into()));
+    world.delete_tenant();
+    world.pass(61);
+    world.pass(61);
+    assert!(is_everything_kept(&world) && removals(&world).is_empty(), "{:#?}", world.done);
 }

@@ -72,6 +72,8 @@ pub(super) struct World {
     pub(super) tenant: Option<Value>,
     pub(super) record: Option<Value>,
     pub(super) class: Option<Value>,
+    /// Classes of other names.
+    pub(super) more_classes: Vec<Value>,
     /// What the class says when nobody has taken it away.
     pub(super) usual_class: Value,
     pub(super) children: BTreeMap<Kind, Objects>,
@@ -82,13 +84,15 @@ pub(super) struct World {
     /// Every action that was carried out, in order.
     pub(super) done: Vec<Action>,
     /// Tenants of other names, and their records: they only count.
-    pub(super) others: Vec<(Value, Value)>,
+    pub(super) others: Vec<(Option<Value>, Value)>,
     /// Controllers that do not work now.
     pub(super) broken: Vec<&'static str>,
     /// Whether the Pod Identity webhook gives pods their credentials.
     pub(super) injects: bool,
     /// Pods that never become ready.
     pub(super) never_ready: fn(&Value) -> bool,
+    /// When a Tenant of the name was seen last.
+    pub(super) had_tenant: Timestamp,
     /// Versions of secrets that a former owner may know.
     pub(super) known_before: Vec<String>,
     /// Requests that are still on their way, and when they arrive.
@@ -108,6 +112,7 @@ impl World {
             tenant: None,
             record: None,
             class: None,
+            more_classes: Vec::new(),
             usual_class: class_json(),
             children: Kind::ALL.iter().map(|kind| (*kind, Objects::new())).collect(),
             pods: Objects::new(),
@@ -119,6 +124,7 @@ impl World {
             broken: Vec::new(),
             injects: true,
             never_ready: |_| false,
+            had_tenant: start(),
             known_before: Vec::new(),
             late: Vec::new(),
             counter: 0,
@@ -155,6 +161,11 @@ impl World {
 
     pub(super) fn set_class(&mut self, spec: &Value) {
         self.class = Some(self.born(json!({ "metadata": { "name": "default" }, "spec": spec })));
+    }
+
+    pub(super) fn add_class(&mut self, name: &str, spec: &Value) {
+        let class = self.born(json!({ "metadata": { "name": name }, "spec": spec }));
+        self.more_classes.push(class);
     }
 
     pub(super) fn make_tenant(&mut self, spec: &Value) {
@@ -288,13 +299,34 @@ impl World {
             tenant["metadata"]["deletionTimestamp"] = json!(self.now);
             let mut spec = json!(self.record_spec());
             spec["tenantUid"] = tenant["metadata"]["uid"].clone();
-            for field in ["purge", "purgeAfter", "confirmed", "history"] {
+            for field in ["purge", "purgeAfter", "dueSince", "confirmed", "history"] {
                 spec.as_object_mut().expect("a spec").remove(field);
             }
             spec["phase"] = json!("Retained");
             spec["routing"]["placement"] = Value::Null;
             let record = self.born(json!({ "metadata": { "name": name }, "spec": spec }));
-            self.others.push((tenant, record));
+            self.others.push((Some(tenant), record));
+        }
+    }
+
+    /// So many others are kept as long as alice is.
+    pub(super) fn keep_others(&mut self, count: usize) {
+        let record = self.record_spec();
+        self.others.clear();
+        for number in 0..count {
+            let name = format!("other-{number}");
+            let record = self.born(json!({ "metadata": { "name": name }, "spec": record }));
+            self.others.push((None, record));
+        }
+    }
+
+    /// They are seen to be due, as alice is.
+    pub(super) fn others_are_due(&mut self) {
+        let now = self.now;
+        for (_, mut record) in std::mem::take(&mut self.others) {
+            record["spec"]["dueSince"] = json!(now);
+            self.touch(&mut record);
+            self.others.push((None, record));
         }
     }
 
@@ -308,6 +340,9 @@ impl World {
 
     /// What a decision sees now.
     pub(super) fn observe(&mut self) -> Observed {
+        if self.tenant.is_some() {
+            self.had_tenant = self.now;
+        }
         self.sync();
         self.counter += 1;
         let random = u8::try_from(self.counter % 251).expect("below 251");
@@ -320,14 +355,18 @@ impl World {
         let mut lists: Vec<(Watched, Vec<Value>)> = vec![
             (Watched::Definition, all(&self.definitions)),
             (Watched::StorageClass, one(&self.storage_class)),
-            (Watched::Class, one(&self.class)),
+            (Watched::Class, self.class.iter().chain(&self.more_classes).cloned().collect()),
             (
                 Watched::Record,
                 self.record.iter().chain(self.others.iter().map(|(_, record)| record)).cloned().collect(),
             ),
             (
                 Watched::Tenant,
-                self.tenant.iter().chain(self.others.iter().map(|(tenant, _)| tenant)).cloned().collect(),
+                self.tenant
+                    .iter()
+                    .chain(self.others.iter().filter_map(|(tenant, _)| tenant.as_ref()))
+                    .cloned()
+                    .collect(),
             ),
             (Watched::Volume, all(&self.volumes)),
         ];
