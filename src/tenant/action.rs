@@ -16,7 +16,7 @@ use super::{
 };
 use crate::api::{
     class::Rollout,
-    names::{NamespaceName, SecretItemName, TenantName, Uid},
+    names::{Incarnation, NamespaceName, SecretItemName, TenantName, Uid},
     record::TenantRecordSpec,
 };
 
@@ -77,6 +77,8 @@ pub enum Action {
         precondition: Precondition,
         /// Whose it is.
         tenant: TenantName,
+        /// Of which incarnation: nobody who has the name later ever gets it.
+        incarnation: Incarnation,
     },
     /// Let a released volume be bound by the claim of the same name again.
     ReofferVolume {

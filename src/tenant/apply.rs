@@ -23,7 +23,7 @@ use super::{
 use crate::{
     api::{
         labels,
-        names::{TenantName, Uid},
+        names::{Incarnation, TenantName, Uid},
         record::{TenantRecord, TenantRecordSpec},
     },
     aws::{AwsClients, AwsError, AwsErrorKind, perform},
@@ -107,8 +107,8 @@ impl Hands {
                 let resource = Resource::child(&key);
                 self.taking_up(Watched::Child(key.kind), self.kubernetes.merge_patch(&resource, &patch)).await?;
             }
-            Action::RetainVolume { name, precondition, tenant } => {
-                self.retain_volume(name, precondition, tenant).await?;
+            Action::RetainVolume { name, precondition, tenant, incarnation } => {
+                self.retain_volume(name, precondition, tenant, incarnation).await?;
             }
             Action::ReofferVolume { name, precondition } => {
                 let claim = json!({ "uid": null, "resourceVersion": null });
@@ -300,9 +300,11 @@ impl Hands {
         name: &str,
         precondition: &Precondition,
         tenant: &TenantName,
+        incarnation: &Incarnation,
     ) -> Result<(), ActionError> {
         let mut metadata = preconditions(precondition);
-        metadata["labels"] = json!({ labels::MANAGED: "true", labels::TENANT: tenant });
+        let marks = json!({ labels::MANAGED: "true", labels::TENANT: tenant, labels::INCARNATION: incarnation });
+        metadata["labels"] = marks;
         let spec = json!({ "persistentVolumeReclaimPolicy": "Retain" });
         self.patch_volume(name, &json!({ "metadata": metadata, "spec": spec })).await
     }

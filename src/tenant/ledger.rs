@@ -51,8 +51,7 @@ pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Bluepri
         record.storage.size = size;
     }
     if record.storage.volume.is_none() {
-        record.storage.volume = bound_volume(observed, blueprint)
-            .map(|volume| RecordedVolume { name: volume.name.clone(), handle: volume.handle.clone() });
+        record.storage.volume = bound_volume(observed, blueprint).or_else(|| found_volume(observed)).map(recorded);
     }
     adoption::learn(observed, &mut record);
     if record.routing.placement.is_none() && blueprint.open {
@@ -206,12 +205,24 @@ pub fn bound_volume<'a>(observed: &'a Observed, blueprint: &Blueprint<'_>) -> Op
     (is_claimed(observed, blueprint, volume) && volume.retained).then_some(volume)
 }
 
+fn recorded(volume: &VolumeView) -> RecordedVolume {
+    RecordedVolume { name: volume.name.clone(), handle: volume.handle.clone() }
+}
+
+/// The one volume that is marked as this incarnation's, where nothing else says which it is.
+fn found_volume(observed: &Observed) -> Option<&VolumeView> {
+    match observed.found_volumes.as_slice() {
+        [volume] if volume.retained => Some(volume),
+        [] | [_] | [_, _, ..] => None,
+    }
+}
+
 /// The volume of a tenant that is on its way out, where its record does not name it: one that was rebuilt has to learn it
 /// before anything goes.
 pub fn unrecorded_volume(observed: &Observed, record: &TenantRecordSpec) -> Option<RecordedVolume> {
-    let volume = observed.volume.as_ref().filter(|volume| is_claimed_by(observed, record, volume))?;
-    let recorded = RecordedVolume { name: volume.name.clone(), handle: volume.handle.clone() };
-    record.storage.volume.is_none().then_some(recorded)
+    let claimed = observed.volume.as_ref().filter(|volume| is_claimed_by(observed, record, volume));
+    let volume = claimed.or_else(|| found_volume(observed)).filter(|_| record.storage.volume.is_none());
+    volume.map(recorded)
 }
 
 /// Whether the tenant's claim and a volume name each other.

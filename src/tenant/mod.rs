@@ -25,6 +25,7 @@ pub mod observed;
 pub mod orders;
 pub mod ownership;
 pub mod parts;
+pub mod place;
 pub mod plan;
 pub mod purge;
 pub mod queue;

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     api::{
         class::TenantClassSpec,
-        names::{AssociationId, NamespaceName, Nonce, SecretItemName, TenantName, Uid, VersionId},
+        names::{AssociationId, Incarnation, NamespaceName, Nonce, SecretItemName, TenantName, Uid, VersionId},
         record::{Placement, TenantRecordSpec},
         tenant::TenantSpec,
     },
@@ -78,6 +78,8 @@ pub struct Observed {
     pub looked: Option<(Step, Timestamp)>,
     /// Another volume with the same place in the storage.
     pub volume_shared_with: Option<String>,
+    /// Volumes that are marked as this incarnation's; only where neither claim nor record names one.
+    pub found_volumes: Vec<VolumeView>,
 }
 
 /// Whether the CustomResourceDefinitions of our kinds stand.
@@ -201,6 +203,14 @@ pub struct VolumeView {
     pub handle: String,
     /// The tenant whose label it carries.
     pub tenant: Option<TenantName>,
+    /// The incarnation whose label it carries.
+    pub incarnation: Option<Incarnation>,
+    /// Whether a provisioner made it, which deletes it when it is released.
+    pub provisioned: bool,
+    /// Since when it has its phase, where the server says so.
+    pub phase_since: Option<Timestamp>,
+    /// What its storage says of what went wrong.
+    pub trouble: Option<String>,
 }
 
 /// What stands for the place of a volume of a kind that the operator does not know.

@@ -9,6 +9,7 @@ use crate::api::record::{RecordPhase, TenantRecordSpec};
 use super::{
     action::{Action, Parts, Plan, Story},
     adoption::is_only_attached,
+    blueprint::Refusal,
     hold, keep,
     observed::{Definitions, Observed, RecordView, TenantView},
     orders,
@@ -127,6 +128,10 @@ fn ending(observed: &Observed, view: &RecordView, record: &TenantRecordSpec) -> 
         Story::Leaving { message } => {
             let message = format!("what the name held before is being removed first: {message}");
             Story::Beginning(Reason::NamespaceTerminating, message)
+        }
+        Story::Held { message } => {
+            let message = format!("what the name held before is being removed first, and that hangs: {message}");
+            Story::Refused(Refusal::new(Reason::DeletionHeld, message))
         }
         other => other,
     };

@@ -13,11 +13,13 @@ use super::{
     adoption,
     beginning::purge_after,
     breaker::{self, Stage},
+    child::claim_name,
     cloud::{self, Evidence, Keeping},
     keep::replace_record,
     ledger::{unrecorded_secrets, unrecorded_volume},
     observed::{ClassView, Observed, RecordView, VolumeView},
     ownership::{check_mirror, is_ours, namespace_facts},
+    place,
     reason::Reason,
     receipt, retire,
 };
@@ -28,6 +30,9 @@ use crate::api::{
 
 /// So long after it was kept, or a removal of it was taken back, a tenant's secrets are looked for by itself; then by the sweeps.
 const JUST_KEPT: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long a storage may take to delete a volume before a person is asked to look.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// How soon to look again at what no watch tells about.
 const SOON: Duration = Duration::from_secs(2);
@@ -174,6 +179,7 @@ pub fn purge(observed: &Observed, view: &RecordView, record: &TenantRecordSpec, 
         Next::Step(step, actions, message) => (step, actions, message),
         Next::End => return end(observed, view, record),
         Next::Wait(message) => return leaving(Vec::new(), message),
+        Next::Hangs(message) => return held(message),
     };
     if let Some(what) = evidence.or_else(|| still_in_use(observed, record)) {
         return contradicted(observed, &what);
@@ -189,6 +195,7 @@ pub fn purge(observed: &Observed, view: &RecordView, record: &TenantRecordSpec, 
 enum Next {
     Step(Step, Vec<Action>, String),
     Wait(String),
+    Hangs(String),
     End,
 }
 
@@ -235,16 +242,37 @@ fn volume_step(observed: &Observed, record: &TenantRecordSpec) -> Next {
         let release = Action::ReleaseVolume { name: volume.name.clone(), precondition };
         return Next::Step(Step::Volume, vec![release], format!("volume {} is given to be deleted", volume.name));
     }
-    Next::Wait(volume_going(volume))
+    match volume_hangs(observed, record, volume) {
+        Some(message) => Next::Hangs(message),
+        None => Next::Wait(volume_going(volume)),
+    }
+}
+
+/// What to do about a volume that its storage does not delete: it will not become better by itself.
+fn volume_hangs(observed: &Observed, record: &TenantRecordSpec, volume: &VolumeView) -> Option<String> {
+    let began = record.purge.as_ref().map(|purge| purge.begun.0);
+    let since = volume.phase_since.max(began)?;
+    let is_patient = volume.phase != "Failed" && observed.now.duration_since(since) < PATIENCE;
+    if is_patient {
+        return None;
+    }
+    let said = volume.trouble.as_ref().map_or_else(String::new, |said| format!(", and says: {said}"));
+    Some(format!(
+        "volume {name} ({handle}) was given to its storage to be deleted and is still there. It is {phase}{said}. See to the CSI \
+         driver that made it; or, where its files may stay in the storage, kubectl delete pv {name}: the removal then comes to \
+         its end",
+        name = volume.name,
+        handle = volume.handle,
+        phase = phase_of(volume)
+    ))
+}
+
+fn phase_of(volume: &VolumeView) -> &str {
+    if volume.phase.is_empty() { "of no phase" } else { &volume.phase }
 }
 
 fn volume_going(volume: &VolumeView) -> String {
-    format!(
-        "volume {} ({}) is being deleted by its storage; it is {}",
-        volume.name,
-        volume.handle,
-        if volume.phase.is_empty() { "of no phase" } else { &volume.phase }
-    )
+    format!("volume {} ({}) is being deleted by its storage; it is {}", volume.name, volume.handle, phase_of(volume))
 }
 
 fn namespace_going(observed: &Observed, record: &TenantRecordSpec) -> String {
@@ -271,7 +299,7 @@ pub fn why_volume_stays(observed: &Observed, record: &TenantRecordSpec, volume: 
     if let Some(other) = &observed.volume_shared_with {
         return Some(format!("volume {other} has the same place in the storage"));
     }
-    if volume.handle != recorded.handle {
+    if !place::is_same(&volume.handle, &recorded.handle) {
         return Some(format!(
             "its place in the storage is {} now, and was {} when it was recorded",
             volume.handle, recorded.handle
@@ -280,10 +308,12 @@ pub fn why_volume_stays(observed: &Observed, record: &TenantRecordSpec, volume: 
     if !volume.has_known_handle() {
         return Some("the operator cannot tell where in the storage it is, nor who else uses that".to_owned());
     }
-    let is_its_own = volume
-        .claim
-        .as_ref()
-        .is_none_or(|claim| claim.namespace == record.namespace.name.as_str() && claim.name == observed.name.as_str());
+    if !volume.provisioned {
+        return Some("it was made by hand, and no provisioner deletes what it did not make".to_owned());
+    }
+    let is_its_own = volume.claim.as_ref().is_none_or(|claim| {
+        claim.namespace == record.namespace.name.as_str() && claim.name == claim_name(&observed.name, record)
+    });
     (!is_its_own).then(|| "it is bound to somebody else's claim".to_owned())
 }
 
@@ -362,7 +392,10 @@ pub fn end(observed: &Observed, view: &RecordView, record: &TenantRecordSpec) ->
         && !volume.retained
         && why_volume_stays(observed, record, volume).is_none()
     {
-        return leaving(Vec::new(), volume_going(volume));
+        return match volume_hangs(observed, record, volume) {
+            Some(message) => held(message),
+            None => leaving(Vec::new(), volume_going(volume)),
+        };
     }
     let next = purged(observed, record);
     let told = next.purge.as_ref().map(|purge| receipt::told(&observed.name, purge)).unwrap_or_default();

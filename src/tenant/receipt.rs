@@ -2,15 +2,16 @@
 //!
 //! PURE. It says what was seen, not what was asked for.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     child::Child,
     cloud,
     ledger::secret_name,
-    observed::{Look, Observed},
+    observed::{FoundAssociation, Look, Observed},
     ownership::is_ours,
+    place,
     purge::why_volume_stays,
 };
 use crate::api::{
@@ -25,7 +26,7 @@ pub fn receipt(observed: &Observed, record: &TenantRecordSpec) -> Vec<ReceiptLin
     if let Some(volume) = &record.storage.volume {
         lines.extend(of_volume(observed, record, volume));
     }
-    lines.extend(of_identity(record));
+    lines.extend(of_identity(observed, record));
     if record.secrets.mode != SecretsMode::None {
         lines.extend(record.secrets.items.iter().map(|item| of_secret(observed, record, item)));
     }
@@ -78,22 +79,39 @@ fn of_volume(observed: &Observed, record: &TenantRecordSpec, recorded: &Recorded
 
 /// Where a volume's files are, where its driver leaves them behind when the volume goes: an access point of Amazon EFS.
 fn directory(handle: &str) -> Option<String> {
-    let (file_system, access_point) = handle.split_once("::")?;
-    let is_efs = file_system.starts_with("fs-") && access_point.starts_with("fsap-");
-    is_efs.then(|| format!("root directory of {access_point} on {file_system}"))
+    let place = place::on_efs(handle)?;
+    Some(format!("root directory of {} on {}", place.access_point?, place.file_system))
 }
 
-/// What gave access went when access ended, and was seen to be gone before anything else was touched.
-fn of_identity(record: &TenantRecordSpec) -> Vec<ReceiptLine> {
-    let account = format!("{}/{}", record.namespace.name, record.service_account);
-    let association = || line("PodIdentityAssociation", account, Outcome::Removed);
+/// What gave access went when access ended, and was seen to be gone before anything else was touched. What stands in its place is
+/// somebody else's.
+fn of_identity(observed: &Observed, record: &TenantRecordSpec) -> Vec<ReceiptLine> {
     match record.identity.mode {
         IdentityMode::None => Vec::new(),
-        IdentityMode::SharedRole => vec![association()],
+        IdentityMode::SharedRole => vec![of_association(observed, record)],
         IdentityMode::RolePerTenant => {
-            let role = record.identity.role_arn.iter().map(|arn| line("Role", arn.to_string(), Outcome::Removed));
-            std::iter::once(association()).chain(role).collect()
+            let role = record.identity.role_arn.iter().map(|arn| match observed.aws.role.seen() {
+                Some(Some(role)) => noted(line("Role", role.arn.to_string(), Outcome::Left), NOT_ITS_OWN),
+                Some(None) | None => line("Role", arn.to_string(), Outcome::Removed),
+            });
+            std::iter::once(of_association(observed, record)).chain(role).collect()
         }
+    }
+}
+
+const NOT_ITS_OWN: &str = "it does not carry this tenant's tags and was not touched";
+
+fn of_association(observed: &Observed, record: &TenantRecordSpec) -> ReceiptLine {
+    let account = format!("{}/{}", record.namespace.name, record.service_account);
+    let left = |ids: String| {
+        noted(line("PodIdentityAssociation", account.clone(), Outcome::Left), format!("{ids}: {NOT_ITS_OWN}"))
+    };
+    match observed.aws.association.seen() {
+        Some(FoundAssociation::One(one)) => left(one.id.to_string()),
+        Some(FoundAssociation::Several(ids)) => {
+            left(ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
+        Some(FoundAssociation::None) | None => line("PodIdentityAssociation", account.clone(), Outcome::Removed),
     }
 }
 
@@ -103,7 +121,9 @@ fn of_secret(observed: &Observed, record: &TenantRecordSpec, item: &RecordedSecr
     if let Some(secret) = cloud::own(observed, &observed.name, record, item) {
         let secret_line = |outcome| line("Secret", secret.arn.to_string(), outcome);
         return match secret.deleted_at {
-            Some(_) => ReceiptLine { until: Some(window_ends(observed, record)), ..secret_line(Outcome::Scheduled) },
+            Some(named) => {
+                ReceiptLine { until: Some(window_ends(observed, record, named)), ..secret_line(Outcome::Scheduled) }
+            }
             None => noted(secret_line(Outcome::Left), "it was taken back by somebody"),
         };
     }
@@ -114,12 +134,13 @@ fn of_secret(observed: &Observed, record: &TenantRecordSpec, item: &RecordedSecr
     noted(line("Secret", arn, Outcome::Removed), "it was not there any more")
 }
 
-/// When a secret that was scheduled a moment ago is gone, at the latest. AWS names the day in its own way (`deleted_at` of a
-/// secret); nothing hangs on the difference but how long a name is kept.
-fn window_ends(observed: &Observed, record: &TenantRecordSpec) -> Time {
+/// When a secret that was scheduled a moment ago is gone, at the latest. AWS may name an earlier day, where somebody had scheduled
+/// it before; what it names may also be the day on which that was asked for, which says nothing.
+fn window_ends(observed: &Observed, record: &TenantRecordSpec, named: Timestamp) -> Time {
     let now = observed.time();
     let window = SignedDuration::from_hours(24 * i64::from(record.retirement.recovery_window_days));
-    now.0.checked_add(window).map_or(now, Time)
+    let ends = now.0.checked_add(window).map_or(now.clone(), Time);
+    if named > now.0 && named < ends.0 { Time(named) } else { ends }
 }
 
 /// A receipt in one line, for events and logs.

@@ -13,7 +13,7 @@ use super::{
     observed::{Observed, VolumeView},
     reason::Reason,
 };
-use crate::api::{quantity::Quantity, record::RecordedVolume};
+use crate::api::{labels, quantity::Quantity, record::RecordedVolume};
 
 /// The phase of a claim whose volume is gone or is another claim's.
 const LOST: &str = "Lost";
@@ -101,11 +101,33 @@ fn before_claim(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Storag
         );
         return Some(Storage::blocked(Reason::BindingModeUnsupported, message));
     }
-    let recorded = blueprint.record.storage.volume.as_ref()?;
+    let Some(recorded) = &blueprint.record.storage.volume else { return found(observed) };
     if observed.volume.as_ref().is_some_and(|volume| volume.name == recorded.name) {
         return None;
     }
     Some(volume_lost(recorded))
+}
+
+/// No empty volume is put in the place of one that is marked as this incarnation's.
+fn found(observed: &Observed) -> Option<Storage> {
+    match observed.found_volumes.as_slice() {
+        [] => None,
+        [volume] => {
+            let message = format!("volume {} is marked as this tenant's and is being recorded", volume.name);
+            Some(Storage { claim_may_be_written: false, ..Storage::working(Vec::new(), Reason::ClaimPending, message) })
+        }
+        several => {
+            let names: Vec<&str> = several.iter().map(|volume| volume.name.as_str()).collect();
+            let message = format!(
+                "volumes {} are all marked as this tenant's, and neither claim nor record says which holds the data: take the \
+                 label {} off the others (kubectl label pv NAME {}-)",
+                names.join(", "),
+                labels::INCARNATION,
+                labels::INCARNATION
+            );
+            Some(Storage::blocked(Reason::VolumeMismatch, message))
+        }
+    }
 }
 
 fn volume_lost(recorded: &RecordedVolume) -> Storage {
@@ -179,11 +201,14 @@ fn claim_lost(observed: &Observed, blueprint: &Blueprint<'_>, facts: &ClaimFacts
 /// Sets the claimed volume to Retain where it is not: above all while its claim is already going.
 fn retain(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Action> {
     let volume = observed.volume.as_ref().filter(|volume| is_claimed(observed, blueprint, volume))?;
-    let is_safe = volume.retained && volume.tenant.as_ref() == Some(blueprint.tenant);
+    let is_marked = volume.tenant.as_ref() == Some(blueprint.tenant)
+        && volume.incarnation.as_ref() == Some(&blueprint.record.incarnation);
+    let is_safe = volume.retained && is_marked;
     (!is_safe).then(|| Action::RetainVolume {
         name: volume.name.clone(),
         precondition: precondition(volume),
         tenant: blueprint.tenant.clone(),
+        incarnation: blueprint.record.incarnation.clone(),
     })
 }
 

@@ -150,8 +150,15 @@ pub fn volume(object: &Value) -> Option<VolumeView> {
         claim,
         handle: handle(spec),
         tenant,
+        incarnation: label(object, labels::INCARNATION).filter(|_| managed).and_then(|text| text.parse().ok()),
+        provisioned: object["metadata"]["annotations"].get(PROVISIONED_BY).is_some(),
+        phase_since: object["status"]["lastPhaseTransitionTime"].as_str().and_then(|time| time.parse().ok()),
+        trouble: object["status"]["message"].as_str().filter(|text| !text.is_empty()).map(str::to_owned),
     })
 }
+
+/// Annotation by which a provisioner knows the volumes that it made, and that it deletes (Kubernetes: Persistent Volumes).
+const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
 
 /// What the storage calls a volume: the CSI handle, or the place of a local or NFS one.
 fn handle(spec: &Value) -> String {

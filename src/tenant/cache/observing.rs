@@ -19,6 +19,7 @@ use crate::{
         digest::{Digest, Facts},
         gate::Turn,
         observed::{ClassView, Observed, TenantView, VolumeView},
+        place,
         settings::Settings,
     },
 };
@@ -59,6 +60,7 @@ impl Known {
             halted: false,
             looked: self.looked.get(name).copied(),
             volume_shared_with: None,
+            found_volumes: Vec::new(),
         };
         if let Some(spec) = &spec {
             self.observe_recorded(&mut observed, spec);
@@ -87,6 +89,9 @@ impl Known {
         });
         let volume = bound.or_else(|| record.storage.volume.as_ref().map(|volume| volume.name.clone()));
         observed.volume = volume.and_then(|name| self.volumes.get(&name)).cloned();
+        if observed.volume.is_none() && record.storage.volume.is_none() {
+            observed.found_volumes = self.volumes_of(&observed.name, record);
+        }
         // Anybody may put our label on a pod of their own; only those in the tenant's namespace are its.
         let pods = self.pods.get(&observed.name).into_iter().flat_map(BTreeMap::values);
         observed.pods = pods.filter(|pod| pod.namespace == record.namespace.name).cloned().collect();
@@ -126,10 +131,20 @@ impl Known {
         self.tenants.iter().filter(move |(name, _)| !has_record(name)).map(|(_, (tenant, _))| tenant.as_ref())
     }
 
+    /// Volumes that say that they are this incarnation's: a record that was rebuilt after its claim had gone knows of none.
+    fn volumes_of(&self, name: &TenantName, record: &TenantRecordSpec) -> Vec<VolumeView> {
+        let is_its = |volume: &&VolumeView| {
+            volume.tenant.as_ref() == Some(name) && volume.incarnation.as_ref() == Some(&record.incarnation)
+        };
+        let mut all: Vec<VolumeView> = self.volumes.values().filter(is_its).cloned().collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
+    }
+
     /// Another volume with the same place in the storage.
     fn shares_with(&self, volume: &VolumeView) -> Option<String> {
         let mut others = self.volumes.values().filter(|other| other.name != volume.name);
-        others.find(|other| other.handle == volume.handle).map(|other| other.name.clone())
+        others.find(|other| place::is_same(&other.handle, &volume.handle)).map(|other| other.name.clone())
     }
 
     /// The class that the Tenant names; without a Tenant the recorded one; without a record the one that the namespace

@@ -53,7 +53,7 @@ fn claim(world: &mut World, name: &str) {
     let object = json!({ "metadata": { "annotations": annotations }, "spec": spec, "status": { "phase": "Bound" } });
     let claim = put(world, Kind::PersistentVolumeClaim, name, object);
     let volume = world.born(json!({
-        "metadata": { "name": "pv-old" },
+        "metadata": { "name": "pv-old", "annotations": { "pv.kubernetes.io/provisioned-by": "efs.csi.aws.com" } },
         "spec": {
             "persistentVolumeReclaimPolicy": "Delete",
             "csi": { "volumeHandle": "fs-1::fsap-old" },
@@ -145,6 +145,15 @@ fn moved_over() -> World {
     old_pod(&mut world, false);
     world.settle();
     assert_eq!(world.ready(), (true, "Verified".into()));
+    world
+}
+
+/// An adoption that is over.
+pub(super) fn finished() -> World {
+    let mut world = moved_over();
+    order(&mut world, Some("finish"));
+    world.settle();
+    assert_eq!((world.ready(), world.record_spec().adoption), ((true, "Verified".into()), None));
     world
 }
 

@@ -56,10 +56,11 @@ impl World {
                 check(live, precondition)?;
                 self.edit_child(Child::StatefulSet, |set| set["spec"]["replicas"] = json!(0));
             }
-            Action::RetainVolume { name, precondition, tenant } => {
+            Action::RetainVolume { name, precondition, tenant, incarnation } => {
                 self.edit_volume(name, precondition, |volume| {
                     volume["spec"]["persistentVolumeReclaimPolicy"] = json!("Retain");
-                    volume["metadata"]["labels"] = json!({ labels::MANAGED: "true", labels::TENANT: tenant });
+                    volume["metadata"]["labels"] =
+                        json!({ labels::MANAGED: "true", labels::TENANT: tenant, labels::INCARNATION: incarnation });
                 })?;
             }
             Action::ReofferVolume { name, precondition } => self.edit_volume(name, precondition, |volume| {

@@ -107,7 +107,10 @@ fn bind_claims(world: &mut World) -> bool {
     let reference = json!({ "namespace": namespace, "name": name, "uid": claim["metadata"]["uid"] });
     let mut volume = match claim["spec"]["volumeName"].as_str() {
         None => world.born(json!({
-            "metadata": { "name": format!("pv-{}", world.volumes.len() + 1) },
+            "metadata": {
+                "name": format!("pv-{}", world.volumes.len() + 1),
+                "annotations": { "pv.kubernetes.io/provisioned-by": "efs.csi.aws.com" },
+            },
             "spec": {
                 "persistentVolumeReclaimPolicy": "Delete",
                 "csi": { "volumeHandle": format!("fs-1::fsap-{}", world.volumes.len() + 1) },

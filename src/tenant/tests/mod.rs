@@ -15,6 +15,7 @@ mod world;
 mod holds;
 mod injection;
 mod keeping;
+mod leftovers;
 mod lifecycle;
 mod mishaps;
 mod ordering;

@@ -138,8 +138,16 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A volume is known by record and claim. Losing both at once is not survived by any design without a third copy, so
-/// it is not tried; nor is losing the record while it alone knows of a person's secret.
+/// Whether a volume would be found by its marks alone, and no secret is known to the record alone.
+fn is_volume_marked(world: &World) -> bool {
+    let Some(record) = world.record.as_ref().map(|_| world.record_spec()) else { return false };
+    let volume = record.storage.volume.as_ref().and_then(|volume| world.volumes.get(&volume.name));
+    let mark = volume.map(|volume| volume["metadata"]["labels"][labels::INCARNATION].clone());
+    record.secrets.items.len() == 1 && mark.is_some_and(|mark| mark == *record.incarnation.as_str())
+}
+
+/// A volume is known by record and claim, and by its marks once it is kept. Losing all of them at once is not tried; nor is losing
+/// the record while it alone knows of a person's secret.
 fn one_may_go(world: &World) -> bool {
     let Some(claim) = world.record.as_ref().and_then(|_| world.child(Child::Claim)) else { return false };
     let record = world.record_spec();
@@ -374,7 +382,7 @@ fn lose_the_record(world: &mut World, event: &Event) {
     let mirrors = |namespace: &Value| {
         namespace["metadata"]["labels"] != json!({}) && namespace["metadata"]["deletionTimestamp"].is_null()
     };
-    if !one_may_go(world) || !world.children[&Kind::Namespace].values().all(mirrors) {
+    if !(one_may_go(world) || is_volume_marked(world)) || !world.children[&Kind::Namespace].values().all(mirrors) {
         return;
     }
     if matches!(event, Event::LoseRecord) {

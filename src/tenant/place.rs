@@ -1,0 +1,49 @@
+//! Where in the storage a volume is.
+//!
+//! PURE. Two volumes of one place are one volume, whatever their handles look like: to delete one deletes the other's files.
+
+/// A place on Amazon EFS, as its CSI driver writes it: `file system[:path[:access point]]`, the path empty or absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EfsPlace {
+    /// The file system.
+    pub file_system: String,
+    /// The path, without slashes at its ends.
+    pub path: String,
+    /// The access point, whose root directory the path is seen from.
+    pub access_point: Option<String>,
+}
+
+/// The place of a handle of the EFS driver; `None` for any other.
+pub fn on_efs(handle: &str) -> Option<EfsPlace> {
+    let mut parts = handle.splitn(3, ':');
+    let file_system = parts.next().filter(|text| text.starts_with("fs-"))?;
+    let path = parts.next().unwrap_or_default().trim_matches('/');
+    let access_point = parts.next().filter(|text| !text.is_empty());
+    Some(EfsPlace { file_system: file_system.into(), path: path.into(), access_point: access_point.map(str::to_owned) })
+}
+
+/// Whether two handles name one place.
+pub fn is_same(one: &str, other: &str) -> bool {
+    match (on_efs(one), on_efs(other)) {
+        (Some(one), Some(other)) => one == other,
+        (Some(_), None) | (None, Some(_)) => false,
+        (None, None) => one == other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_place_on_efs_has_several_spellings() {
+        for (one, other) in [("fs-1::fsap-1", "fs-1:/:fsap-1"), ("fs-1", "fs-1:/"), ("fs-1:/home", "fs-1:/home/")] {
+            assert!(is_same(one, other), "{one} {other}");
+        }
+        for (one, other) in [("fs-1::fsap-1", "fs-1::fsap-2"), ("fs-1::fsap-1", "fs-2::fsap-1"), ("fs-1:/a", "fs-1:/b")]
+        {
+            assert!(!is_same(one, other), "{one} {other}");
+        }
+        assert!(is_same("/data/1", "/data/1") && !is_same("/data/1", "/data/1/"), "of another driver nothing is known");
+    }
+}
