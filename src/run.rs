@@ -22,7 +22,7 @@ use crate::{
         metrics::Metrics,
     },
     tenant::{
-        apply::Hands,
+        apply::{ActionError, Hands},
         cache::Cache,
         controller::{Controller, Watches, follow_definitions},
         queue::Queue,
@@ -86,6 +86,12 @@ pub enum RunError {
     /// Signals cannot be caught.
     #[error("signals cannot be caught: {0}")]
     Signals(#[from] std::io::Error),
+    /// Somebody has put an older backup of etcd back.
+    #[error(
+        "the cluster's state is older than what this process has seen of it: a backup was put back. The process ends, and its \
+         successor looks at everything anew"
+    )]
+    Restored,
     /// A task ended by a panic.
     #[error("an internal task ended by a panic; the process ends so that a new one starts clean")]
     Panicked,
@@ -280,10 +286,16 @@ impl Parts {
             metrics: self.metrics.clone(),
             clock: Timestamp::now,
         });
-        let hands =
-            Hands { kubernetes: self.kubernetes, aws, cache: Arc::clone(&cache), metrics: self.metrics.clone() };
+        let hands = Hands {
+            kubernetes: self.kubernetes,
+            aws,
+            cache: Arc::clone(&cache),
+            metrics: self.metrics.clone(),
+            restored: CancellationToken::new(),
+        };
+        let restored = hands.restored.clone();
         let controller = Controller {
-            reconciler: Reconciler::new(hands, events),
+            reconciler: Reconciler::new(hands.clone(), events),
             cache,
             queue,
             entrance,
@@ -296,7 +308,9 @@ impl Parts {
                 () = stop.cancelled() => false,
                 waited = complete.wait_for(|complete| *complete) => waited.is_ok(),
             };
-            if is_complete {
+            // A standby may have lived through the restoration of a backup.
+            let is_current = is_complete && until_current(&hands, stop).await;
+            if is_current {
                 // Ends with this block, whatever ends that.
                 let mut sweeping = JoinSet::new();
                 let heartbeat = controller.heartbeat.clone();
@@ -309,11 +323,35 @@ impl Parts {
             // Lost: whatever is under way is dropped, and nothing more is written.
             kept = held.keep(&written) => kept,
             () = work => Ok(()),
+            () = restored.cancelled() => Ok(()),
         };
         self.metrics.set_leader(false);
+        if restored.is_cancelled() {
+            // It may be another's by now, as the backup has it.
+            let _ = held.release().await;
+            return Err(RunError::Restored);
+        }
         kept?;
         held.release().await?;
         if stop.is_cancelled() { Ok(()) } else { Err(RunError::Panicked) }
+    }
+}
+
+/// Asks until the server says that it has gone on from what is known; `false` where it has not, or the process is to stop.
+async fn until_current(hands: &Hands, stop: &CancellationToken) -> bool {
+    loop {
+        match hands.check_not_restored().await {
+            Ok(()) => return true,
+            Err(error @ ActionError::Restored(_)) => {
+                tracing::error!(%error, "backup");
+                return false;
+            }
+            Err(error) => tracing::info!(%error, "whether the cluster is as it was is asked again"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return false,
+            () = tokio::time::sleep(START_PAUSE) => {}
+        }
     }
 }
 

@@ -81,6 +81,16 @@ impl Kubernetes {
         Ok(answer["items"].as_array_mut().map(std::mem::take).unwrap_or_default())
     }
 
+    /// The version that the server's store has now, as a list of one kind tells it; `None` where it does not read as a number.
+    ///
+    /// # Errors
+    /// Where the server refuses or does not answer in time.
+    pub async fn revision(&self, resource: &Resource) -> Result<Option<u64>, RequestError> {
+        let request = build(Method::GET, resource.collection_path(), "limit=1", None)?;
+        let answer = self.send(resource, "list", request).await?;
+        Ok(answer["metadata"]["resourceVersion"].as_str().and_then(|version| version.parse().ok()))
+    }
+
     /// Makes an object that must not be there yet.
     ///
     /// # Errors

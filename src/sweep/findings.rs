@@ -204,7 +204,7 @@ fn unnamed(census: &Census, secret: &Secret) -> Option<Suspicion> {
     let item: SecretItemName = secret.name.strip_prefix(&secret_name(record, ""))?.parse().ok()?;
     let is_named = record.secrets.items.iter().any(|one| one.name == item);
     let is_news = is_its && !is_named && record.secrets.mode != SecretsMode::None;
-    is_news.then(|| Suspicion { tenant, subject: Subject::Secret(item), finding: Finding::Appeared })
+    is_news.then_some(Suspicion { tenant, subject: Subject::Secret(item), finding: Finding::Appeared })
 }
 
 /// What is seen before a listing begins may be contradicted by it; what is seen later is known better.

@@ -56,6 +56,7 @@ struct Inner {
     tenants: Family<ByPhase, Gauge>,
     gate: Family<ByState, Gauge>,
     deletions: Family<ByState, Gauge>,
+    unattended: Gauge,
     drift: Family<ByKind, Counter>,
     foreign: Family<ByKind, Counter>,
     kubernetes: Family<KubernetesRequest, Counter>,
@@ -122,6 +123,7 @@ impl Metrics {
             tenants: Family::default(),
             gate: Family::default(),
             deletions: Family::default(),
+            unattended: Gauge::default(),
             drift: Family::default(),
             foreign: Family::default(),
             kubernetes: Family::default(),
@@ -171,6 +173,11 @@ impl Metrics {
             let count_of = deletions.iter().filter(|one| one.stage.as_str() == state).count();
             self.0.deletions.get_or_create(&ByState { state }).set(count(count_of));
         }
+    }
+
+    /// How many tenants run on though no Tenant holds them.
+    pub fn set_unattended(&self, tenants: usize) {
+        self.0.unattended.set(count(tenants));
     }
 
     /// An object of ours had been changed or deleted by somebody else and was put right.
@@ -229,6 +236,8 @@ impl Inner {
         registry.register("tenants", "Tenants by phase", self.tenants.clone());
         registry.register("rollout_tenants", "Tenants at the roll-out gate, by how they stand", self.gate.clone());
         registry.register("deletions", "Removals that have not ended, by how they stand", self.deletions.clone());
+        let help = "Tenants that run on though no Tenant holds them";
+        registry.register("unattended_tenants", help, self.unattended.clone());
         registry.register("drift_repairs", "Objects of ours put right after somebody changed them", self.drift.clone());
         registry.register(
             "foreign_mutations",

@@ -5,9 +5,12 @@
 
 mod looks;
 
+pub use looks::Restored;
+
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     action::{Action, AwsAction, Precondition},
@@ -40,6 +43,9 @@ pub enum ActionError {
     /// AWS.
     #[error(transparent)]
     Aws(#[from] AwsError),
+    /// The cluster is not what it was.
+    #[error(transparent)]
+    Restored(#[from] Restored),
     /// It was carried out, and what it has come to is not known.
     #[error(transparent)]
     Overtaken(#[from] Overtaken),
@@ -58,7 +64,12 @@ impl ActionError {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Aws(AwsError { kind: AwsErrorKind::Throttled(after), .. }) => *after,
-            Self::Aws(_) | Self::Kubernetes(_) | Self::Overtaken(_) | Self::NoAws | Self::NoRecord(_) => None,
+            Self::Aws(_)
+            | Self::Kubernetes(_)
+            | Self::Restored(_)
+            | Self::Overtaken(_)
+            | Self::NoAws
+            | Self::NoRecord(_) => None,
         }
     }
 }
@@ -74,6 +85,8 @@ pub struct Hands {
     pub cache: Arc<Cache>,
     /// Figures.
     pub metrics: Metrics,
+    /// Cancelled when the server turns out to be older than what is known.
+    pub restored: CancellationToken,
 }
 
 impl Hands {

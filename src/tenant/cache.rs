@@ -8,7 +8,7 @@ mod forgetting;
 mod observing;
 mod taking_up;
 
-use answers::Gone;
+use answers::{Gone, Source};
 pub use answers::{Overtaken, Sent};
 pub use census::marks;
 
@@ -38,6 +38,7 @@ use crate::{
     api::{
         class::Rollout,
         names::{ClassName, NamespaceName, Nonce, TenantName},
+        record::{RecordPhase, TenantRecordSpec},
         tenant::TenantStatus,
     },
     gateway::Allocator,
@@ -110,12 +111,19 @@ struct Known {
     gone: HashMap<Watched, Gone>,
     /// How many lists of each kind have begun.
     lists: HashMap<Watched, u64>,
+    /// Watches that are listing now, by kind and what they select.
+    listing: HashSet<(Watched, String)>,
+    /// The highest version that was seen of each kind.
+    latest: HashMap<Watched, u64>,
     /// What was said last about a record that no Tenant tells of.
     said: HashMap<TenantName, String>,
 }
 
 /// Names of the definitions without which nothing is done.
-pub const DEFINITIONS: [&str; 3] = ["tenants.openclaw.io", "tenantclasses.openclaw.io", "tenantrecords.openclaw.io"];
+pub const DEFINITIONS: [&str; 3] = [TENANTS, "tenantclasses.openclaw.io", "tenantrecords.openclaw.io"];
+
+/// The name of the definition with which Tenants go.
+const TENANTS: &str = "tenants.openclaw.io";
 
 impl Cache {
     /// Nothing known yet.
@@ -143,12 +151,28 @@ impl Cache {
         self.lock().forget(watched, identity)
     }
 
-    /// A fresh list of a kind begins. What is in it exists, even if it was seen to be gone: an older backup may have been put
-    /// back. What was asked before is not believed any more.
-    pub fn begin_list(&self, watched: Watched) {
+    /// A fresh list of a kind begins, by the watch that selects this. What is in it is so, even if a later state is known, or its
+    /// end: an older backup may have been put back. What was asked before is not believed any more, nor what is asked meanwhile.
+    pub fn begin_list(&self, watched: Watched, selected: &str) {
         let mut known = self.lock();
         known.gone.remove(&watched);
+        known.listing.insert((watched, selected.to_owned()));
         *known.lists.entry(watched).or_default() += 1;
+    }
+
+    /// Takes up an object of a fresh list.
+    pub fn list(&self, watched: Watched, object: &Value) -> Concerns {
+        self.lock().upsert_from(watched, object, Source::List)
+    }
+
+    /// A fresh list is complete.
+    pub fn end_list(&self, watched: Watched, selected: &str) {
+        self.lock().listing.remove(&(watched, selected.to_owned()));
+    }
+
+    /// The highest version that was seen of a kind.
+    pub fn latest(&self, watched: Watched) -> Option<u64> {
+        self.lock().latest.get(&watched).copied()
     }
 
     /// To be called before a request is sent whose answer shall be taken up.
@@ -208,6 +232,15 @@ impl Cache {
     /// Statuses' phases, counted.
     pub fn phases(&self) -> Vec<crate::api::tenant::Phase> {
         self.lock().tenants.values().map(|(_, status)| status.phase).collect()
+    }
+
+    /// Records of tenants that run on though no Tenant holds them.
+    pub fn unattended(&self) -> usize {
+        let known = self.lock();
+        let is_unattended = |(_, tenant, record): &(&TenantName, Option<&TenantView>, &TenantRecordSpec)| {
+            tenant.is_none() && record.phase == RecordPhase::Active
+        };
+        known.held().filter(is_unattended).count()
     }
 
     /// Whether our definitions stand.
@@ -316,9 +349,11 @@ fn all(mut names: Vec<TenantName>) -> Concerns {
 impl Known {
     fn definitions(&self) -> Definitions {
         let states: Vec<Option<&DefinitionView>> = DEFINITIONS.iter().map(|name| self.definitions.get(*name)).collect();
-        if states.iter().flatten().any(|view| view.deleting) {
+        let goes = |view: Option<&DefinitionView>| view.is_some_and(|view| view.deleting);
+        // Only with the definition of Tenants do Tenants go: one that is deleted while another goes is deleted by somebody.
+        if goes(self.definitions.get(TENANTS)) {
             Definitions::Leaving
-        } else if states.iter().any(Option::is_none) {
+        } else if states.iter().any(|view| view.is_none() || goes(*view)) {
             Definitions::Missing
         } else {
             Definitions::Stand

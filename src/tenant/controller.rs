@@ -71,6 +71,13 @@ struct Watch {
     fields: Option<String>,
 }
 
+impl Watch {
+    /// What tells it from other watches of its kind.
+    fn selected(&self) -> &str {
+        self.fields.as_deref().unwrap_or_default()
+    }
+}
+
 /// All watches of the operator.
 fn watches() -> Vec<Watch> {
     let all = |watched, info| Watch { watched, info, labels: None, fields: None };
@@ -193,7 +200,7 @@ fn take_up(
 ) {
     let concerns = match event {
         Event::Init => {
-            cache.begin_list(one.watched);
+            cache.begin_list(one.watched, one.selected());
             seen.clear();
             Concerns::Nobody
         }
@@ -201,9 +208,10 @@ fn take_up(
             // Where the cache keeps no UID it goes by name; a name is never a UID.
             seen.extend(object.metadata.uid.clone());
             seen.extend(object.metadata.name.clone());
-            cache.upsert(one.watched, &raw(object))
+            cache.list(one.watched, &raw(object))
         }
         Event::InitDone => {
+            cache.end_list(one.watched, one.selected());
             forget_unseen(cache, entrance, one, seen);
             seen.clear();
             synced();
@@ -311,6 +319,7 @@ impl Controller {
         self.cache.take_woken().into_iter().for_each(|name| self.entrance.now(name));
         self.metrics.set_gate(self.cache.gate_figures(jiff::Timestamp::now()).by_state());
         self.metrics.set_deletions(&self.cache.deletions(jiff::Timestamp::now()));
+        self.metrics.set_unattended(self.cache.unattended());
         self.metrics.set_tenants(&count_phases(&self.cache.phases()));
     }
 }
@@ -347,7 +356,7 @@ pub async fn follow_definitions(cache: Arc<Cache>, condition: Condition, stop: C
         }
         match definitions {
             Definitions::Stand => condition.met(),
-            Definitions::Leaving => condition.missing("a CustomResourceDefinition of ours is being deleted"),
+            Definitions::Leaving => condition.missing("the CustomResourceDefinition of Tenants is being deleted"),
             Definitions::Missing => {
                 tracing::warn!("{DEFINITIONS_MISSING}");
                 condition.missing(DEFINITIONS_MISSING);
@@ -356,5 +365,5 @@ pub async fn follow_definitions(cache: Arc<Cache>, condition: Condition, stop: C
     }
 }
 
-const DEFINITIONS_MISSING: &str = "the CustomResourceDefinitions are not installed; nothing is done until they are: \
+const DEFINITIONS_MISSING: &str = "a CustomResourceDefinition of ours is not installed, or is being deleted; nothing is done until all stand: \
                                    openclaw-tenant-operator crds | kubectl apply --server-side -f -";

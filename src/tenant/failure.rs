@@ -32,7 +32,8 @@ pub fn failure(
             of_aws(action, error, is_patient)?
         }
         ActionError::NoAws => (Reason::AwsCredentialsMissing, true),
-        ActionError::Overtaken(_) | ActionError::NoRecord(_) => return None,
+        // The process ends, or the next look tells.
+        ActionError::Restored(_) | ActionError::Overtaken(_) | ActionError::NoRecord(_) => return None,
     };
     Some(Failure { part: action.part(), reason, message: error.to_string(), needs_person })
 }

@@ -87,9 +87,9 @@ pub struct Observed {
 pub enum Definitions {
     /// All of them.
     Stand,
-    /// At least one is being deleted: Tenants that go now go with it, and are not being deleted by anybody.
+    /// That of Tenants is being deleted: Tenants that go now go with it, and are not being deleted by anybody.
     Leaving,
-    /// At least one is missing.
+    /// At least one is missing, or goes while that of Tenants stays.
     Missing,
 }
 

@@ -31,6 +31,8 @@ pub enum Situation<'a> {
     Release(&'a TenantView),
     /// Only a person can help.
     Refused(&'a TenantView, Refusal),
+    /// The same for a name that has no Tenant.
+    Helpless(Refusal),
     /// The record was lost: make it anew from its mirrors.
     Rebuild(Box<TenantRecordSpec>),
     /// A namespace consents to being adopted: look what lies in it.
@@ -72,12 +74,13 @@ fn without_tenant(observed: &Observed) -> Situation<'_> {
     if let Some(view) = &observed.record {
         return match &view.spec {
             Ok(record) => Situation::Unattended(view, record),
-            Err(_) => Situation::Nothing,
+            Err(why) => Situation::Helpless(unreadable_record(why)),
         };
     }
     match rebuilt(observed, None) {
         Some(Ok(record)) => Situation::Rebuild(Box::new(record)),
-        Some(Err(_)) | None => Situation::Nothing,
+        Some(Err(refusal)) => Situation::Helpless(refusal),
+        None => Situation::Nothing,
     }
 }
 

@@ -63,6 +63,9 @@ fn decided(observed: &Observed) -> Plan {
             story: Story::Refused(refusal),
             look_again: Some(LATER),
         },
+        Situation::Helpless(refusal) => {
+            Plan { actions: Vec::new(), story: Story::Refused(refusal), look_again: Some(LATER) }
+        }
         Situation::Rebuild(record) => beginning(
             Action::CreateRecord(record),
             Reason::RecordRebuilt,

@@ -12,6 +12,7 @@ use super::{
     action::{Action, PartState, Plan, Precondition, Step, Story},
     adoption,
     beginning::purge_after,
+    blueprint::Refusal,
     breaker::{self, Stage},
     child::claim_name,
     cloud::{self, Evidence, Keeping},
@@ -89,7 +90,8 @@ pub fn unattended(observed: &Observed, view: &RecordView, record: &TenantRecordS
         return adoption::unattended(observed, record);
     }
     match (record.phase, ground(observed, record)) {
-        (RecordPhase::Active | RecordPhase::Purged, _) => Plan::silent(),
+        (RecordPhase::Purged, _) => Plan::silent(),
+        (RecordPhase::Active, _) => runs_on(observed, Plan::silent()),
         (RecordPhase::Retained, ground) => {
             if let Some(action) = retire::mirror(observed, record) {
                 return Plan { actions: vec![action], story: Story::Silent, look_again: Some(SOON) };
@@ -128,9 +130,21 @@ pub fn kept(observed: &Observed, record: &TenantRecordSpec) -> Plan {
     let keeping = if since.is_some_and(|since| since < JUST_KEPT) { Keeping::TakenBack } else { Keeping::AtRest };
     let secrets = cloud::secrets_kept(observed, &observed.name, record, keeping);
     match secrets.state {
-        PartState::Done(..) => Plan { look_again: until, ..Plan::silent() },
+        PartState::Done(..) if retire::is_quiet(observed, record) => Plan { look_again: until, ..Plan::silent() },
+        // It was rebuilt without its Tenant.
+        PartState::Done(..) => runs_on(observed, Plan { look_again: until, ..Plan::silent() }),
         PartState::Working(_, message) | PartState::Blocked(_, message) => leaving(secrets.actions, message),
     }
+}
+
+/// A missing Tenant is not a deletion, so nothing ends; and somebody has to know.
+fn runs_on(observed: &Observed, plan: Plan) -> Plan {
+    let name = &observed.name;
+    let message = format!(
+        "no Tenant {name} exists any more, and its workspace runs on as it was: nothing of it is touched, and nothing of it is \
+         repaired. Apply the Tenant of its owner again; to end it, delete that one then"
+    );
+    Plan { story: Story::Refused(Refusal::new(Reason::Unattended, message)), ..plan }
 }
 
 fn until(observed: &Observed, date: Option<&Time>) -> Option<Duration> {

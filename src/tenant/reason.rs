@@ -127,6 +127,8 @@ reasons! {
     SizeNotEnforced,
     /// The claim is not bound yet.
     ClaimPending,
+    /// A workspace runs on, and no Tenant holds it.
+    Unattended,
     /// Kubernetes has given up the claim.
     ClaimLost,
     /// The recorded volume is gone.

@@ -242,14 +242,10 @@ impl Reconciler {
         let (warning, (reason, note)) = match (&plan.story, failure) {
             (_, Some(failure)) => (true, failure),
             (Story::Held { message }, None) => (true, (Reason::DeletionHeld, message.clone())),
+            (Story::Refused(refusal), None) => (true, (refusal.reason, refusal.message.clone())),
             (Story::Leaving { message }, None) => (false, (Reason::Deleting, message.clone())),
             (
-                Story::Silent
-                | Story::Beginning(..)
-                | Story::Refused(_)
-                | Story::Kept { .. }
-                | Story::Paused { .. }
-                | Story::Gone(..),
+                Story::Silent | Story::Beginning(..) | Story::Kept { .. } | Story::Paused { .. } | Story::Gone(..),
                 None,
             ) => return self.hands.cache.is_quiet_again(&observed.name),
         };

@@ -18,10 +18,52 @@ use crate::{
     kubernetes::{RequestError, Resource, definitions},
 };
 
+/// The API server holds an older state than was seen of it before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the API server is at version {live} of its store, and {known} was seen of it before: an older backup of etcd was put back. \
+     Nothing that is known can be relied on, so the process ends, and its successor looks at everything anew"
+)]
+pub struct Restored {
+    /// The version that the server has.
+    pub live: u64,
+    /// The version that was seen.
+    pub known: u64,
+}
+
 impl Hands {
+    /// Whether the server's store has gone on from what was seen of it. A standby lives through the restoration of a backup, and
+    /// its watches do not tell: they wait for versions that come later.
+    ///
+    /// # Errors
+    /// Where it has gone back, where the server refuses, and where it does not answer.
+    pub async fn check_not_restored(&self) -> Result<(), ActionError> {
+        let kinds = [
+            (Watched::Tenant, definitions::TENANT),
+            (Watched::Record, definitions::RECORD),
+            (Watched::Child(Kind::Namespace), definitions::NAMESPACE),
+        ];
+        for (watched, info) in kinds {
+            // Before it is asked: what is seen meanwhile is newer.
+            let Some(known) = self.cache.latest(watched) else { continue };
+            let live = match self.kubernetes.revision(&Resource::cluster(info, "any")).await {
+                Ok(live) => live,
+                // Its definition is gone.
+                Err(error) if error.is_not_found() => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if let Some(live) = live.filter(|live| *live < known) {
+                self.restored.cancel();
+                return Err(Restored { live, known }.into());
+            }
+        }
+        Ok(())
+    }
+
     /// Looks at everything that a removal could be contradicted by, at the API server itself (S3).
     pub(super) async fn look_at_cluster(&self, observed: &Observed, before: Step) -> Result<(), ActionError> {
         let name = &observed.name;
+        self.check_not_restored().await?;
         self.look_at_definitions().await?;
         let tenant = Resource::cluster(definitions::TENANT, name.as_str());
         let uid = observed.tenant.as_ref().map(|tenant| tenant.uid.clone());

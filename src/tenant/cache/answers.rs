@@ -14,6 +14,15 @@ use super::{Known, Watched};
 /// objects of one kind meanwhile.
 const REMEMBERED: usize = 16_384;
 
+/// Where a live object comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A watch that goes on, or an answer: an older state than the known one is late.
+    Stream,
+    /// A fresh list: whatever it says is so.
+    List,
+}
+
 /// A request whose answer will be taken up, as it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
@@ -70,7 +79,15 @@ impl Known {
     }
 
     pub(super) fn check_in_time(&self, sent: Sent) -> Result<(), Overtaken> {
-        if self.list_of(sent.watched) == sent.list { Ok(()) } else { Err(Overtaken(sent.watched)) }
+        let is_listing = self.listing.iter().any(|(watched, _)| *watched == sent.watched);
+        if !is_listing && self.list_of(sent.watched) == sent.list { Ok(()) } else { Err(Overtaken(sent.watched)) }
+    }
+
+    pub(super) fn note_version(&mut self, watched: Watched, object: &Value) {
+        if let Some(version) = version(object) {
+            let latest = self.latest.entry(watched).or_default();
+            *latest = version.max(*latest);
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
 
 impl Known {
     pub(super) fn remove(&mut self, watched: Watched, object: &Value) -> Concerns {
+        self.note_version(watched, object);
         self.gone.entry(watched).or_default().note(object);
         self.forget(watched, object)
     }

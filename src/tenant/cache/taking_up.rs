@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Concerns, Known, Watched, all, object_key, observing::namespace_for, some};
+use super::{Concerns, Known, Source, Watched, all, object_key, observing::namespace_for, some};
 use crate::{
     api::{
         names::{ClassName, NamespaceName, TenantName, Uid},
@@ -19,7 +19,10 @@ use crate::{
 };
 
 /// Whether what comes in is an older state of the very object that is known, each as UID and resource version.
-fn is_stale(incoming: (&Uid, &str), known: (&Uid, &str)) -> bool {
+fn is_stale(source: Source, incoming: (&Uid, &str), known: (&Uid, &str)) -> bool {
+    if source == Source::List {
+        return false;
+    }
     // Resource versions of one object are numbers that grow; what does not read so is taken as it comes.
     let versions = (incoming.1.parse::<u64>(), known.1.parse::<u64>());
     incoming.0 == known.0 && matches!(versions, (Ok(incoming), Ok(known)) if incoming < known)
@@ -27,13 +30,18 @@ fn is_stale(incoming: (&Uid, &str), known: (&Uid, &str)) -> bool {
 
 impl Known {
     pub(super) fn upsert(&mut self, watched: Watched, object: &Value) -> Concerns {
+        self.upsert_from(watched, object, Source::Stream)
+    }
+
+    pub(super) fn upsert_from(&mut self, watched: Watched, object: &Value, source: Source) -> Concerns {
+        self.note_version(watched, object);
         if self.gone.get(&watched).is_some_and(|gone| gone.knows(object)) {
             return Concerns::Nobody;
         }
         match watched {
-            Watched::Child(kind) => self.upsert_child(kind, object),
-            Watched::Tenant => self.upsert_tenant(object),
-            Watched::Record => self.upsert_record(object),
+            Watched::Child(kind) => self.upsert_child(kind, object, source),
+            Watched::Tenant => self.upsert_tenant(object, source),
+            Watched::Record => self.upsert_record(object, source),
             Watched::Class => {
                 let Ok(name) = views::name(object).parse::<ClassName>() else { return Concerns::Nobody };
                 let view =
@@ -48,7 +56,7 @@ impl Known {
                 let Some(view) = views::volume(object) else { return Concerns::Nobody };
                 let before = self.volumes.get(&view.name);
                 if before.is_some_and(|before| {
-                    is_stale((&view.uid, &view.resource_version), (&before.uid, &before.resource_version))
+                    is_stale(source, (&view.uid, &view.resource_version), (&before.uid, &before.resource_version))
                 }) {
                     return Concerns::Nobody;
                 }
@@ -68,7 +76,7 @@ impl Known {
                 let Some(view) = views::definition(object) else { return Concerns::Nobody };
                 let before = self.definitions.get(views::name(object));
                 if before.is_some_and(|before| {
-                    is_stale((&view.uid, &view.resource_version), (&before.uid, &before.resource_version))
+                    is_stale(source, (&view.uid, &view.resource_version), (&before.uid, &before.resource_version))
                 }) {
                     return Concerns::Nobody;
                 }
@@ -79,12 +87,12 @@ impl Known {
         }
     }
 
-    fn upsert_child(&mut self, kind: Kind, object: &Value) -> Concerns {
+    fn upsert_child(&mut self, kind: Kind, object: &Value, source: Source) -> Concerns {
         let Some(key) = object_key(kind, object) else { return Concerns::Nobody };
         let Ok(digest) = Digest::of(kind, object) else { return Concerns::Nobody };
         let before = self.objects.get(&key);
         if before.is_some_and(|before| {
-            is_stale((&digest.uid, &digest.resource_version), (&before.uid, &before.resource_version))
+            is_stale(source, (&digest.uid, &digest.resource_version), (&before.uid, &before.resource_version))
         }) {
             return Concerns::Nobody;
         }
@@ -130,13 +138,13 @@ impl Known {
         }
     }
 
-    fn upsert_tenant(&mut self, object: &Value) -> Concerns {
+    fn upsert_tenant(&mut self, object: &Value, source: Source) -> Concerns {
         let (Ok(name), Some(view)) = (views::name(object).parse::<TenantName>(), views::tenant(object)) else {
             return Concerns::Nobody;
         };
         let status = views::tenant_status(object);
         if let Some((before, before_status)) = self.tenants.get(&name) {
-            if is_stale((&view.uid, &view.resource_version), (&before.uid, &before.resource_version)) {
+            if is_stale(source, (&view.uid, &view.resource_version), (&before.uid, &before.resource_version)) {
                 return Concerns::Nobody;
             }
             let same =
@@ -159,12 +167,12 @@ impl Known {
         self.gate.recorded(name, rolling_of(record.and_then(|view| view.spec.as_ref().ok())));
     }
 
-    fn upsert_record(&mut self, object: &Value) -> Concerns {
+    fn upsert_record(&mut self, object: &Value, source: Source) -> Concerns {
         let (Ok(name), Some(view)) = (views::name(object).parse::<TenantName>(), views::record(object)) else {
             return Concerns::Nobody;
         };
         if let Some(before) = self.records.get(&name) {
-            if is_stale((&view.uid, &view.resource_version), (&before.uid, &before.resource_version)) {
+            if is_stale(source, (&view.uid, &view.resource_version), (&before.uid, &before.resource_version)) {
                 return Concerns::Nobody;
             }
             let same = before.uid == view.uid && before.spec == view.spec && before.orders == view.orders;

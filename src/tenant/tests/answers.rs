@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::fixtures::{settings, start};
 use crate::tenant::{
-    cache::{Cache, Overtaken, Watched},
+    cache::{Cache, DEFINITIONS, Overtaken, Watched},
     child::Kind,
+    observed::Definitions,
 };
 
 /// One kind of each sort: the operator's own, cluster-scoped, watched by label.
@@ -68,8 +69,14 @@ fn an_answer_from_before_a_fresh_list_is_not_taken_up() {
         let cache = Cache::new(settings());
         cache.upsert(watched, &object(watched, "old", "5"));
         let sent = cache.sends(watched);
-        cache.begin_list(watched);
-        cache.upsert(watched, &object(watched, "new", "9"));
+        cache.begin_list(watched, "");
+        cache.list(watched, &object(watched, "new", "9"));
+        assert_eq!(
+            cache.take_up(cache.sends(watched), &object(watched, "new", "8")),
+            Err(Overtaken(watched)),
+            "{watched:?}"
+        );
+        cache.end_list(watched, "");
         let late = cache.take_up(sent, &object(watched, "old", "7"));
         assert_eq!(late, Err(Overtaken(watched)));
         assert_eq!(known(&cache, watched), ["new"], "{watched:?}");
@@ -108,8 +115,9 @@ fn what_a_fresh_list_shows_is_there_although_it_had_gone() {
         assert_eq!(cache.take_up_absence(sent, &identity(watched, "one")), Ok(()));
         cache.upsert(watched, &object(watched, "one", "6"));
         assert_eq!(known(&cache, watched), [""; 0], "{watched:?}: the server has said that it is not there");
-        cache.begin_list(watched);
-        cache.upsert(watched, &object(watched, "one", "4"));
+        cache.begin_list(watched, "");
+        cache.list(watched, &object(watched, "one", "4"));
+        cache.end_list(watched, "");
         assert_eq!(known(&cache, watched), ["one"], "{watched:?}");
     }
 }
@@ -123,5 +131,26 @@ fn an_older_look_at_a_definition_does_not_hide_that_it_is_being_deleted() {
     let sent = cache.sends(Watched::Definition);
     cache.upsert(Watched::Definition, &leaving);
     assert_eq!(cache.take_up(sent, &object(Watched::Definition, "one", "6")), Ok(()));
-    assert_eq!(cache.definitions(), crate::tenant::observed::Definitions::Leaving);
+    assert_eq!(cache.definitions(), Definitions::Leaving);
+}
+
+/// A standby lives through the restoration of a backup: what a fresh list shows is so, though a later state of it is known.
+#[test]
+fn what_a_fresh_list_shows_replaces_a_later_state() {
+    let cache = Cache::new(settings());
+    let mut going = object(Watched::Definition, "one", "9");
+    going["metadata"]["deletionTimestamp"] = json!(start().to_string());
+    for name in DEFINITIONS {
+        going["metadata"]["name"] = json!(name);
+        cache.upsert(Watched::Definition, &going);
+    }
+    assert_eq!(cache.definitions(), Definitions::Leaving);
+    for name in DEFINITIONS {
+        let mut stands = object(Watched::Definition, "one", "7");
+        stands["metadata"]["name"] = json!(name);
+        cache.begin_list(Watched::Definition, name);
+        cache.list(Watched::Definition, &stands);
+        cache.end_list(Watched::Definition, name);
+    }
+    assert_eq!((cache.definitions(), cache.latest(Watched::Definition)), (Definitions::Stand, Some(9)));
 }

@@ -9,6 +9,7 @@ use crate::{
         action::{Action, Story},
         child::Child,
         plan::plan,
+        reason::Reason,
     },
 };
 
@@ -191,4 +192,52 @@ fn a_tenant_that_was_suspended_from_the_start_takes_no_place_on_a_gateway() {
     world.suspend(false);
     world.settle();
     assert_eq!(world.ready(), (true, "Verified".into()));
+}
+
+/// Only with the definition of Tenants do Tenants go.
+#[test]
+fn a_tenant_that_is_deleted_while_another_definition_goes_is_not_let_go_with_its_access() {
+    let mut world = settled();
+    world.definitions.get_mut("tenantclasses.openclaw.io").expect("a definition")["metadata"]["deletionTimestamp"] =
+        json!(world.now);
+    world.delete_tenant();
+    world.settle();
+    assert!(world.tenant.is_some(), "it waits");
+    assert_eq!(world.pods.len(), 1, "nothing is written meanwhile");
+    world.install();
+    world.settle_late();
+    assert!(world.tenant.is_none() && world.pods.is_empty(), "access ends");
+}
+
+#[test]
+fn a_workspace_whose_tenant_vanished_is_told_of() {
+    for rebuilt in [false, true] {
+        let mut world = settled();
+        world.tenant = None;
+        if rebuilt {
+            world.record = None;
+        }
+        world.settle();
+        let told = plan(&world.observe());
+        let Story::Refused(refusal) = &told.story else { panic!("{told:?}") };
+        assert_eq!((refusal.reason, &told.actions), (Reason::Unattended, &Vec::new()), "rebuilt: {rebuilt}");
+        assert_eq!(world.pods.len(), 1);
+        assert_eq!(world.cache.unattended(), usize::from(!rebuilt));
+        world.make_tenant(&spec_json());
+        world.settle();
+        assert_eq!(world.ready(), (true, "Verified".into()));
+    }
+}
+
+#[test]
+fn a_record_that_nobody_can_read_is_told_of_without_its_tenant_too() {
+    let mut world = settled();
+    world.tenant = None;
+    world.record.as_mut().expect("a record")["spec"]["phase"] = json!("Elsewhere");
+    let told = plan(&world.observe());
+    assert!(matches!(&told.story, Story::Refused(refusal) if refusal.reason == Reason::RecordInvalid), "{told:?}");
+    world.record = None;
+    world.class = None;
+    let told = plan(&world.observe());
+    assert!(matches!(&told.story, Story::Refused(refusal) if refusal.reason == Reason::ClassMismatch), "{told:?}");
 }

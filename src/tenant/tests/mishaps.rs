@@ -424,8 +424,9 @@ fn what_is_gone_is_not_brought_back_by_a_late_answer() {
     world.cache.upsert(Watched::Tenant, &late);
     let known = world.cache.observe(&alice(), world.now, draw(1)).tenant;
     assert_eq!(known, None, "a ghost would hold the name for ever");
-    world.cache.begin_list(Watched::Tenant);
-    world.cache.upsert(Watched::Tenant, &late);
+    world.cache.begin_list(Watched::Tenant, "");
+    world.cache.list(Watched::Tenant, &late);
+    world.cache.end_list(Watched::Tenant, "");
     let known = world.cache.observe(&alice(), world.now, draw(1)).tenant;
     assert!(known.is_some(), "what a fresh list shows is there: somebody has put an older backup back");
     assert!(world.observe().tenant.is_none());

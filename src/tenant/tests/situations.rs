@@ -31,6 +31,7 @@ fn named(situation: &Situation<'_>) -> String {
         Situation::Paused(..) => "Paused".into(),
         Situation::Retire(..) => "Retire".into(),
         Situation::Keep(..) => "Keep".into(),
+        Situation::Helpless(refusal) => format!("Helpless {}", refusal.reason),
     }
 }
 
@@ -56,7 +57,7 @@ fn edit_record(world: &mut World, edit: impl FnOnce(&mut Value)) {
 }
 
 fn mark_definitions(world: &mut World) {
-    let definition = world.definitions.values_mut().next().expect("a definition");
+    let definition = world.definitions.get_mut("tenants.openclaw.io").expect("a definition");
     definition["metadata"]["deletionTimestamp"] = json!(world.now);
 }
 
@@ -137,7 +138,7 @@ fn a_record_is_not_rebuilt_from_marks_that_are_not_whole() {
         lose_record_and_annotation(world, labels::OWNER_HASH);
         world.tenant = None;
     };
-    assert_eq!(after(nobody), "Nothing");
+    assert_eq!(after(nobody), "Helpless RecordDisputed", "and somebody is told");
 }
 
 #[test]
