@@ -58,6 +58,8 @@ pub(super) enum End {
     Lost { holder: Option<String> },
     /// No renewal succeeded in time.
     Expired,
+    /// The Lease is older than it was: somebody has put a backup back, and all that was seen since is no more.
+    Restored { live: u64, known: u64 },
 }
 
 /// The Lease as last seen, and since when it has looked so.
@@ -92,6 +94,8 @@ pub(super) struct Contender {
     /// Nothing is sent before.
     next: BootInstant,
     conflicts: u32,
+    /// The highest version that the Lease had. Every later state of it has a higher one, and so has another of its name.
+    latest: u64,
 }
 
 impl Sighting {
@@ -143,6 +147,7 @@ impl Contender {
             deadline: None,
             next: BootInstant::since_boot(Duration::ZERO),
             conflicts: 0,
+            latest: 0,
         }
     }
 
@@ -156,6 +161,12 @@ impl Contender {
         self.seen.as_ref().and_then(Sighting::holder)
     }
 
+    /// The version of the Lease as last seen, where there is one and it reads as a number.
+    fn version(&self) -> Option<u64> {
+        let lease = self.seen.as_ref()?.lease.as_ref()?;
+        lease.metadata.resource_version.as_deref()?.parse().ok()
+    }
+
     /// How long a request sent now may take: a renewal answered after the deadline is of no use.
     pub(super) fn patience(&self, now: BootInstant) -> Duration {
         self.deadline.map_or(self.timing.request, |deadline| deadline.remaining(now).min(self.timing.request))
@@ -165,6 +176,9 @@ impl Contender {
     pub(super) fn next(&mut self, now: BootInstant, wall: Timestamp) -> Step {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             return Step::End(End::Expired);
+        }
+        if let Some(live) = self.version().filter(|live| *live < self.latest) {
+            return Step::End(End::Restored { live, known: self.latest });
         }
         let pause = self.next.remaining(now);
         if !pause.is_zero() {
@@ -194,6 +208,7 @@ impl Contender {
     pub(super) fn read(&mut self, lease: Option<Lease>, now: BootInstant) {
         self.seen = Some(Sighting::of(lease, self.seen.as_ref(), &self.timing, now));
         self.current = true;
+        self.latest = self.latest.max(self.version().unwrap_or_default());
     }
 
     /// A write that was sent at `sent` was answered with the Lease as stored.

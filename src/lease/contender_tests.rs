@@ -264,3 +264,26 @@ fn resigning_after_a_lost_answer_looks_first_and_leaves_anothers_lease_alone() {
     me.read(server.lease.clone(), at(104));
     assert_eq!(me.resign(), None);
 }
+
+/// Somebody puts an older backup of etcd back. Whoever stands by sees it as well as whoever leads: what either has seen is no more.
+#[test]
+fn a_lease_that_is_older_than_it_was_ends_leader_and_standby() {
+    let older = || Some(held_by(Some("me"), "4"));
+    let restored = Step::End(End::Restored { live: 4, known: 7 });
+    let mut me = contender();
+    me.read(Some(held_by(Some("me"), "6")), at(100));
+    let Step::Send(Request::Replace(_)) = step(&mut me, at(100)) else { panic!("it is renewed") };
+    me.wrote(held_by(Some("me"), "7"), at(100), at(100));
+    let Step::Send(Request::Replace(_)) = step(&mut me, at(103)) else { panic!("it is renewed") };
+    me.refused(at(103));
+    assert_eq!(step(&mut me, at(103)), Step::Send(Request::Read));
+    me.read(older(), at(103));
+    assert_eq!(step(&mut me, at(103)), restored);
+
+    let mut other = Contender::new("lease", "other", TIMING);
+    other.read(Some(held_by(Some("me"), "7")), at(100));
+    other.read(None, at(101));
+    assert_ne!(step(&mut other, at(101)), restored, "one that is gone says nothing");
+    other.read(older(), at(102));
+    assert_eq!(step(&mut other, at(102)), restored);
+}

@@ -82,6 +82,20 @@ pub enum LeaseError {
         holder: Option<String>,
     },
 
+    /// The cluster went back to what it was.
+    #[error(
+        "the leader lease {place} is at version {live}, and was at {known} before: an older backup of etcd was put back. What this \
+         process has seen since is no more, so it ends, and its successor looks at everything anew"
+    )]
+    Restored {
+        /// Namespace and name of the Lease.
+        place: Place,
+        /// The version that it has.
+        live: u64,
+        /// The version that it had.
+        known: u64,
+    },
+
     /// It could not be renewed in time.
     #[error(
         "the leader lease {place} could not be renewed for {} s ({failure}); this process writes nothing more and must \
@@ -303,6 +317,7 @@ impl Holder {
         match end {
             End::Lost { holder } => LeaseError::Lost { place, holder },
             End::Expired => LeaseError::Expired { place, term: self.term, failure: self.last_failure() },
+            End::Restored { live, known } => LeaseError::Restored { place, live, known },
         }
     }
 

@@ -1,6 +1,8 @@
 //! Days on which a whole cluster is in somebody's hands: backups put back, the operator removed, two of them at once. No
 //! data is touched, and in the end all is as it was, or a person is told what to do.
 
+use std::cell::RefCell;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -139,6 +141,62 @@ async fn etcd_put_back_from_an_older_backup_comes_to_rest_and_overwrites_nothing
     let message = begun.stalled("SecretTaken").await;
     assert!(message.contains(&token(&begun)), "{message}");
     assert_eq!(instance.current_version(&token(&begun)).await, first_value, "untouched");
+}
+
+/// The same while two operators live: what the one that stands by has seen is from a future that is no more.
+#[tokio::test]
+async fn etcd_put_back_under_living_operators_is_seen_and_nobody_acts_on_what_was() {
+    let instance: &'static Instance = Instance::own();
+    let operators = RefCell::new([instance.start_operator(), instance.start_operator()]);
+    let [ended, going] = [Bed::on(instance, "ended").await, Bed::on(instance, "going").await];
+    ended.ready_tenant(json!({})).await;
+    going.ready_tenant(json!({})).await;
+    let before = (belongings(&ended).await, belongings(&going).await);
+    instance.back_up_etcd("older").await;
+
+    ended.delete("Tenant", None, &ended.tenant).await;
+    ended.gone().await;
+    let paused = json!({ "metadata": { "annotations": { "openclaw.io/paused": "true" } } });
+    going.patch_tenant(paused).await.expect("paused");
+    going.until("paused", |tenant| condition(tenant, "Ready")["reason"] == "Paused").await;
+    going.delete("Tenant", None, &going.tenant).await;
+    let waits = |tenant: &Value| tenant["metadata"]["deletionTimestamp"].is_string();
+    going.until("being deleted, and waiting", waits).await;
+    let calls = instance.calls(&going.tenant).await.len();
+    instance.restore_etcd("older").await;
+
+    // As a Deployment does.
+    let replace_ended = || {
+        for operator in operators.borrow_mut().iter_mut() {
+            if operator.has_ended() {
+                *operator = instance.start_operator();
+            }
+        }
+    };
+    // Whoever leads sees what is changed now, and that both live.
+    let pods = json!({ "spec": { "quota": { "pods": 12 } } });
+    let edited = || async {
+        (ended.patch_tenant(pods.clone()).await.ok()?, going.patch_tenant(pods.clone()).await.ok()?).into()
+    };
+    assert!(eventually(edited).await.is_some(), "the server is back");
+    for bed in [&ended, &going] {
+        let is_back = || async {
+            replace_ended();
+                std::fs::write(format!("/tmp/op{n}.log"), o.log()).ok();
+            }
+            let tenant = bed.get("Tenant", None, &bed.tenant).await?;
+            let ready = condition(&tenant, "Ready");
+            let is_current = ready["observedGeneration"] == tenant["metadata"]["generation"];
+            let quota = bed.child("ResourceQuota", &bed.tenant).await?;
+            (ready["status"] == "True" && is_current && quota["spec"]["hard"]["pods"] == "12").then_some(())
+        };
+        bed.until_so("Ready with what was changed since", is_back).await;
+    }
+    let after = (belongings(&ended).await, belongings(&going).await);
+    assert_eq!((&after.0["claim"], &after.0["secret"]), (&before.0["claim"], &before.0["secret"]));
+    assert_eq!(after.1, before.1, "nothing of it was ended");
+    let calls = instance.calls(&going.tenant).await.split_off(calls);
+    assert!(calls.iter().all(|call| call["mutating"] == false), "{calls:#?}");
 }
 
 /// Without the operator everything goes on as it is; a new installation finds all of it as it was.
