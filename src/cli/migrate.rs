@@ -9,10 +9,14 @@ use openclaw_tenant_operator::{
 };
 use serde_json::{Value, json};
 
-use super::{CliError, Output};
+use super::{CliError, Output, moving::Moving};
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct MigrateArgs {
+    #[command(subcommand)]
+    moving: Option<Moving>,
+
     /// Name of the ApplicationSet
     #[arg(long, value_name = "NAME", required_unless_present = "file")]
     applicationset: Option<String>,
@@ -61,7 +65,10 @@ pub(super) struct MigrateArgs {
 }
 
 impl MigrateArgs {
-    pub(super) fn execute(self) -> Result<(), CliError> {
+    pub(super) fn execute(mut self) -> Result<(), CliError> {
+        if let Some(moving) = self.moving.take() {
+            return moving.execute();
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
         let outcome = runtime.block_on(migrate::migrate(&self.options()))?;
         let to_stream = self.manifests.as_deref() == Some(Path::new("-"));

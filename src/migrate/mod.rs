@@ -4,10 +4,12 @@
 //! then only what keeps the old side from taking anything along when it is removed.
 
 pub mod apply;
+mod cluster;
 pub mod differences;
 pub mod elements;
 pub mod entries;
 pub mod judge;
+pub mod moving;
 pub mod observed;
 pub mod preparation;
 pub mod read;

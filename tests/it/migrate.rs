@@ -1,5 +1,8 @@
 //! From an Argo CD ApplicationSet to Tenants, with the old side left whole.
 
+mod cut_over;
+mod sandbox;
+
 use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
@@ -40,6 +43,22 @@ spec:
   versions: [{name: v1alpha1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
 ";
 
+/// Lets the kinds of the old side be served.
+async fn serve_argo(bed: &Bed) {
+    let file = PathBuf::from(bed.instance.fact("/dir")).join(format!("argo-{}.yaml", bed.tenant));
+    fs::write(&file, ARGO).expect("a file");
+    // The tests of this file do it at the same time.
+    bed.instance.kubectl(&["apply", "--server-side", "-f", &file.display().to_string()]);
+    for definition in ["applicationsets.argoproj.io", "applications.argoproj.io", "sandboxes.agents.x-k8s.io"] {
+        let is_served = || async {
+            let definition = bed.get("CustomResourceDefinition", None, definition).await?;
+            let conditions = definition["status"]["conditions"].as_array()?;
+            conditions.iter().any(|one| one["type"] == "Established" && one["status"] == "True").then_some(())
+        };
+        assert!(eventually(is_served).await.is_some(), "{definition} is served");
+    }
+}
+
 /// An old platform of a test's own.
 struct Old {
     bed: Bed,
@@ -53,17 +72,8 @@ impl Old {
         let bed = Bed::new(test).await;
         let directory = PathBuf::from(instance.fact("/dir")).join(&bed.tenant);
         fs::create_dir_all(&directory).expect("a directory");
+        serve_argo(&bed).await;
         let old = Self { bed, directory };
-        // The tests of this file do it at the same time.
-        old.kubectl_apply("argo.yaml", ARGO, &["--server-side"]);
-        for definition in ["applicationsets.argoproj.io", "applications.argoproj.io", "sandboxes.agents.x-k8s.io"] {
-            let is_served = || async {
-                let definition = old.bed.get("CustomResourceDefinition", None, definition).await?;
-                let conditions = definition["status"]["conditions"].as_array()?;
-                conditions.iter().any(|one| one["type"] == "Established" && one["status"] == "True").then_some(())
-            };
-            assert!(eventually(is_served).await.is_some(), "{definition} is served");
-        }
         old.bed.create("Namespace", None, &old.argo(), json!({})).await.expect("Argo CD's namespace");
         old
     }
