@@ -4,8 +4,8 @@ use std::{fs, io::Write as _, path::Path, path::PathBuf};
 
 use clap::Args;
 use openclaw_tenant_operator::{
-    api::names::{ClassName, NamespacePrefix},
-    migrate::{self, Options, Outcome, Source, Wishes},
+    api::names::{ClassName, NamespacePrefix, SecretsPrefix},
+    migrate::{self, Options, Outcome, Source, Wishes, in_aws::AwsOptions},
 };
 use serde_json::{Value, json};
 
@@ -59,9 +59,23 @@ pub(super) struct MigrateArgs {
     #[arg(long, conflicts_with = "file")]
     apply: bool,
 
-    /// With --apply: let the namespaces, too, consent to be taken over by their tenants
+    /// With --apply: let the namespaces, too, consent to be taken over by their tenants, and with --cluster-name the secrets and
+    /// associations in AWS
     #[arg(long, requires = "apply")]
     consent: bool,
+
+    /// Look at AWS as well, with your own credentials: secrets and associations of the tenants on this EKS cluster. Needs list and
+    /// describe of both, and for --apply --consent the right to tag them; values of secrets are never read
+    #[arg(long, value_name = "NAME", conflicts_with = "offline")]
+    cluster_name: Option<String>,
+
+    /// AWS region, where the environment does not say it
+    #[arg(long, requires = "cluster_name")]
+    region: Option<String>,
+
+    /// What secret names begin with, as the operator was told
+    #[arg(long, value_name = "PREFIX", env = "OPENCLAW_SECRETS_PREFIX", default_value = "openclaw")]
+    secrets_prefix: SecretsPrefix,
 }
 
 impl MigrateArgs {
@@ -100,6 +114,11 @@ impl MigrateArgs {
             prefix: self.namespace_prefix.clone(),
             wishes: Wishes { tenants: self.tenant.iter().cloned().collect(), consent: self.consent },
             apply: self.apply,
+            aws: self.cluster_name.clone().map(|cluster_name| AwsOptions {
+                cluster_name,
+                region: self.region.clone(),
+                secrets_prefix: self.secrets_prefix.clone(),
+            }),
         }
     }
 

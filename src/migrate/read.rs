@@ -12,7 +12,8 @@ use serde_json::Value;
 use super::{
     MigrateError, Options, Source,
     cluster::{SECRET, get, list, list_named, metadata, workload_kinds},
-    entries::namespaces,
+    entries::{namespaces, tenants},
+    in_aws::Aws,
     observed::{APPLICATION, APPLICATION_SET, ClassSight, Place, Sight},
 };
 use crate::{
@@ -26,6 +27,7 @@ const AT_ONCE: usize = 8;
 /// Who reads.
 pub struct Reader {
     client: Option<Client>,
+    aws: Option<Aws>,
 }
 
 /// What could not be read, each said once.
@@ -35,14 +37,24 @@ impl Reader {
     /// A client of the caller's own, where the cluster is to be asked.
     ///
     /// # Errors
-    /// Where there is no cluster.
-    pub async fn connect(source: &Source) -> Result<Self, MigrateError> {
-        if matches!(source, Source::FileAlone(_)) {
-            return Ok(Self { client: None });
+    /// Where there is no cluster, or AWS shall be looked at and cannot be.
+    pub async fn connect(options: &Options) -> Result<Self, MigrateError> {
+        if matches!(options.source, Source::FileAlone(_)) {
+            return Ok(Self { client: None, aws: None });
         }
         let mut config = Config::infer().await?;
         config.default_retry = false;
-        Ok(Self { client: Some(Client::try_from(config).map_err(MigrateError::Client)?) })
+        let client = Some(Client::try_from(config).map_err(MigrateError::Client)?);
+        let aws = match &options.aws {
+            Some(aws) => Some(Aws::connect(aws, options.apply && options.wishes.consent).await?),
+            None => None,
+        };
+        Ok(Self { client, aws })
+    }
+
+    /// AWS, where it is looked at.
+    pub const fn aws(&self) -> Option<&Aws> {
+        self.aws.as_ref()
     }
 
     /// The client.
@@ -65,6 +77,7 @@ impl Reader {
             tenants: BTreeMap::new(),
             records: BTreeMap::new(),
             places: BTreeMap::new(),
+            cloud: None,
             unread: Vec::new(),
         };
         let Some(client) = &self.client else { return Ok(sight) };
@@ -76,6 +89,10 @@ impl Reader {
         sight.records = by_name(list(client, &definitions::RECORD.into(), None).await, &mut unread);
         let wanted = namespaces(&sight.set, &sight.class, &options.wishes.tenants)?;
         sight.places = places(client, wanted, &mut unread).await;
+        if let Some(aws) = &self.aws {
+            let tenants = tenants(&sight.set, &sight.class, &options.wishes.tenants)?;
+            sight.cloud = aws.look(client, &tenants, &mut unread).await;
+        }
         sight.unread = unread.into_iter().collect();
         Ok(sight)
     }

@@ -130,7 +130,7 @@ fn documents_are_built_from_values_alone() {
 #[test]
 fn every_file_that_decides_is_marked_pure() {
     let sweeps = ["audit", "findings", "orphans", "report", "seed"].map(|name| format!("../sweep/{name}"));
-    let migration = ["differences", "elements", "entries", "judge", "preparation", "report", "step", "today"]
+    let migration = ["cloud", "differences", "elements", "entries", "judge", "preparation", "report", "step", "today"]
         .map(|name| format!("../migrate/{name}"));
     let moving = ["former", "references", "removal", "report", "rivals", "sight", "verdict"]
         .map(|name| format!("../migrate/moving/{name}"));
