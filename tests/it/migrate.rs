@@ -147,6 +147,24 @@ impl Old {
     }
 }
 
+/// The kubeconfig of a ServiceAccount with these rights, once they are known.
+async fn person(bed: &Bed, namespace: &str, name: &str, rules: Value) -> PathBuf {
+    let role = format!("{}-{name}", bed.tenant);
+    bed.create("ServiceAccount", Some(namespace), name, json!({})).await.expect("ServiceAccount");
+    bed.create("ClusterRole", None, &role, json!({ "rules": rules })).await.expect("role");
+    let body = json!({
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role },
+        "subjects": [{ "kind": "ServiceAccount", "name": name, "namespace": namespace }],
+    });
+    bed.create("ClusterRoleBinding", None, &role, body).await.expect("binding");
+    let person = format!("--as=system:serviceaccount:{namespace}:{name}");
+    let may = || async { bed.instance.try_kubectl(&["auth", "can-i", "get", "tenants.openclaw.io", &person]).ok() };
+    bed.until_so("the person's rights", may).await;
+    let kubeconfig = PathBuf::from(bed.instance.fact("/dir")).join(format!("{role}.kubeconfig"));
+    bed.instance.mint(&format!("{namespace}/{name}"), &kubeconfig);
+    kubeconfig
+}
+
 /// What the old platform's chart made, with Argo CD's mark.
 fn chart(name: &str, storage_class: &str) -> String {
     format!(

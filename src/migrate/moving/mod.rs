@@ -62,7 +62,10 @@ pub enum MoveError {
     #[error(transparent)]
     Cluster(#[from] ListError),
     /// There is nothing to move.
-    #[error("there is no Tenant {0}: make it first (docs/migration.md, steps 5 to 7)")]
+    #[error(
+        "there is no Tenant {0}: make it first (docs/migration.md, steps 5 to 7). A former workload that an earlier run brought to zero \
+         carries what it was in its annotation openclaw.io/before-cut-over"
+    )]
     NoTenant(TenantName),
     /// The operator has not seen it.
     #[error("there is no TenantRecord {0} yet: does the operator run, and what does kubectl describe tenant {0} say?")]

@@ -1,9 +1,15 @@
 //! PURE: whether a step may be taken, and whether it has come to its end. The operator's word is the record; a Tenant's status only
 //! says how far the operator has come.
 
-use super::sight::{Sight, Told, condition, is_ours, title};
+use super::{
+    former::{Scale, former},
+    sight::{Sight, Told, condition, is_ours, title, uid},
+};
 use crate::{
-    api::{labels::PAUSED, record::AdoptionStage},
+    api::{
+        labels::PAUSED,
+        record::{AdoptionStage, RecordPhase},
+    },
     tenant::{adoption::Order, views},
 };
 
@@ -18,6 +24,12 @@ pub enum Refused {
     /// The operator writes nothing for it.
     #[error("Tenant {0} is paused, so the operator would not follow: kubectl annotate tenant {0} {PAUSED}-")]
     Paused(String),
+    /// What was recorded is not this Tenant's.
+    #[error(
+        "TenantRecord {0} is not held by this Tenant: it is another's, or its owner's time is over. kubectl describe tenant {0} says \
+         which"
+    )]
+    AnothersRecord(String),
     /// It is to be at rest.
     #[error("Tenant {0} says suspend: true, so no workspace would start: set suspend: false first")]
     Suspended(String),
@@ -57,6 +69,14 @@ pub enum Refused {
     /// The workspace was not moved over.
     #[error("the workspace of {name} was not moved over yet ({message}): `migrate cut-over {name}` comes first")]
     NotOver {
+        /// Whose.
+        name: String,
+        /// How it stands.
+        message: String,
+    },
+    /// It was finished, and does not stand as it should.
+    #[error("tenant {name} is not Ready ({message}): nothing is removed before it is")]
+    NotReady {
         /// Whose.
         name: String,
         /// How it stands.
@@ -112,7 +132,8 @@ fn may_act(sight: &Sight) -> Result<(), Refused> {
     if sight.tenant["metadata"]["annotations"][PAUSED] == "true" {
         return Err(Refused::Paused(name()));
     }
-    Ok(())
+    let is_its = sight.record.tenant_uid.as_ref().is_some_and(|holder| holder.as_str() == uid(&sight.tenant));
+    if is_its && sight.record.phase == RecordPhase::Active { Ok(()) } else { Err(Refused::AnothersRecord(name())) }
 }
 
 /// Whether the workspace may be moved over.
@@ -129,14 +150,23 @@ pub fn may_cut_over(sight: &Sight) -> Result<Begin, Refused> {
     match (sight.stage(), sight.order()) {
         (None, _) => Err(Refused::NothingAdopted(name)),
         (Some(AdoptionStage::CutOver), Some(Order::Start)) if is_over(sight) => Ok(Begin::Over),
-        (Some(_), Some(Order::Start)) => Ok(Begin::Resumed),
+        (Some(AdoptionStage::CutOver), Some(Order::Start)) => Ok(Begin::Resumed),
+        (Some(AdoptionStage::Attached), Some(Order::Start)) if is_fresh || may_go_on(sight) => Ok(Begin::Resumed),
         (Some(AdoptionStage::Attached), Some(Order::Finish) | None) if is_fresh => Ok(Begin::Fresh),
         (Some(AdoptionStage::CutOver), Some(Order::Finish)) => Err(Refused::Finishing(name)),
         (Some(AdoptionStage::CutOver), None) => Err(Refused::GoingBack(name)),
-        (Some(AdoptionStage::Attached), Some(Order::Finish) | None) | (Some(_), Some(Order::Unknown(_))) => {
-            Err(not_attached(sight))
-        }
+        (Some(AdoptionStage::Attached), Some(Order::Start | Order::Finish) | None)
+        | (Some(_), Some(Order::Unknown(_))) => Err(not_attached(sight)),
     }
+}
+
+/// Whether the operator, which was given the order, waits for nothing but the claim; or nothing is left to be brought to zero. An
+/// order that came with the manifest says nothing of whether everything is attached.
+fn may_go_on(sight: &Sight) -> bool {
+    let at_claim = |told: Told<'_>| ["ClaimInUse", "Progressing"].contains(&told.reason);
+    let runs = |one: &serde_json::Value| Scale::of(one).is_some_and(|scale| !scale.is_rest());
+    (sight.is_current() && condition(&sight.tenant, "WorkloadReady").is_some_and(at_claim))
+        || !former(sight).into_iter().any(runs)
 }
 
 fn not_attached(sight: &Sight) -> Refused {
@@ -197,6 +227,7 @@ pub fn may_finish(sight: &Sight) -> Result<Finish, Refused> {
         (Some(AdoptionStage::CutOver), Some(Order::Start)) if is_over(sight) => Finish::Order,
         (Some(AdoptionStage::CutOver), Some(Order::Finish)) => Finish::Ordered,
         (Some(AdoptionStage::CutOver), None) => return Err(Refused::GoingBack(name)),
+        (None, _) => return Err(Refused::NotReady { name, message: progress(sight) }),
         _ => return Err(Refused::NotOver { name, message: progress(sight) }),
     };
     let strangers = sight.strangers();

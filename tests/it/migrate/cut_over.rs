@@ -2,13 +2,13 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    path::PathBuf,
+    path::Path,
     process::Child,
 };
 
 use serde_json::{Value, json};
 
-use super::serve_argo;
+use super::{person, serve_argo};
 use crate::{
     adopt::{Old, claim_of, is_ready},
     support::Bed,
@@ -172,24 +172,49 @@ async fn only_the_callers_own_rights_count() {
         let may = bed.instance.try_kubectl(&["auth", "can-i", verb, what, "-n", &bed.namespace(), operator]);
         assert!(may.is_err(), "the operator may {verb} {what}: {may:?}");
     }
-    let (argo, reader) = (argo(bed), format!("{}-looker", bed.tenant));
-    bed.create("ServiceAccount", Some(&argo), "looker", json!({})).await.expect("ServiceAccount");
-    let rules = json!([{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"] }]);
-    bed.create("ClusterRole", None, &reader, json!({ "rules": rules })).await.expect("role");
-    let body = json!({
-        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": reader },
-        "subjects": [{ "kind": "ServiceAccount", "name": "looker", "namespace": argo }],
-    });
-    bed.create("ClusterRoleBinding", None, &reader, body).await.expect("binding");
-    let person = format!("--as=system:serviceaccount:{argo}:looker");
-    let may = || async { bed.instance.try_kubectl(&["auth", "can-i", "list", "namespaces", &person]).ok() };
-    bed.until_so("the looker's rights", may).await;
-    let kubeconfig = PathBuf::from(bed.instance.fact("/dir")).join(format!("{reader}.kubeconfig"));
-    bed.instance.mint(&format!("{argo}/looker"), &kubeconfig);
-    let arguments = ["migrate", "cut-over", &bed.tenant, "--argocd-namespace", &argo];
-    let (success, _, errors) = bed.instance.run_operator_with(&kubeconfig, &arguments);
+    let argo = argo(bed);
+    let looks = json!([{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"] }]);
+    let kubeconfig = person(bed, &argo, "looker", looks).await;
+    let run = |kubeconfig: &Path, step: &str, more: &[&str]| {
+        let arguments = ["migrate", step, &bed.tenant, "--argocd-namespace", &argo, "--output", "json"];
+        bed.instance.run_operator_with(kubeconfig, &[arguments.as_slice(), more].concat())
+    };
+    let (success, _, errors) = run(&kubeconfig, "cut-over", &[]);
     assert!(!success && errors.contains("cannot patch resource \"tenants\""), "{errors}");
     assert_eq!(deployment(bed).await["spec"]["replicas"], 1);
+
+    let kubeconfig = person(bed, &argo, "mover", rights()).await;
+    for (step, more) in [("cut-over", [].as_slice()), ("back-out", &[]), ("cut-over", &[]), ("finish", &["--yes"])] {
+        let (success, out, errors) = run(&kubeconfig, step, more);
+        assert!(success, "{step}: {out}\n{errors}");
+    }
+    let gone = || async { bed.child("Deployment", &bed.tenant).await.is_none().then_some(()) };
+    bed.until_so("the end of the former workload", gone).await;
+    assert!(bed.child("Secret", "own-token").await.is_none());
+}
+
+/// What docs/migration.md names for steps 7 and 8.
+fn rights() -> Value {
+    let rule = |group: &str, resources: &[&str], verbs: &[&str]| json!({ "apiGroups": [group], "resources": resources, "verbs": verbs });
+    json!([
+        rule("openclaw.io", &["tenants", "tenantrecords"], &["get"]),
+        rule("openclaw.io", &["tenants"], &["patch"]),
+        rule("argoproj.io", &["applications"], &["list"]),
+        rule("", &["persistentvolumeclaims", "persistentvolumes"], &["get"]),
+        rule("", &["persistentvolumeclaims"], &["patch"]),
+        rule("", &["pods", "secrets", "serviceaccounts"], &["list"]),
+        rule("apps", &["deployments", "statefulsets", "replicasets", "daemonsets"], &["list"]),
+        rule("agents.x-k8s.io", &["sandboxes"], &["list"]),
+        rule("extensions.agents.x-k8s.io", &["sandboxclaims", "sandboxtemplates"], &["list"]),
+        rule("autoscaling", &["horizontalpodautoscalers"], &["list"]),
+        rule("keda.sh", &["scaledobjects"], &["list"]),
+        rule("batch", &["jobs", "cronjobs"], &["list"]),
+        rule("networking.k8s.io", &["ingresses"], &["list"]),
+        rule("rbac.authorization.k8s.io", &["rolebindings", "clusterrolebindings"], &["list"]),
+        rule("apps", &["deployments", "statefulsets"], &["patch", "delete"]),
+        rule("agents.x-k8s.io", &["sandboxes"], &["patch", "delete"]),
+        rule("", &["secrets", "serviceaccounts"], &["delete"]),
+    ])
 }
 
 /// Before anything is done it is looked for whoever would start the former workload again.
@@ -230,11 +255,11 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn start(bed: &Bed, step: &str) -> Self {
+    pub(super) fn start(bed: &Bed, step: &str, more: &[&str]) -> Self {
         let argo = argo(bed);
         let arguments =
             ["migrate", step, &bed.tenant, "--argocd-namespace", &argo, "--output", "json", "--timeout", "90s"];
-        let mut process = bed.instance.start_command(&arguments);
+        let mut process = bed.instance.start_command(&[arguments.as_slice(), more].concat());
         let lines = BufReader::new(process.stderr.take().expect("its words")).lines();
         Self { process, lines }
     }
@@ -265,7 +290,8 @@ impl Running {
     }
 }
 
-/// A run that is killed is taken up by the next one, wherever it was: after the order, while it waits, on the way back.
+/// A run that is killed is taken up by the next one, wherever it was: after the order, while it waits, on the way back, in the middle
+/// of the end.
 #[tokio::test]
 async fn a_killed_run_is_taken_up_again() {
     let old = attached("killed").await;
@@ -276,10 +302,10 @@ async fn a_killed_run_is_taken_up_again() {
     let hold = |finalizers: Value| json!({ "metadata": { "finalizers": finalizers } });
     bed.patch("Pod", Some(&bed.namespace()), &pod, hold(json!(["example.com/hold"]))).await.expect("held");
 
-    let mut first = Running::start(bed, "cut-over");
+    let mut first = Running::start(bed, "cut-over", &[]);
     first.until_said("openclaw.io/cut-over=start");
     first.kill();
-    let mut second = Running::start(bed, "cut-over");
+    let mut second = Running::start(bed, "cut-over", &[]);
     second.until_said(&format!("pod {pod}"));
     second.kill();
     let live = deployment(bed).await;
@@ -290,12 +316,24 @@ async fn a_killed_run_is_taken_up_again() {
     bed.patch("Pod", Some(&bed.namespace()), &pod, hold(Value::Null)).await.expect("let go");
     done(bed, "cut-over", &[]);
 
-    let mut back = Running::start(bed, "back-out");
+    let mut back = Running::start(bed, "back-out", &[]);
     back.until_said("waiting:");
     back.kill();
     assert_eq!(deployment(bed).await["spec"]["replicas"], 0, "not started before the place was given back");
     done(bed, "back-out", &[]);
     assert_eq!(deployment(bed).await["spec"]["replicas"], 1);
     old.old_pod().await;
+
+    done(bed, "cut-over", &[]);
+    let mut last = Running::start(bed, "finish", &["--yes"]);
+    last.until_said("Secret own-token: deleted");
+    last.kill();
+    done(bed, "finish", &["--yes"]);
+    let gone = || async {
+        let left = [bed.child("Deployment", &bed.tenant).await, bed.child("ServiceAccount", &bed.tenant).await];
+        left.iter().all(Option::is_none).then_some(())
+    };
+    bed.until_so("the end of the former workload", gone).await;
+    assert!(bed.child("Secret", "shared-token").await.is_some());
     assert_eq!(old.kept().await, before);
 }

@@ -4,28 +4,8 @@ use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{Old, settled, texts};
+use super::{Old, person, settled, texts};
 use crate::support::Instance;
-
-impl Old {
-    /// The kubeconfig of a ServiceAccount with these rights, once they are known.
-    async fn reader_with(&self, rules: Value) -> PathBuf {
-        let (argo, name) = (self.argo(), format!("{}-reader", self.bed.tenant));
-        self.bed.create("ServiceAccount", Some(&argo), "reader", json!({})).await.expect("ServiceAccount");
-        self.bed.create("ClusterRole", None, &name, json!({ "rules": rules })).await.expect("role");
-        let body = json!({
-            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name },
-            "subjects": [{ "kind": "ServiceAccount", "name": "reader", "namespace": argo }],
-        });
-        self.bed.create("ClusterRoleBinding", None, &name, body).await.expect("binding");
-        let person = format!("--as=system:serviceaccount:{argo}:reader");
-        let may = || async { self.bed.instance.try_kubectl(&["auth", "can-i", "list", "namespaces", &person]).ok() };
-        self.bed.until_so("the reader's rights", may).await;
-        let kubeconfig = self.directory.join("reader.kubeconfig");
-        self.bed.instance.mint(&format!("{argo}/reader"), &kubeconfig);
-        kubeconfig
-    }
-}
 
 /// What the caller may not read is said, and not taken for missing; a Sandbox is a workload like others.
 #[tokio::test]
@@ -53,7 +33,7 @@ async fn who_may_not_read_everything_is_told_what_is_missing() {
         { "apiGroups": [""], "resources": ["namespaces", "persistentvolumeclaims"], "verbs": ["get", "list"] },
         { "apiGroups": ["openclaw.io"], "resources": ["tenants", "tenantclasses"], "verbs": ["get", "list"] },
     ]);
-    let kubeconfig = old.reader_with(rules).await;
+    let kubeconfig = person(&old.bed, &old.argo(), "reader", rules).await;
     let argo = old.argo();
     let arguments = [
         "migrate",

@@ -70,7 +70,7 @@ async fn a_sandbox_is_moved_over_and_its_end_leaves_the_claim() {
     bed.apply_tenant(json!({})).await.expect("taken");
     bed.stalled("AwaitingCutOver").await;
 
-    let mut run = Running::start(bed, "cut-over");
+    let mut run = Running::start(bed, "cut-over", &[]);
     run.until_said("brought to zero, from 1 replicas");
     let live = bed.child("Sandbox", &bed.tenant).await.expect("Sandbox");
     assert_eq!(live["spec"]["replicas"], 0);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::world::{At, deployment, own_set, pod, record, sight};
 use crate::{
-    api::record::AdoptionStage,
+    api::record::{AdoptionStage, RecordPhase},
     migrate::moving::{
         sight::Sight,
         verdict::{
@@ -91,6 +91,49 @@ fn a_cut_over_needs_a_tenant_that_awaits_it() {
     assert_eq!(reason(&taken), "SecretTaken");
     assert_eq!(reason(&with(At::Attached, |sight| sight.tenant["metadata"]["generation"] = json!(2))), "Unseen");
     assert_eq!(reason(&with(At::Over, ordered(&json!("begin")))), "Verified");
+}
+
+/// An order that came with the manifest brings nothing to zero before everything is attached; what is at zero already goes on.
+#[test]
+fn an_order_alone_brings_nothing_to_zero_before_everything_is_attached() {
+    let waits_for_others = |sight: &mut Sight| {
+        sight.tenant["status"]["conditions"][1]["reason"] = json!("WaitingForEarlierPart");
+    };
+    let early = with(At::Ordered, waits_for_others);
+    assert!(matches!(may_cut_over(&early), Err(Refused::NotAttached { .. })));
+    let unseen = with(At::Ordered, |sight| sight.tenant["metadata"]["generation"] = json!(2));
+    assert!(matches!(may_cut_over(&unseen), Err(Refused::NotAttached { .. })));
+    let down = with(At::Ordered, |sight| {
+        waits_for_others(sight);
+        sight.workloads[0]["spec"]["replicas"] = json!(0);
+    });
+    assert_eq!(may_cut_over(&down), Ok(Begin::Resumed));
+    let unnoticed = with(At::Attached, ordered(&json!("start")));
+    assert_eq!(may_cut_over(&unnoticed), Ok(Begin::Resumed), "attached, and the operator has not seen the order");
+}
+
+/// Another owner's Tenant of that name orders nothing.
+#[test]
+fn a_record_that_this_tenant_does_not_hold_is_nothing_to_act_on() {
+    for at in [At::Attached, At::Ordered, At::Over, At::Finished] {
+        let anothers = with(at, |sight| sight.tenant["metadata"]["uid"] = json!("another"));
+        let kept = with(at, |sight| sight.record.phase = RecordPhase::Retained);
+        for sight in [anothers, kept] {
+            let refused = Refused::AnothersRecord(alice());
+            assert_eq!(may_cut_over(&sight), Err(refused.clone()));
+            assert_eq!(may_back_out(&sight), Err(refused.clone()));
+            assert_eq!(may_finish(&sight), Err(refused));
+        }
+    }
+}
+
+#[test]
+fn nothing_is_removed_before_the_tenant_is_ready() {
+    let unready = with(At::Finished, |sight| sight.tenant["status"]["conditions"][0]["status"] = json!("False"));
+    let message = "Verified: Ready says so".to_owned();
+    assert_eq!(may_finish(&unready), Err(Refused::NotReady { name: alice(), message }));
+    let unready = with(At::Over, |sight| sight.pods.clear());
+    assert!(matches!(may_finish(&unready), Err(Refused::NotOver { .. })));
 }
 
 /// Moved over is: the record says so, Ready for what it says now, and a ready pod of its own.

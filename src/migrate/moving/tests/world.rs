@@ -7,6 +7,7 @@ use crate::{
     migrate::moving::sight::Sight,
 };
 
+const HOLDER: &str = "01234567-89ab-4cde-8f01-23456789abcd";
 pub(super) const NAMESPACE: &str = "openclaw-alice";
 
 /// How far Alice is, and what her Tenant says.
@@ -24,7 +25,7 @@ pub(super) enum At {
 
 pub(super) fn record(stage: Option<AdoptionStage>) -> TenantRecordSpec {
     let mut record: TenantRecordSpec = serde_json::from_value(json!({
-        "phase": "Active", "incarnation": "0123456789", "className": "default",
+        "phase": "Active", "tenantUid": HOLDER, "incarnation": "0123456789", "className": "default",
         "owner": { "subject": "6f1c", "hash": "0".repeat(64) },
         "namespace": { "name": NAMESPACE, "prefix": "openclaw-" },
         "serviceAccount": "workspace-0123456789",
@@ -50,7 +51,7 @@ fn told(kind: &str, status: bool, reason: &str) -> Value {
 
 fn tenant(order: Option<&str>, conditions: &Value) -> Value {
     json!({
-        "metadata": { "name": "alice", "uid": "t-1", "generation": 1, "annotations": { "openclaw.io/cut-over": order } },
+        "metadata": { "name": "alice", "uid": HOLDER, "generation": 1, "annotations": { "openclaw.io/cut-over": order } },
         "spec": { "suspend": false },
         "status": { "observedGeneration": 1, "conditions": conditions, "url": "https://alice.example.com" },
     })
