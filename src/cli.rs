@@ -3,6 +3,7 @@
 mod administer;
 mod iam;
 mod migrate;
+mod moving;
 
 use std::{
     fmt, fs,
@@ -22,7 +23,7 @@ use openclaw_tenant_operator::{
         names::{ClusterArn, NamespaceName, SecretsPrefix},
     },
     aws::Rates,
-    migrate::MigrateError,
+    migrate::{MigrateError, moving::MoveError},
     orphans::{self, OrphansError},
     run::{self, Options},
     telemetry::logs::{self, LogFormat},
@@ -56,7 +57,7 @@ enum Command {
     Orphans(OrphansArgs),
     /// Turn the list of an Argo CD ApplicationSet into Tenants: report what each has today, what will be taken over, what
     /// differs and what blocks, write manifests, and with --apply keep the old side from taking anything along when it goes.
-    /// Exit code 1 also where a tenant is blocked.
+    /// Exit code 1 also where a tenant is blocked. Then, for one tenant at a time: cut-over, back-out, finish.
     Migrate(Box<migrate::MigrateArgs>),
     /// List who is kept after their Tenant was deleted: what of theirs, and until when
     ///
@@ -243,6 +244,8 @@ enum CliError {
     Orphans(#[from] OrphansError),
     #[error(transparent)]
     Migrate(#[from] MigrateError),
+    #[error(transparent)]
+    Move(#[from] MoveError),
     #[error(
         "{failed} changes failed, and {blocked} tenants are blocked or not in the list: the report says why and what to do"
     )]

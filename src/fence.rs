@@ -40,6 +40,11 @@ impl Fence {
         Self::default()
     }
 
+    /// A fence that no lease guards, for what a person does with a command in their own name. The operator has none such.
+    pub fn of_a_person() -> Self {
+        Self { deadline: Arc::new(AtomicU64::new(u64::MAX)) }
+    }
+
     /// Lets writes start that end before `deadline`. Only the lease calls this.
     pub fn open_until(&self, deadline: BootInstant) {
         let millis = u64::try_from(deadline.elapsed_since_boot().as_millis()).unwrap_or(u64::MAX);
@@ -76,6 +81,11 @@ mod tests {
     #[test]
     fn a_new_fence_is_closed() {
         assert_eq!(Fence::closed().permit_at(at(0)).err(), Some(FenceClosed));
+    }
+
+    #[test]
+    fn a_person_needs_no_lease() {
+        assert!(Fence::of_a_person().permit().is_ok());
     }
 
     #[test]

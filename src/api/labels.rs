@@ -55,6 +55,10 @@ pub const CUT_OVER_START: &str = "start";
 /// The value of [`CUT_OVER`] by which what the former workload lived by is removed.
 pub const CUT_OVER_FINISH: &str = "finish";
 
+/// Annotation on a former workload that `migrate cut-over` has scaled to zero: what it was before, as JSON, so that a second run
+/// and the way back know it.
+pub const BEFORE_CUT_OVER: &str = "openclaw.io/before-cut-over";
+
 /// Annotation on a Tenant: with the value `true` nothing is written for it.
 pub const PAUSED: &str = "openclaw.io/paused";
 

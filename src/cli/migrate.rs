@@ -4,15 +4,19 @@ use std::{fs, io::Write as _, path::Path, path::PathBuf};
 
 use clap::Args;
 use openclaw_tenant_operator::{
-    api::names::{ClassName, NamespacePrefix},
-    migrate::{self, Options, Outcome, Source, Wishes},
+    api::names::{ClassName, NamespacePrefix, SecretsPrefix},
+    migrate::{self, Options, Outcome, Source, Wishes, in_aws::AwsOptions},
 };
 use serde_json::{Value, json};
 
-use super::{CliError, Output};
+use super::{CliError, Output, moving::Moving};
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct MigrateArgs {
+    #[command(subcommand)]
+    moving: Option<Moving>,
+
     /// Name of the ApplicationSet
     #[arg(long, value_name = "NAME", required_unless_present = "file")]
     applicationset: Option<String>,
@@ -55,13 +59,30 @@ pub(super) struct MigrateArgs {
     #[arg(long, conflicts_with = "file")]
     apply: bool,
 
-    /// With --apply: let the namespaces, too, consent to be taken over by their tenants
+    /// With --apply: let the namespaces, too, consent to be taken over by their tenants, and with --cluster-name the secrets and
+    /// associations in AWS
     #[arg(long, requires = "apply")]
     consent: bool,
+
+    /// Look at AWS as well, with your own credentials: secrets and associations of the tenants on this EKS cluster. Needs list and
+    /// describe of both, and for --apply --consent the right to tag them; values of secrets are never read
+    #[arg(long, value_name = "NAME", conflicts_with = "offline")]
+    cluster_name: Option<String>,
+
+    /// AWS region, where the environment does not say it
+    #[arg(long, requires = "cluster_name")]
+    region: Option<String>,
+
+    /// What secret names begin with, as the operator was told
+    #[arg(long, value_name = "PREFIX", env = "OPENCLAW_SECRETS_PREFIX", default_value = "openclaw")]
+    secrets_prefix: SecretsPrefix,
 }
 
 impl MigrateArgs {
-    pub(super) fn execute(self) -> Result<(), CliError> {
+    pub(super) fn execute(mut self) -> Result<(), CliError> {
+        if let Some(moving) = self.moving.take() {
+            return moving.execute();
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
         let outcome = runtime.block_on(migrate::migrate(&self.options()))?;
         let to_stream = self.manifests.as_deref() == Some(Path::new("-"));
@@ -93,6 +114,11 @@ impl MigrateArgs {
             prefix: self.namespace_prefix.clone(),
             wishes: Wishes { tenants: self.tenant.iter().cloned().collect(), consent: self.consent },
             apply: self.apply,
+            aws: self.cluster_name.clone().map(|cluster_name| AwsOptions {
+                cluster_name,
+                region: self.region.clone(),
+                secrets_prefix: self.secrets_prefix.clone(),
+            }),
         }
     }
 

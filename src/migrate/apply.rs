@@ -12,6 +12,8 @@ use kube::{
 use serde_json::Value;
 
 use super::{
+    cloud::CloudSight,
+    in_aws::Aws,
     preparation::{self, Change},
     report::Report,
     step::{OldKind, OldObject, Step, remaining, still_holds},
@@ -34,8 +36,9 @@ pub struct Prepared {
     pub failed: Vec<String>,
 }
 
-/// Takes all steps of the report. A tenant's namespace consents only after everything else of that tenant is prepared.
-pub async fn prepare(client: &Client, report: &Report) -> Prepared {
+/// Takes all steps of the report. A tenant's namespace consents only after everything else of that tenant is prepared, and what is
+/// in AWS after that.
+pub async fn prepare(client: &Client, in_aws: Option<(&Aws, &CloudSight)>, report: &Report) -> Prepared {
     let mut prepared = Prepared::default();
     for (object, changes) in by_object(&report.set.steps) {
         prepared.take(&object, change(client, &object, &changes).await);
@@ -45,11 +48,18 @@ pub async fn prepare(client: &Client, report: &Report) -> Prepared {
         return prepared;
     }
     for tenant in &report.tenants {
+        let mut is_prepared = true;
         for (object, changes) in by_object(&tenant.steps) {
             let outcome = change(client, &object, &changes).await;
             if !prepared.take(&object, outcome) {
+                is_prepared = false;
                 break;
             }
+        }
+        if let Some((aws, sight)) = in_aws.filter(|_| is_prepared && tenant.blocks.is_empty()) {
+            let (done, failed) = aws.consent(tenant, sight).await;
+            prepared.done.extend(done);
+            prepared.failed.extend(failed);
         }
     }
     prepared

@@ -8,7 +8,10 @@ use super::{
     elements::{ElementsError, Parameters, elements, render, text},
     observed::{ClassSight, Sight},
 };
-use crate::{api::names::TenantName, tenant::views};
+use crate::{
+    api::names::{NamespaceName, TenantName},
+    tenant::views,
+};
 
 /// One element with what the set's template makes of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +62,20 @@ pub fn namespaces(set: &Value, class: &ClassSight, only: &BTreeSet<String>) -> R
         entry.destination.into_iter().chain(own)
     });
     Ok(both.collect())
+}
+
+/// The tenants that can be, each with the namespace that it will have.
+///
+/// # Errors
+/// Where the elements cannot be told.
+pub fn tenants(
+    set: &Value,
+    class: &ClassSight,
+    only: &BTreeSet<String>,
+) -> Result<BTreeMap<String, NamespaceName>, ElementsError> {
+    let wanted = entries(set)?.into_iter().filter(|entry| only.is_empty() || only.contains(&entry.name));
+    let names = wanted.filter_map(|entry| entry.name.parse::<TenantName>().ok());
+    Ok(names.map(|name| (name.to_string(), class.prefix.namespace(&name))).collect())
 }
 
 /// The whole list, to find in it what is there twice.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{
+    cloud::{self, Claimant, CloudReport},
     differences,
     elements::{ElementsError, text},
     entries::{Applications, Entry, Listed, entries},
@@ -19,9 +20,9 @@ use crate::{
     api::{
         class::TenantClassSpec,
         labels,
-        names::{Email, OwnerSubject, TenantName},
+        names::{Email, OwnerHash, OwnerSubject, TenantName},
         quantity::Quantity,
-        record::{RecordPhase, RecordedOwner},
+        record::{RecordPhase, RecordedOwner, TenantRecordSpec},
         tenant::TenantSpec,
     },
     tenant::views,
@@ -94,6 +95,7 @@ fn set(
         live: sight.live,
         applications_seen: sight.applications.is_some(),
         elsewhere,
+        aws_seen: sight.cloud.is_some(),
     }
 }
 
@@ -260,11 +262,30 @@ fn owned(sight: &Sight, entry: &Entry, name: &TenantName, email: &Email, report:
     if let Some(live) = sight.tenants.get(name.as_str()) {
         exists(live, &wanted, &subject, report);
     }
+    in_aws(sight, name, subject.hash(), report);
     if report.state != State::Differs {
         report.manifest = Some(json!({
             "apiVersion": "openclaw.io/v1alpha1", "kind": "Tenant", "metadata": { "name": name }, "spec": spec,
         }));
     }
+}
+
+/// What lies in AWS for it, where that was seen.
+fn in_aws(sight: &Sight, name: &TenantName, owner: OwnerHash, report: &mut TenantReport) {
+    let Some(seen) = &sight.cloud else { return };
+    let spec = |objects: &BTreeMap<String, Value>| objects.get(name.as_str()).map(|object| object["spec"].clone());
+    let tenant: Option<TenantSpec> = spec(&sight.tenants).and_then(|spec| serde_json::from_value(spec).ok());
+    let record: Option<TenantRecordSpec> = spec(&sight.records).and_then(|spec| serde_json::from_value(spec).ok());
+    let claimant = Claimant {
+        name,
+        owner: &owner,
+        class: sight.class.spec.as_ref(),
+        tenant: tenant.as_ref(),
+        record: record.as_ref(),
+    };
+    report.cloud = cloud::judge(seen, &claimant);
+    report.blocks.extend(report.cloud.iter().flat_map(CloudReport::blocks));
+    report.owner = Some(owner);
 }
 
 /// A volume never shrinks: a size above the class's goes with the tenant, and any size where the class is not known.

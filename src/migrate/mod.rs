@@ -4,10 +4,14 @@
 //! then only what keeps the old side from taking anything along when it is removed.
 
 pub mod apply;
+pub mod cloud;
+mod cluster;
 pub mod differences;
 pub mod elements;
 pub mod entries;
+pub mod in_aws;
 pub mod judge;
+pub mod moving;
 pub mod observed;
 pub mod preparation;
 pub mod read;
@@ -55,6 +59,8 @@ pub struct Options {
     pub wishes: Wishes,
     /// Whether the old side is prepared.
     pub apply: bool,
+    /// How AWS is looked at, where it is.
+    pub aws: Option<in_aws::AwsOptions>,
 }
 
 /// Why the command cannot do what it was asked.
@@ -82,6 +88,9 @@ pub enum MigrateError {
         /// What is wrong with it.
         why: String,
     },
+    /// AWS cannot be spoken to.
+    #[error(transparent)]
+    Aws(#[from] crate::aws::AwsStartError),
     /// The list is not understood.
     #[error(transparent)]
     Elements(#[from] ElementsError),
@@ -103,17 +112,20 @@ pub struct Outcome {
 /// # Errors
 /// Where the list or what is indispensable cannot be read. What else cannot be read is told in the report.
 pub async fn migrate(options: &Options) -> Result<Outcome, MigrateError> {
-    let reader = read::Reader::connect(&options.source).await?;
-    let report = look(&reader, options).await?;
+    let reader = read::Reader::connect(options).await?;
+    let (sight, report) = look(&reader, options).await?;
     let (true, Some(client)) = (options.apply, reader.client()) else {
         return Ok(Outcome { report, done: Vec::new(), failed: Vec::new() });
     };
-    let prepared = apply::prepare(client, &report).await;
+    let in_aws = reader.aws().zip(sight.cloud.as_ref()).filter(|_| options.wishes.consent);
+    let prepared = apply::prepare(client, in_aws, &report).await;
     // What is said is what is there now.
-    Ok(Outcome { report: look(&reader, options).await?, done: prepared.done, failed: prepared.failed })
+    let (_, report) = look(&reader, options).await?;
+    Ok(Outcome { report, done: prepared.done, failed: prepared.failed })
 }
 
-async fn look(reader: &read::Reader, options: &Options) -> Result<Report, MigrateError> {
+async fn look(reader: &read::Reader, options: &Options) -> Result<(observed::Sight, Report), MigrateError> {
     let sight = reader.look(options).await?;
-    Ok(judge::judge(&sight, &options.wishes)?)
+    let report = judge::judge(&sight, &options.wishes)?;
+    Ok((sight, report))
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::cloud::CloudSight;
+
 use crate::{
     api::{
         class::TenantClassSpec,
@@ -40,6 +42,8 @@ pub struct Sight {
     /// What lies in the namespaces that matter, by name: `None` where there is no such namespace. Of one that could not be read
     /// nothing is said.
     pub places: BTreeMap<String, Option<Place>>,
+    /// What was seen in AWS; `None` where it was not looked at, or could not be.
+    pub cloud: Option<CloudSight>,
     /// What could not be read, and why.
     pub unread: Vec<String>,
 }

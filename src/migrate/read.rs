@@ -3,48 +3,31 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    time::Duration,
 };
 
 use futures::{StreamExt as _, stream};
-use kube::{
-    Api, Client, Config,
-    api::{ApiResource, DynamicObject, ListParams},
-    discovery,
-};
+use kube::{Client, Config, api::ApiResource};
 use serde_json::Value;
 
 use super::{
     MigrateError, Options, Source,
-    entries::namespaces,
+    cluster::{SECRET, get, list, list_named, metadata, workload_kinds},
+    entries::{namespaces, tenants},
+    in_aws::Aws,
     observed::{APPLICATION, APPLICATION_SET, ClassSight, Place, Sight},
 };
 use crate::{
     kubernetes::definitions,
-    telemetry::result::describe,
-    tenant::{child::Kind, child::KindInfo, views},
+    tenant::{child::Kind, views},
 };
-
-/// The longest that one page of a list may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Objects in one page.
-const PAGE: u32 = 500;
 
 /// Namespaces that are looked into at the same time.
 const AT_ONCE: usize = 8;
 
-const DEPLOYMENT: KindInfo =
-    KindInfo { group: "apps", version: "v1", kind: "Deployment", plural: "deployments", namespaced: true };
-const SECRET: KindInfo = KindInfo { group: "", version: "v1", kind: "Secret", plural: "secrets", namespaced: true };
-
-/// The groups of agent-sandbox (github.com/kubernetes-sigs/agent-sandbox, k8s/crds): its versions are asked for, because there are
-/// clusters with v1alpha1 alone.
-const SANDBOX: [(&str, &str); 2] = [("agents.x-k8s.io", "Sandbox"), ("extensions.agents.x-k8s.io", "SandboxClaim")];
-
 /// Who reads.
 pub struct Reader {
     client: Option<Client>,
+    aws: Option<Aws>,
 }
 
 /// What could not be read, each said once.
@@ -54,14 +37,24 @@ impl Reader {
     /// A client of the caller's own, where the cluster is to be asked.
     ///
     /// # Errors
-    /// Where there is no cluster.
-    pub async fn connect(source: &Source) -> Result<Self, MigrateError> {
-        if matches!(source, Source::FileAlone(_)) {
-            return Ok(Self { client: None });
+    /// Where there is no cluster, or AWS shall be looked at and cannot be.
+    pub async fn connect(options: &Options) -> Result<Self, MigrateError> {
+        if matches!(options.source, Source::FileAlone(_)) {
+            return Ok(Self { client: None, aws: None });
         }
         let mut config = Config::infer().await?;
         config.default_retry = false;
-        Ok(Self { client: Some(Client::try_from(config).map_err(MigrateError::Client)?) })
+        let client = Some(Client::try_from(config).map_err(MigrateError::Client)?);
+        let aws = match &options.aws {
+            Some(aws) => Some(Aws::connect(aws, options.apply && options.wishes.consent).await?),
+            None => None,
+        };
+        Ok(Self { client, aws })
+    }
+
+    /// AWS, where it is looked at.
+    pub const fn aws(&self) -> Option<&Aws> {
+        self.aws.as_ref()
     }
 
     /// The client.
@@ -84,6 +77,7 @@ impl Reader {
             tenants: BTreeMap::new(),
             records: BTreeMap::new(),
             places: BTreeMap::new(),
+            cloud: None,
             unread: Vec::new(),
         };
         let Some(client) = &self.client else { return Ok(sight) };
@@ -95,6 +89,10 @@ impl Reader {
         sight.records = by_name(list(client, &definitions::RECORD.into(), None).await, &mut unread);
         let wanted = namespaces(&sight.set, &sight.class, &options.wishes.tenants)?;
         sight.places = places(client, wanted, &mut unread).await;
+        if let Some(aws) = &self.aws {
+            let tenants = tenants(&sight.set, &sight.class, &options.wishes.tenants)?;
+            sight.cloud = aws.look(client, &tenants, &mut unread).await;
+        }
         sight.unread = unread.into_iter().collect();
         Ok(sight)
     }
@@ -180,24 +178,6 @@ async fn places(client: &Client, wanted: BTreeSet<String>, unread: &mut Unread) 
     all
 }
 
-fn apps() -> Vec<ApiResource> {
-    vec![DEPLOYMENT.into(), Kind::StatefulSet.info().into()]
-}
-
-/// # Errors
-/// Where it cannot be told what agent-sandbox serves.
-async fn workload_kinds(client: &Client) -> Result<Vec<ApiResource>, String> {
-    let mut kinds = apps();
-    for (group, kind) in SANDBOX {
-        match discovery::group(client, group).await {
-            Ok(found) => kinds.extend(found.recommended_kind(kind).map(|(resource, _)| resource)),
-            Err(kube::Error::Discovery(_)) => {}
-            Err(error) => return Err(format!("what {group} serves: {}", describe(&error))),
-        }
-    }
-    Ok(kinds)
-}
-
 async fn place(
     client: &Client,
     kinds: &Result<Vec<ApiResource>, String>,
@@ -212,10 +192,14 @@ async fn place(
         workloads: told(workloads(client, kinds, name).await, &mut unread),
         claims,
         accounts: told(list(client, &Kind::ServiceAccount.info().into(), Some(name)).await, &mut unread),
-        secrets: told(secret_names(client, name).await, &mut unread),
+        secrets: told(metadata(client, &SECRET.into(), name).await, &mut unread).map(|all| names(&all)),
         reclaim,
     };
     (place, unread)
+}
+
+fn names(objects: &[Value]) -> Vec<String> {
+    objects.iter().map(|object| views::name(object).to_owned()).collect()
 }
 
 fn told<T>(found: Result<T, String>, unread: &mut Unread) -> Option<T> {
@@ -230,10 +214,7 @@ async fn workloads(
 ) -> Result<Vec<Value>, String> {
     let mut all = Vec::new();
     for resource in kinds.as_ref().map_err(Clone::clone)? {
-        for mut object in list(client, resource, Some(namespace)).await? {
-            object["kind"] = resource.kind.clone().into();
-            all.push(object);
-        }
+        all.extend(list_named(client, resource, Some(namespace)).await?);
     }
     // What another workload made is none of its own.
     all.retain(|object| !made_by_another(object));
@@ -259,56 +240,4 @@ async fn reclaim_policies(client: &Client, claims: &[Value], unread: &mut Unread
 fn made_by_another(object: &Value) -> bool {
     let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
     owners.into_iter().any(|owner| owner["controller"] == true && owner["kind"] != "SandboxClaim")
-}
-
-/// Names of Secrets. Only their metadata is asked for: no value ever comes here.
-async fn secret_names(client: &Client, namespace: &str) -> Result<Vec<String>, String> {
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &SECRET.into());
-    let params = ListParams::default().limit(PAGE);
-    let answer = tokio::time::timeout(TIMEOUT, api.list_metadata(&params)).await;
-    let list = answer
-        .map_err(|_| "secrets: no answer".to_owned())?
-        .map_err(|error| format!("secrets: {}", describe(&error)))?;
-    Ok(list.items.into_iter().filter_map(|secret| secret.metadata.name).collect())
-}
-
-async fn get(
-    client: &Client,
-    resource: &ApiResource,
-    namespace: Option<&str>,
-    name: &str,
-) -> Result<Option<Value>, String> {
-    let api = api(client, resource, namespace);
-    let answer = tokio::time::timeout(TIMEOUT, api.get_opt(name)).await;
-    let found = answer.map_err(|_| "no answer".to_owned())?.map_err(|error| describe(&error))?;
-    // Metadata and JSON always serialise.
-    Ok(found.map(|object| serde_json::to_value(object).unwrap_or_default()))
-}
-
-/// Every object of a kind; none where the kind is not served.
-async fn list(client: &Client, resource: &ApiResource, namespace: Option<&str>) -> Result<Vec<Value>, String> {
-    let api = api(client, resource, namespace);
-    let failed = |why: String| format!("{}: {why}", resource.plural);
-    let mut params = ListParams::default().limit(PAGE);
-    let mut all = Vec::new();
-    loop {
-        let page = match tokio::time::timeout(TIMEOUT, api.list(&params)).await {
-            Ok(Ok(page)) => page,
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 => return Ok(all),
-            Ok(Err(error)) => return Err(failed(describe(&error))),
-            Err(_) => return Err(failed(format!("no answer within {} s", TIMEOUT.as_secs()))),
-        };
-        all.extend(page.items.iter().map(|object| serde_json::to_value(object).unwrap_or_default()));
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(all),
-        }
-    }
-}
-
-fn api(client: &Client, resource: &ApiResource, namespace: Option<&str>) -> Api<DynamicObject> {
-    match namespace {
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
-        None => Api::all_with(client.clone(), resource),
-    }
 }

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{
+    cloud::{CloudItem, CloudReport},
     step::{OldKind, Step},
     today::{OldClaim, OldWorkload, Today},
 };
-use crate::api::labels;
+use crate::api::{labels, names::OwnerHash};
 
 /// How a tenant stands on its way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct SetReport {
     pub applications_seen: bool,
     /// How many Applications of tenants that were not asked for still cascade.
     pub elsewhere: usize,
+    /// Whether AWS was looked at.
+    pub aws_seen: bool,
 }
 
 /// What there is to say of one tenant.
@@ -80,6 +83,10 @@ pub struct TenantReport {
     pub hazards: Vec<String>,
     /// Who else says that things are theirs.
     pub claimed: Vec<String>,
+    /// What lies in AWS for it; `None` where that was not seen.
+    pub cloud: Option<CloudReport>,
+    /// Whose it is to be, where that could be told.
+    pub owner: Option<OwnerHash>,
     /// What is to be changed so that nothing cascades.
     pub steps: Vec<Step>,
     /// The Tenant.
@@ -108,6 +115,12 @@ impl TenantReport {
         wanted.then(|| format!("kubectl annotate namespace {} {}={}", self.namespace, labels::ADOPT_BY, self.name))
     }
 
+    /// The commands by which what is in AWS consents, where it does not.
+    fn consent_in_aws(&self) -> Vec<String> {
+        let cloud = self.cloud.iter().filter(|_| self.blocks.is_empty());
+        cloud.flat_map(|cloud| cloud.silent().map(|target| target.command(&self.name, &cloud.region))).collect()
+    }
+
     fn json(&self) -> Value {
         let workload = |one: &OldWorkload| json!({ "kind": one.kind, "name": one.name, "atRest": one.at_rest });
         let claim = |claim: &OldClaim| {
@@ -129,6 +142,7 @@ impl TenantReport {
             },
             "attach": self.attach,
             "consent": self.consent(),
+            "aws": self.cloud.as_ref().map(|cloud| cloud.json(&self.name)),
             "differs": self.differs,
             "blocks": self.blocks,
             "hazards": self.hazards,
@@ -156,7 +170,8 @@ impl TenantReport {
             ("blocks", self.blocks.clone()),
             ("has", Some(self.has()).filter(|line| !line.is_empty()).into_iter().collect()),
             ("attach", self.attach.clone()),
-            ("consent", self.consent().into_iter().collect()),
+            ("aws", self.cloud.iter().flat_map(|cloud| &cloud.items).map(CloudItem::said).collect()),
+            ("consent", self.consent().into_iter().chain(self.consent_in_aws()).collect()),
             ("differs", self.differs.clone()),
             ("cascade", self.steps.iter().map(ToString::to_string).collect()),
             ("danger", self.hazards.clone()),
@@ -206,6 +221,7 @@ impl Report {
                 "remarks": self.set.remarks,
                 "prepared": self.is_prepared(),
                 "applicationsElsewhere": self.set.elsewhere,
+                "awsSeen": self.set.aws_seen,
             },
             "class": self.class,
             "tenants": self.tenants.iter().map(TenantReport::json).collect::<Vec<_>>(),
@@ -285,6 +301,11 @@ impl Report {
         if self.tenants.iter().any(|tenant| tenant.consent().is_some()) {
             text.push_str(
                 "A namespace is taken over only where it consents itself: by the command behind \"consent\", or --apply --consent.\n",
+            );
+        }
+        if !set.aws_seen {
+            text.push_str(
+                "AWS was not looked at: secrets and associations there have to consent as well. --cluster-name NAME looks at them.\n",
             );
         }
         text

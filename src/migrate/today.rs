@@ -137,7 +137,7 @@ fn claim(object: &Value, place: &Place) -> OldClaim {
 
 /// The fields are those of apps/v1 and of agents.x-k8s.io (github.com/kubernetes-sigs/agent-sandbox, api/v1beta1 and
 /// api/v1alpha1, sandbox_types.go): `podTemplate`, `volumeClaimTemplates`, `operatingMode` or `replicas`.
-fn workload(object: &Value) -> OldWorkload {
+pub(super) fn workload(object: &Value) -> OldWorkload {
     let spec = &object["spec"];
     let name = views::name(object).to_owned();
     let kind = object["kind"].as_str().unwrap_or_default().to_owned();

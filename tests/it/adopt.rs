@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use crate::support::{Bed, condition};
 
 /// What the old platform made for a tenant.
-struct Old {
-    bed: Bed,
+pub(crate) struct Old {
+    pub(crate) bed: Bed,
     token: String,
-    association: String,
+    pub(crate) association: String,
 }
 
 const CONSENT: &str = "openclaw.io/adopt-by";
 
 /// What must not change whatever becomes of the adoption: the volume, and the secret's value.
 #[derive(Debug, PartialEq)]
-struct Kept {
+pub(crate) struct Kept {
     volume: Value,
     handle: Value,
     version: String,
@@ -28,7 +28,7 @@ struct Kept {
 impl Old {
     /// A namespace of the old platform's making: a Deployment on a claim of another name, a ServiceAccount with an association,
     /// a secret with a value, a policy and a quota of the tenant's name.
-    async fn platform(test: &str) -> Self {
+    pub(crate) async fn platform(test: &str) -> Self {
         let bed = Bed::new(test).await;
         let (namespace, tenant) = (bed.namespace(), bed.tenant.clone());
         let labels = json!({ "app.kubernetes.io/managed-by": "argocd", "pod-security.kubernetes.io/enforce": "baseline", "team": "blue" });
@@ -59,7 +59,7 @@ impl Old {
     }
 
     /// The same with its Tenant, attached.
-    async fn attached(test: &str) -> Self {
+    pub(crate) async fn attached(test: &str) -> Self {
         let old = Self::platform(test).await;
         old.bed.apply_tenant(json!({})).await.expect("taken");
         old.awaits_cut_over().await;
@@ -67,7 +67,7 @@ impl Old {
     }
 
     /// The message that says how to go on.
-    async fn awaits_cut_over(&self) -> String {
+    pub(crate) async fn awaits_cut_over(&self) -> String {
         self.bed.stalled("AwaitingCutOver").await
     }
 
@@ -83,7 +83,7 @@ impl Old {
     }
 
     /// The old workload's pod, once it is ready.
-    async fn old_pod(&self) -> Value {
+    pub(crate) async fn old_pod(&self) -> Value {
         let look = || async {
             let pods = self.bed.children("Pod").await;
             pods.into_iter().find(|pod| pod["metadata"]["labels"]["app"] == "old" && is_ready(pod))
@@ -91,7 +91,7 @@ impl Old {
         self.bed.until_so("the former workload's pod", look).await
     }
 
-    async fn kept(&self) -> Kept {
+    pub(crate) async fn kept(&self) -> Kept {
         let claim = self.bed.child("PersistentVolumeClaim", &claim_of(&self.bed)).await.expect("the claim");
         let name = claim["spec"]["volumeName"].as_str().expect("bound").to_owned();
         let volume = self.bed.get("PersistentVolume", None, &name).await.expect("its volume");
@@ -112,14 +112,14 @@ impl Old {
         described.tags().iter().filter_map(pair).collect()
     }
 
-    async fn associations(&self) -> Vec<String> {
+    pub(crate) async fn associations(&self) -> Vec<String> {
         let (eks, cluster) = (self.bed.instance.eks(), self.bed.instance.fact("/aws/clusterName"));
         let list = eks.list_pod_identity_associations().cluster_name(cluster).namespace(self.bed.namespace());
         let listed = list.send().await.expect("a list");
         listed.associations().iter().filter_map(|one| one.association_id().map(str::to_owned)).collect()
     }
 
-    async fn adoption(&self) -> Value {
+    pub(crate) async fn adoption(&self) -> Value {
         self.bed.record().await.expect("a record")["spec"]["adoption"].clone()
     }
 
@@ -131,7 +131,7 @@ impl Old {
     }
 
     /// Waits until the Tenant is Ready with this reason of its identity.
-    async fn ready_after(&self, reason: &str) -> Value {
+    pub(crate) async fn ready_after(&self, reason: &str) -> Value {
         let is_it = |tenant: &Value| {
             condition(tenant, "Ready")["status"] == "True" && condition(tenant, "IdentityReady")["reason"] == reason
         };
@@ -139,7 +139,7 @@ impl Old {
     }
 }
 
-fn claim_of(bed: &Bed) -> String {
+pub(crate) fn claim_of(bed: &Bed) -> String {
     format!("{}-data", bed.tenant)
 }
 
@@ -156,7 +156,7 @@ fn deployment(bed: &Bed) -> Value {
     json!({ "spec": { "replicas": 1, "selector": { "matchLabels": labels }, "template": template } })
 }
 
-fn is_ready(pod: &Value) -> bool {
+pub(crate) fn is_ready(pod: &Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
     conditions.into_iter().any(|one| one["type"] == "Ready" && one["status"] == "True")
         && pod["metadata"]["deletionTimestamp"].is_null()

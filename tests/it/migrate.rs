@@ -1,5 +1,10 @@
 //! From an Argo CD ApplicationSet to Tenants, with the old side left whole.
 
+mod cut_over;
+mod in_aws;
+mod reading;
+mod sandbox;
+
 use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
@@ -40,6 +45,22 @@ spec:
   versions: [{name: v1alpha1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
 ";
 
+/// Lets the kinds of the old side be served.
+async fn serve_argo(bed: &Bed) {
+    let file = PathBuf::from(bed.instance.fact("/dir")).join(format!("argo-{}.yaml", bed.tenant));
+    fs::write(&file, ARGO).expect("a file");
+    // The tests of this file do it at the same time.
+    bed.instance.kubectl(&["apply", "--server-side", "-f", &file.display().to_string()]);
+    for definition in ["applicationsets.argoproj.io", "applications.argoproj.io", "sandboxes.agents.x-k8s.io"] {
+        let is_served = || async {
+            let definition = bed.get("CustomResourceDefinition", None, definition).await?;
+            let conditions = definition["status"]["conditions"].as_array()?;
+            conditions.iter().any(|one| one["type"] == "Established" && one["status"] == "True").then_some(())
+        };
+        assert!(eventually(is_served).await.is_some(), "{definition} is served");
+    }
+}
+
 /// An old platform of a test's own.
 struct Old {
     bed: Bed,
@@ -53,17 +74,8 @@ impl Old {
         let bed = Bed::new(test).await;
         let directory = PathBuf::from(instance.fact("/dir")).join(&bed.tenant);
         fs::create_dir_all(&directory).expect("a directory");
+        serve_argo(&bed).await;
         let old = Self { bed, directory };
-        // The tests of this file do it at the same time.
-        old.kubectl_apply("argo.yaml", ARGO, &["--server-side"]);
-        for definition in ["applicationsets.argoproj.io", "applications.argoproj.io", "sandboxes.agents.x-k8s.io"] {
-            let is_served = || async {
-                let definition = old.bed.get("CustomResourceDefinition", None, definition).await?;
-                let conditions = definition["status"]["conditions"].as_array()?;
-                conditions.iter().any(|one| one["type"] == "Established" && one["status"] == "True").then_some(())
-            };
-            assert!(eventually(is_served).await.is_some(), "{definition} is served");
-        }
         old.bed.create("Namespace", None, &old.argo(), json!({})).await.expect("Argo CD's namespace");
         old
     }
@@ -130,27 +142,27 @@ impl Old {
         (success, report, errors)
     }
 
-    /// The kubeconfig of a ServiceAccount with these rights, once they are known.
-    async fn reader_with(&self, rules: Value) -> PathBuf {
-        let (argo, name) = (self.argo(), format!("{}-reader", self.bed.tenant));
-        self.bed.create("ServiceAccount", Some(&argo), "reader", json!({})).await.expect("ServiceAccount");
-        self.bed.create("ClusterRole", None, &name, json!({ "rules": rules })).await.expect("role");
-        let body = json!({
-            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name },
-            "subjects": [{ "kind": "ServiceAccount", "name": "reader", "namespace": argo }],
-        });
-        self.bed.create("ClusterRoleBinding", None, &name, body).await.expect("binding");
-        let person = format!("--as=system:serviceaccount:{argo}:reader");
-        let may = || async { self.bed.instance.try_kubectl(&["auth", "can-i", "list", "namespaces", &person]).ok() };
-        self.bed.until_so("the reader's rights", may).await;
-        let kubeconfig = self.directory.join("reader.kubeconfig");
-        self.bed.instance.mint(&format!("{argo}/reader"), &kubeconfig);
-        kubeconfig
-    }
-
     async fn argo_object(&self, kind: &str, name: &str) -> Value {
         self.bed.get(kind, Some(&self.argo()), name).await.expect("an object of Argo CD")
     }
+}
+
+/// The kubeconfig of a ServiceAccount with these rights, once they are known.
+async fn person(bed: &Bed, namespace: &str, name: &str, rules: Value) -> PathBuf {
+    let role = format!("{}-{name}", bed.tenant);
+    bed.create("ServiceAccount", Some(namespace), name, json!({})).await.expect("ServiceAccount");
+    bed.create("ClusterRole", None, &role, json!({ "rules": rules })).await.expect("role");
+    let body = json!({
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role },
+        "subjects": [{ "kind": "ServiceAccount", "name": name, "namespace": namespace }],
+    });
+    bed.create("ClusterRoleBinding", None, &role, body).await.expect("binding");
+    let person = format!("--as=system:serviceaccount:{namespace}:{name}");
+    let may = || async { bed.instance.try_kubectl(&["auth", "can-i", "get", "tenants.openclaw.io", &person]).ok() };
+    bed.until_so("the person's rights", may).await;
+    let kubeconfig = PathBuf::from(bed.instance.fact("/dir")).join(format!("{role}.kubeconfig"));
+    bed.instance.mint(&format!("{namespace}/{name}"), &kubeconfig);
+    kubeconfig
 }
 
 /// What the old platform's chart made, with Argo CD's mark.
@@ -361,83 +373,4 @@ async fn what_was_prepared_can_be_deleted_and_takes_nothing_along() {
     old.bed.until_so("the end of the Application", gone).await;
     old.bed.delete("ApplicationSet", Some(&old.argo()), "tenants").await;
     assert_eq!(belongings(&old, &alice).await, before);
-}
-
-/// What the caller may not read is said, and not taken for missing; a Sandbox is a workload like others.
-#[tokio::test]
-async fn who_may_not_read_everything_is_told_what_is_missing() {
-    let old = Old::new("blind").await;
-    let alice = old.name("alice");
-    old.set(json!([{ "name": alice, "email": "alice@example.com" }])).await;
-    old.tenant(&alice).await;
-    settled(&old, &alice).await;
-    let namespace = format!("openclaw-{alice}");
-    let sandbox =
-        json!({ "spec": { "podTemplate": { "spec": { "containers": [{ "name": "openclaw", "image": "x:1" }] } } } });
-    old.bed.create("Sandbox", Some(&namespace), "box", sandbox).await.expect("Sandbox");
-    let (_, report, _) = old.run(&[]);
-    let kinds: Vec<&Value> = report["tenants"][0]["today"]["workloads"]
-        .as_array()
-        .expect("workloads")
-        .iter()
-        .map(|one| &one["kind"])
-        .collect();
-    assert_eq!(kinds, ["Deployment", "Sandbox"], "{report:#}");
-
-    let rules = json!([
-        { "apiGroups": ["argoproj.io"], "resources": ["applicationsets", "applications"], "verbs": ["get", "list"] },
-        { "apiGroups": [""], "resources": ["namespaces", "persistentvolumeclaims"], "verbs": ["get", "list"] },
-        { "apiGroups": ["openclaw.io"], "resources": ["tenants", "tenantclasses"], "verbs": ["get", "list"] },
-    ]);
-    let kubeconfig = old.reader_with(rules).await;
-    let argo = old.argo();
-    let arguments = [
-        "migrate",
-        "--applicationset",
-        "tenants",
-        "--argocd-namespace",
-        &argo,
-        "--class",
-        &old.bed.class,
-        "--output",
-        "json",
-        "--apply",
-    ];
-    let (success, out, errors) = old.bed.instance.run_operator_with(&kubeconfig, &arguments);
-    let report: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}\n{errors}"));
-    let unread = texts(&report["unread"]).join("\n");
-    for what in ["secrets:", "deployments:", "serviceaccounts:", "tenantrecords:", "PersistentVolume pv"] {
-        assert!(unread.contains(what), "{what}: {unread}");
-    }
-    assert_eq!(report["tenants"][0]["today"]["claims"][0]["name"], json!(alice));
-    assert_eq!(report["tenants"][0]["today"]["workloads"], Value::Null);
-    let failed = texts(&report["failed"]);
-    assert!(
-        !success && failed.len() == 1 && failed[0].starts_with("ApplicationSet"),
-        "the rest is not tried: {failed:#?}"
-    );
-    assert_eq!(report["done"], json!([]));
-}
-
-/// A file alone needs no cluster.
-#[tokio::test]
-async fn a_file_alone_is_judged_without_a_cluster() {
-    let instance = Instance::shared();
-    let directory = PathBuf::from(instance.fact("/dir")).join("offline");
-    fs::create_dir_all(&directory).expect("a directory");
-    let file = directory.join("applicationset.yaml");
-    let set = "kind: Secret\n---\nkind: ApplicationSet\nmetadata: {name: tenants}\nspec:\n  goTemplate: true\n  generators:\n  - list:\n      elements:\n      - {name: alice, email: alice@example.com}\n  template:\n    metadata: {name: '{{.name}}'}\n    spec: {destination: {namespace: 'openclaw-{{.name}}'}}\n";
-    fs::write(&file, set).expect("a file");
-    let file = file.display().to_string();
-    let nowhere = directory.join("no.kubeconfig");
-    let (success, out, report) =
-        instance.run_operator_with(&nowhere, &["migrate", "--file", &file, "--offline", "--manifests", "-"]);
-    assert!(success, "{report}");
-    let expected = "---\napiVersion: openclaw.io/v1alpha1\nkind: Tenant\nmetadata:\n  name: alice\nspec:\n  className: default\n  deletionPolicy: Retain\n  owner:\n    email: alice@example.com\n";
-    assert_eq!(out, expected);
-    assert!(report.contains("A file cannot be prepared"), "{report}");
-    let (success, _, errors) = instance.run_operator_with(&nowhere, &["migrate", "--file", &file, "--apply"]);
-    assert!(!success && errors.contains("cannot be used with"), "{errors}");
-    let (success, _, errors) = instance.run_operator_with(&nowhere, &["migrate", "--file", &file]);
-    assert!(!success && errors.contains("--offline"), "{errors}");
 }

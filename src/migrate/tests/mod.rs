@@ -1,3 +1,4 @@
+mod clouding;
 mod listing;
 mod preparing;
 mod reporting;

@@ -59,6 +59,7 @@ field managers argocd-controller
 
 Not prepared: what stands behind \"cascade\" comes first, before anything of the old side is removed. None of it was done; --apply does it.
 A namespace is taken over only where it consents itself: by the command behind \"consent\", or --apply --consent.
+AWS was not looked at: secrets and associations there have to consent as well. --cluster-name NAME looks at them.
 ";
     let table = judged(&sight(&alice(), &["alice"])).table();
     assert_eq!(table, expected, "{table}");

@@ -100,6 +100,7 @@ pub fn sight(elements: &Value, names: &[&str]) -> Sight {
         tenants: BTreeMap::new(),
         records: BTreeMap::new(),
         places: names.iter().map(|name| (format!("openclaw-{name}"), Some(place(name)))).collect(),
+        cloud: None,
         unread: Vec::new(),
     }
 }

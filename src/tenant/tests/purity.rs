@@ -130,9 +130,11 @@ fn documents_are_built_from_values_alone() {
 #[test]
 fn every_file_that_decides_is_marked_pure() {
     let sweeps = ["audit", "findings", "orphans", "report", "seed"].map(|name| format!("../sweep/{name}"));
-    let migration = ["differences", "elements", "entries", "judge", "preparation", "report", "step", "today"]
+    let migration = ["cloud", "differences", "elements", "entries", "judge", "preparation", "report", "step", "today"]
         .map(|name| format!("../migrate/{name}"));
-    for name in DECISIONS.map(str::to_owned).into_iter().chain(sweeps).chain(migration) {
+    let moving = ["former", "references", "removal", "report", "rivals", "sight", "verdict"]
+        .map(|name| format!("../migrate/moving/{name}"));
+    for name in DECISIONS.map(str::to_owned).into_iter().chain(sweeps).chain(migration).chain(moving) {
         let path = root().join(format!("{name}.rs"));
         let text = fs::read_to_string(&path).expect("a source file");
         assert!(is_pure(&path, &text), "{} is not marked PURE", path.display());

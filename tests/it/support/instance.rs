@@ -226,16 +226,27 @@ impl Instance {
         self.run_operator_with(&self.kubeconfig, arguments)
     }
 
-    /// The same as somebody else.
-    pub fn run_operator_with(&self, kubeconfig: &Path, arguments: &[&str]) -> (bool, String, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_openclaw-tenant-operator"))
+    /// Starts another of the program's commands as an administrator, to see what it says meanwhile, or to end it.
+    pub fn start_command(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(&self.kubeconfig, arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+    }
+
+    fn command(&self, kubeconfig: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_openclaw-tenant-operator"));
+        command
             .args(arguments)
             .env("OPENCLAW_CLUSTER_NAME", self.fact("/aws/clusterName"))
             .env("KUBECONFIG", kubeconfig)
             .envs(self.aws_environment())
-            .env("AWS_ACCESS_KEY_ID", "administrator")
-            .output()
-            .expect("the program starts");
+            .env("AWS_ACCESS_KEY_ID", "administrator");
+        command
+    }
+
+    /// The same as somebody else.
+    pub fn run_operator_with(&self, kubeconfig: &Path, arguments: &[&str]) -> (bool, String, String) {
+        let mut command = self.command(kubeconfig, arguments);
+        let output = command.stdin(Stdio::null()).output().expect("the program starts");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.success(), text(&output.stdout), text(&output.stderr))
     }

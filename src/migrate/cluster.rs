@@ -1,0 +1,146 @@
+//! Requests of the command's own, in the caller's name: one object, or every object of a kind. One attempt each.
+
+use std::time::Duration;
+
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject, ListParams},
+    discovery,
+};
+use serde_json::Value;
+
+use crate::{
+    telemetry::result::describe,
+    tenant::{child::Kind, child::KindInfo},
+};
+
+/// The longest that one page of a list may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Objects in one page.
+const PAGE: u32 = 500;
+
+const DEPLOYMENT: KindInfo =
+    KindInfo { group: "apps", version: "v1", kind: "Deployment", plural: "deployments", namespaced: true };
+/// Secrets.
+pub(super) const SECRET: KindInfo =
+    KindInfo { group: "", version: "v1", kind: "Secret", plural: "secrets", namespaced: true };
+
+/// The groups of agent-sandbox (github.com/kubernetes-sigs/agent-sandbox, k8s/crds): its versions are asked for, because there are
+/// clusters with v1alpha1 alone.
+const SANDBOX: [(&str, &str); 2] = [("agents.x-k8s.io", "Sandbox"), ("extensions.agents.x-k8s.io", "SandboxClaim")];
+
+fn apps() -> Vec<ApiResource> {
+    vec![DEPLOYMENT.into(), Kind::StatefulSet.info().into()]
+}
+
+/// The kinds of workloads that the old side may have.
+///
+/// # Errors
+/// Where it cannot be told what agent-sandbox serves.
+pub(super) async fn workload_kinds(client: &Client) -> Result<Vec<ApiResource>, String> {
+    let mut kinds = apps();
+    for (group, kind) in SANDBOX {
+        match discovery::group(client, group).await {
+            Ok(found) => kinds.extend(found.recommended_kind(kind).map(|(resource, _)| resource)),
+            Err(kube::Error::Discovery(_)) => {}
+            Err(error) => return Err(format!("what {group} serves: {}", describe(&error))),
+        }
+    }
+    Ok(kinds)
+}
+
+/// Metadata of every object of a kind in a namespace, each with its kind; none where the kind is not served. Of Secrets nothing
+/// else is ever asked for.
+pub(super) async fn metadata(client: &Client, resource: &ApiResource, namespace: &str) -> Result<Vec<Value>, String> {
+    let api = api(client, resource, Some(namespace));
+    let mut all = pages(&resource.plural, async |params| {
+        let list = api.list_metadata(params).await?;
+        Ok((list.items.iter().map(as_value).collect(), list.metadata.continue_))
+    })
+    .await?;
+    name_kind(&mut all, resource);
+    Ok(all)
+}
+
+/// One object; `None` where there is none.
+pub(super) async fn get(
+    client: &Client,
+    resource: &ApiResource,
+    namespace: Option<&str>,
+    name: &str,
+) -> Result<Option<Value>, String> {
+    let api = api(client, resource, namespace);
+    let answer = tokio::time::timeout(TIMEOUT, api.get_opt(name)).await;
+    let found = answer.map_err(|_| "no answer".to_owned())?.map_err(|error| describe(&error))?;
+    Ok(found.as_ref().map(as_value))
+}
+
+/// Every object of a kind; none where the kind is not served.
+pub(super) async fn list(
+    client: &Client,
+    resource: &ApiResource,
+    namespace: Option<&str>,
+) -> Result<Vec<Value>, String> {
+    let api = api(client, resource, namespace);
+    pages(&resource.plural, async |params| {
+        let list = api.list(params).await?;
+        Ok((list.items.iter().map(as_value).collect(), list.metadata.continue_))
+    })
+    .await
+}
+
+/// The same, each with its kind and version, which a list leaves out.
+pub(super) async fn list_named(
+    client: &Client,
+    resource: &ApiResource,
+    namespace: Option<&str>,
+) -> Result<Vec<Value>, String> {
+    let mut all = list(client, resource, namespace).await?;
+    name_kind(&mut all, resource);
+    Ok(all)
+}
+
+fn name_kind(objects: &mut [Value], resource: &ApiResource) {
+    for object in objects {
+        object["kind"] = resource.kind.clone().into();
+        object["apiVersion"] = resource.api_version.clone().into();
+    }
+}
+
+type Page = (Vec<Value>, Option<String>);
+
+async fn pages(
+    plural: &str,
+    page: impl AsyncFn(&ListParams) -> Result<Page, kube::Error>,
+) -> Result<Vec<Value>, String> {
+    let failed = |why: String| format!("{plural}: {why}");
+    let mut params = ListParams::default().limit(PAGE);
+    let mut all = Vec::new();
+    loop {
+        let (items, next) = match tokio::time::timeout(TIMEOUT, page(&params)).await {
+            Ok(Ok(page)) => page,
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => return Ok(all),
+            Ok(Err(error)) => return Err(failed(describe(&error))),
+            Err(_) => return Err(failed(format!("no answer within {} s", TIMEOUT.as_secs()))),
+        };
+        all.extend(items);
+        match next.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(all),
+        }
+    }
+}
+
+fn as_value(object: &impl serde::Serialize) -> Value {
+    // Metadata and JSON always serialise.
+    serde_json::to_value(object).unwrap_or_default()
+}
+
+/// The requests about a kind, in a namespace or in the whole cluster.
+pub(super) fn api(client: &Client, resource: &ApiResource, namespace: Option<&str>) -> Api<DynamicObject> {
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
+        None => Api::all_with(client.clone(), resource),
+    }
+}

@@ -1,0 +1,5 @@
+mod scaling;
+mod steps;
+mod world;
+
+mod ending;
