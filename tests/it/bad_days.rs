@@ -182,8 +182,6 @@ async fn etcd_put_back_under_living_operators_is_seen_and_nobody_acts_on_what_wa
     for bed in [&ended, &going] {
         let is_back = || async {
             replace_ended();
-                std::fs::write(format!("/tmp/op{n}.log"), o.log()).ok();
-            }
             let tenant = bed.get("Tenant", None, &bed.tenant).await?;
             let ready = condition(&tenant, "Ready");
             let is_current = ready["observedGeneration"] == tenant["metadata"]["generation"];
