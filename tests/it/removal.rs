@@ -5,6 +5,8 @@
 
 mod breaker;
 mod orders;
+mod release;
+mod started;
 
 use std::sync::OnceLock;
 
