@@ -4,6 +4,7 @@
 //! many records stand. What is about the breaker itself has another.
 
 mod breaker;
+mod discovery;
 mod orders;
 mod release;
 mod started;
