@@ -2,38 +2,35 @@
 //! change nothing but annotations on TenantRecords, by which the leading operator is told what to do; `release` alone takes
 //! finalizers off.
 
+mod changes;
+mod leader;
 mod lists;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
-use kube::{
-    Api, Client,
-    api::{ApiResource, DynamicObject, Patch, PatchParams},
-};
-use serde_json::{Value, json};
+use jiff::Timestamp;
+use kube::Client;
+use serde_json::Value;
 
 use crate::{
     api::{
-        labels::{CONFIRM_DELETION, FIELD_MANAGER, FINALIZER},
         names::{ClassName, TenantName},
         record::TenantRecordSpec,
     },
-    fence::REQUEST_TIMEOUT,
     kubernetes::{
         definitions,
         listing::{ListError, all},
     },
     lease,
-    telemetry::result::describe,
     tenant::{
-        breaker::{Deletion, Stage, asked_for, deletions},
-        child::KindInfo,
+        breaker::{Deletion, asked_for, deletions},
         observed::{RecordView, TenantView},
         views,
     },
 };
 
+pub use changes::{Tally, confirm, order, release};
+pub use leader::{Vigil, nobody_leads};
 pub use lists::{deletions_json, deletions_table, retained_json, retained_table, table};
 
 /// Why a command failed.
@@ -71,15 +68,44 @@ pub enum AdministerError {
         /// Why not.
         why: String,
     },
+    /// It is not any more what the caller has looked at.
+    #[error("{what} has changed since it was looked at: look again, whether what you order is still what you mean")]
+    Changed {
+        /// Which object.
+        what: String,
+    },
+    /// Not everything was done.
+    #[error("left as they were: {}. {why}", names(left))]
+    Left {
+        /// Whose.
+        left: Vec<TenantName>,
+        /// Why.
+        why: String,
+    },
+    /// Whether an operator leads cannot be known.
+    #[error(
+        "whether an operator leads cannot be seen on Lease {}/{}: {why}. It needs the right to get it",
+        lease::NAMESPACE,
+        lease::NAME
+    )]
+    LeaseUnknown {
+        /// Why not.
+        why: String,
+    },
     /// A running operator would put the finalizers back.
     #[error(
-        "an operator leads ({holder}) and would put the finalizers back: stop it first, such as with kubectl --namespace \
-         openclaw-system scale deployment openclaw-tenant-operator --replicas 0, and try again in half a minute"
+        "an operator leads ({}) and would put the finalizers back: stop it first, such as with kubectl --namespace \
+         openclaw-system scale deployment openclaw-tenant-operator --replicas 0, and try again",
+        holder.as_deref().unwrap_or("its lease has moved, and names nobody at this moment")
     )]
     OperatorLeads {
-        /// Who holds the lease.
-        holder: String,
+        /// Who holds the lease, where it names somebody.
+        holder: Option<String>,
     },
+}
+
+fn names(tenants: &[TenantName]) -> String {
+    tenants.iter().map(TenantName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// What administrators see of the cluster.
@@ -143,79 +169,13 @@ impl Sight {
         }
     }
 
+    /// Whether a tenant's orders wait, because its Tenant is paused.
+    pub fn is_paused(&self, name: &TenantName) -> bool {
+        self.tenants.get(name).is_some_and(|tenant| tenant.paused)
+    }
+
     /// Tenants that carry our finalizer.
     pub fn held_by_finalizer(&self) -> Vec<(&TenantName, &TenantView)> {
         self.tenants.iter().filter(|(_, tenant)| tenant.has_our_finalizer()).collect()
     }
-}
-
-/// Writes an order on a record: an annotation, which the leading operator takes off when it has dealt with it.
-///
-/// # Errors
-/// Where Kubernetes refuses or does not answer.
-pub async fn order(
-    client: &Client,
-    name: &TenantName,
-    view: &RecordView,
-    key: &str,
-    value: &str,
-) -> Result<(), AdministerError> {
-    let patch = json!({ "metadata": { "uid": view.uid, "annotations": { key: value } } });
-    patch_object(client, definitions::RECORD, name.as_str(), &patch).await
-}
-
-async fn patch_object(client: &Client, info: KindInfo, name: &str, patch: &Value) -> Result<(), AdministerError> {
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from(info));
-    let params = PatchParams { field_manager: Some(format!("{FIELD_MANAGER}-command")), ..PatchParams::default() };
-    let refused = |why: String| AdministerError::Refused { what: format!("{} {name}", info.kind), why };
-    match tokio::time::timeout(REQUEST_TIMEOUT, api.patch_metadata(name, &params, &Patch::Merge(patch))).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(refused(describe(&error))),
-        Err(_) => Err(refused(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()))),
-    }
-}
-
-/// Confirms the oldest removals that the breaker holds, at most so many; says which.
-///
-/// # Errors
-/// Where an order cannot be given; those before it stand.
-pub async fn confirm(client: &Client, sight: &Sight, most: usize) -> Result<Vec<Deletion>, AdministerError> {
-    let held = sight.deletions().into_iter().filter(|one| matches!(one.stage, Stage::Held(_)));
-    let chosen: Vec<Deletion> = held.take(most).collect();
-    for deletion in &chosen {
-        let (view, _) = sight.record(&deletion.tenant)?;
-        order(client, &deletion.tenant, view, CONFIRM_DELETION, deletion.incarnation.as_str()).await?;
-    }
-    Ok(chosen)
-}
-
-/// Fails while an operator leads: it would put back what is taken off.
-///
-/// # Errors
-/// Where one does, or that cannot be known.
-pub async fn nobody_leads(client: &Client, now: Timestamp) -> Result<(), AdministerError> {
-    let api: Api<k8s_openapi::api::coordination::v1::Lease> = Api::namespaced(client.clone(), lease::NAMESPACE);
-    let refused =
-        |why: String| AdministerError::Refused { what: format!("Lease {}/{}", lease::NAMESPACE, lease::NAME), why };
-    let lease = match tokio::time::timeout(REQUEST_TIMEOUT, api.get_opt(lease::NAME)).await {
-        Ok(answer) => answer.map_err(|error| refused(describe(&error)))?,
-        Err(_) => return Err(refused(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()))),
-    };
-    let Some(spec) = lease.and_then(|lease| lease.spec) else { return Ok(()) };
-    let lasts = SignedDuration::from_secs(i64::from(spec.lease_duration_seconds.unwrap_or(15)));
-    let is_current = spec.renew_time.is_some_and(|at| now.duration_since(at.0) < lasts);
-    match spec.holder_identity.filter(|holder| is_current && !holder.is_empty()) {
-        Some(holder) => Err(AdministerError::OperatorLeads { holder }),
-        None => Ok(()),
-    }
-}
-
-/// Takes our finalizer off a Tenant and touches nothing else: what it has stays, and a Tenant of the same owner gets it back.
-///
-/// # Errors
-/// Where Kubernetes refuses or does not answer.
-pub async fn release(client: &Client, name: &TenantName, tenant: &TenantView) -> Result<(), AdministerError> {
-    let finalizers: Vec<&String> = tenant.finalizers.iter().filter(|one| *one != FINALIZER).collect();
-    let metadata = json!({ "uid": tenant.uid, "resourceVersion": tenant.resource_version, "finalizers": finalizers });
-    patch_object(client, definitions::TENANT, name.as_str(), &json!({ "metadata": metadata })).await
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 use kube::Client;
 use openclaw_tenant_operator::{
-    administer::{self, AdministerError},
+    administer::{self, AdministerError, Sight, Vigil},
     api::{
         labels::{KEEP_UNTIL, PURGE_NOW, TRANSFER_TO},
         names::{Incarnation, OwnerSubject, TenantName},
@@ -108,8 +108,19 @@ fn is_meant(question: &str, yes: bool) -> Result<bool, CliError> {
 
 const ORDERED: &str = "the leading operator carries it out and says so in the record's history";
 
-fn told(tenant: &TenantName) -> Result<(), CliError> {
-    print(&format!("Ordered; {ORDERED}: kubectl get tenantrecord {tenant} -o jsonpath='{{.spec.history}}'\n"))
+fn told(sight: &Sight, tenant: &TenantName) -> Result<(), CliError> {
+    print(&format!("Ordered; {ORDERED}: kubectl get tenantrecord {tenant} -o jsonpath='{{.spec.history}}'\n"))?;
+    told_to_wait(sight, std::slice::from_ref(tenant))
+}
+
+/// Nothing is written for a paused tenant, whatever is ordered.
+fn told_to_wait(sight: &Sight, tenants: &[TenantName]) -> Result<(), CliError> {
+    for tenant in tenants.iter().filter(|tenant| sight.is_paused(tenant)) {
+        print(&format!(
+            "Tenant {tenant} is paused, and the order waits until it is not: kubectl annotate tenant {tenant} openclaw.io/paused-\n"
+        ))?;
+    }
+    Ok(())
 }
 
 impl RetainedArgs {
@@ -134,9 +145,11 @@ impl DeletionsArgs {
                     Output::Json => print(&format!("{:#}\n", administer::deletions_json(&all))),
                 };
             };
-            let confirmed = administer::confirm(client, &sight, most).await?;
-            let names: Vec<&str> = confirmed.iter().map(|one| one.tenant.as_str()).collect();
-            print(&format!("Confirmed {} of {most}: {}. {ORDERED}\n", names.len(), names.join(", ")))
+            let tally = administer::confirm(client, &sight, most).await;
+            let names: Vec<&str> = tally.done.iter().map(TenantName::as_str).collect();
+            print(&format!("Confirmed {} of {most}: {}. {ORDERED}\n", names.len(), names.join(", ")))?;
+            told_to_wait(&sight, &tally.done)?;
+            Ok(tally.complete()?)
         })
     }
 }
@@ -147,7 +160,7 @@ impl KeepArgs {
             let sight = administer::look(client).await.map_err(AdministerError::from)?;
             let (view, _) = sight.record(&self.tenant)?;
             administer::order(client, &self.tenant, view, KEEP_UNTIL, &self.until.to_string()).await?;
-            told(&self.tenant)
+            told(&sight, &self.tenant)
         })
     }
 }
@@ -174,7 +187,7 @@ impl PurgeNowArgs {
                 return Ok(());
             }
             administer::order(client, &self.tenant, view, PURGE_NOW, self.incarnation.as_str()).await?;
-            told(&self.tenant)
+            told(&sight, &self.tenant)
         })
     }
 }
@@ -190,7 +203,7 @@ impl TransferArgs {
                 return Ok(());
             }
             administer::order(client, &self.tenant, view, TRANSFER_TO, self.to.as_str()).await?;
-            told(&self.tenant)
+            told(&sight, &self.tenant)
         })
     }
 }
@@ -199,7 +212,11 @@ impl ReleaseArgs {
     pub(super) fn execute(self) -> Result<(), CliError> {
         debug_assert!(self.all, "the command line requires it");
         with_cluster(async |client| {
-            administer::nobody_leads(client, Timestamp::now()).await?;
+            let told = |vigil: &Vigil| {
+                // What is waited for is no result, and nothing is lost where nobody reads it.
+                let _ = writeln!(std::io::stderr(), "{vigil}");
+            };
+            let vigil = administer::nobody_leads(client, told).await?;
             let sight = administer::look(client).await.map_err(AdministerError::from)?;
             let held = sight.held_by_finalizer();
             let question = format!(
@@ -210,10 +227,12 @@ impl ReleaseArgs {
             if !is_meant(&question, self.yes)? {
                 return Ok(());
             }
-            for (name, tenant) in &held {
-                administer::release(client, name, tenant).await?;
-            }
-            print(&format!("Released {} Tenants.\n", held.len()))
+            vigil.still(client).await?;
+            let tally = administer::release(client, &sight).await;
+            print(&format!("Released {} Tenants.\n", tally.done.len()))?;
+            tally.complete()?;
+            // Whatever began to lead meanwhile puts back what was taken off.
+            Ok(vigil.still(client).await?)
         })
     }
 }

@@ -17,18 +17,30 @@ const LATER: Duration = Duration::from_mins(1);
 /// Plans for a living tenant that is paused.
 pub fn paused(observed: &Observed, spec: &TenantSpec, class: &TenantClassSpec, record: &TenantRecordSpec) -> Plan {
     match kept(observed, spec, class, record) {
-        Ok(Kept { actions, parts, .. }) => held(actions, parts),
+        Ok(Kept { actions, parts, .. }) => with_orders(observed, held(actions, parts)),
         Err(refusal) => Plan { actions: Vec::new(), story: Story::Refused(refusal), look_again: Some(LATER) },
     }
 }
 
 /// What would be done, told instead of done. Looks are no writes.
 pub fn held(actions: Vec<Action>, parts: Parts) -> Plan {
-    let drift = actions.iter().filter_map(described).collect();
+    let mut drift: Vec<String> = actions.iter().filter_map(described).collect();
+    // Where no part was verified nothing vouches for the tenant, though no write is due at this moment.
+    if parts.is_empty() && drift.is_empty() {
+        drift.push("what has begun is not at its end".to_owned());
+    }
     // A tenant that is paused takes nobody's turn.
     let is_taken = |action: &Action| action.is_look() && !matches!(action, Action::AskForTurn(_));
     let looks = actions.into_iter().filter(is_taken).collect();
     Plan { actions: looks, story: Story::Paused { parts, drift }, look_again: Some(LATER) }
+}
+
+/// Administrators' orders wait as all writes do: whoever gave one is told why nothing comes of it.
+fn with_orders(observed: &Observed, plan: Plan) -> Plan {
+    let Plan { story: Story::Paused { parts, mut drift }, actions, look_again } = plan else { return plan };
+    let orders = observed.record.iter().flat_map(|record| record.orders.keys());
+    drift.extend(orders.map(|order| format!("order {order} waits")));
+    Plan { actions, story: Story::Paused { parts, drift }, look_again }
 }
 
 /// A write, in words; `None` for a look.

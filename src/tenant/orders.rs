@@ -97,6 +97,21 @@ fn same_incarnation(record: &TenantRecordSpec, value: &str) -> Result<(), String
     Err(format!("refused: the incarnation is {}; name it to show that you mean this one", record.incarnation))
 }
 
+/// An order may have waited, for a pause to end or for an operator to lead, until another removal of the same incarnation began.
+fn same_beginning(named: &str, begun: Timestamp) -> Result<(), String> {
+    let named: Timestamp = named.parse().map_err(|_| {
+        "refused: what follows the @ is no time; use the beginning that `openclaw-tenant-operator deletions` shows"
+            .to_owned()
+    })?;
+    if whole(named) == whole(begun) {
+        return Ok(());
+    }
+    Err(format!(
+        "refused: the removal that is meant began {named}, and this one {}: look at it again (openclaw-tenant-operator deletions)",
+        whole(begun)
+    ))
+}
+
 fn transfer(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -> Result<String, String> {
     let subject: OwnerSubject = value.parse().map_err(|error| format!("refused: {error}"))?;
     let hash = subject.hash();
@@ -210,11 +225,25 @@ fn purge_now(observed: &Observed, record: &mut TenantRecordSpec, value: &str) ->
     Ok(format!("done: everything is removed from {settles} on{waits}. To take it back: openclaw.io/keep-until"))
 }
 
+/// The order by which the removal that began then, and no other, may pass the breaker.
+pub fn confirmation(incarnation: &Incarnation, begun: Timestamp) -> String {
+    format!("{incarnation}@{}", whole(begun))
+}
+
+/// As times stand in objects: in whole seconds.
+fn whole(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
 fn confirm(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -> Result<String, String> {
-    same_incarnation(record, value)?;
+    let (incarnation, seen) = value.split_once('@').map_or((value, None), |(one, begun)| (one, Some(begun)));
+    same_incarnation(record, incarnation)?;
     let Some((_, begun)) = breaker::pending(observed.tenant.as_ref(), record, observed.now) else {
         return Err("refused: nothing of it is being removed".into());
     };
+    if let Some(seen) = seen {
+        same_beginning(seen, begun)?;
+    }
     record.confirmed = Some(Time(begun));
     Ok(format!("done: the removal that began {begun} may pass the breaker"))
 }

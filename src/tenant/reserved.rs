@@ -4,7 +4,7 @@
 
 use super::{observed::Observed, purge};
 use crate::api::{
-    names::OwnerSubject,
+    names::{OwnerSubject, TenantName},
     record::{RecordPhase, TenantRecordSpec, former_owners},
 };
 
@@ -47,7 +47,23 @@ pub fn reserved(observed: &Observed, asking: &OwnerSubject, record: &TenantRecor
     };
     format!(
         "the name {name} is kept for another owner: {until}. Choose another name. Who has the verb administer on tenantrecords \
-         (ClusterRole openclaw-record-administrator) can hand it to you: kubectl annotate tenantrecord {name} \
-         openclaw.io/transfer-to='{asking}'{free}"
+         (ClusterRole openclaw-record-administrator) can hand it to you: {}{free}",
+        handing_over(name, asking)
     )
+}
+
+/// How an administrator hands a name over. Who asks has chosen the text, and an administrator pastes the command.
+fn handing_over(name: &TenantName, asking: &OwnerSubject) -> String {
+    if is_plain(asking.as_str()) {
+        return format!("kubectl annotate tenantrecord {name} openclaw.io/transfer-to='{asking}'");
+    }
+    format!(
+        "kubectl edit tenantrecord {name}, where the annotation openclaw.io/transfer-to gets the subject of this Tenant's owner (or \
+         the email in lower case where it names none); no command with it is shown, because a shell would not take it as it is"
+    )
+}
+
+/// Whether a text means itself to every shell, and to every reader.
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|one| one.is_ascii_alphanumeric() || "@._:|+-".contains(one))
 }

@@ -1,8 +1,9 @@
 //! A deleted Tenant ends access at once, and keeps everything for its owner.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::support::Bed;
+use crate::support::{Bed, Instance, example_class};
 
 async fn deleted(bed: &Bed, policy: &str) -> (Value, Value) {
     let tenant = bed.ready_tenant(json!({ "deletionPolicy": policy })).await;
@@ -14,11 +15,18 @@ async fn deleted(bed: &Bed, policy: &str) -> (Value, Value) {
 
 #[tokio::test]
 async fn delete_with_retain_keeps_everything_and_the_record_says_until_when() {
-    let bed = Bed::new("retain").await;
+    let mut class = example_class(Instance::shared());
+    class["deletion"]["retentionDays"] = json!(12);
+    let bed = Bed::with_class(Instance::shared(), "retain", class).await;
+    // Times in objects are whole seconds, the one that has begun.
+    let before = Timestamp::now() - SignedDuration::from_secs(1);
     let (tenant, record) = deleted(&bed, "Retain").await;
     let spec = &record["spec"];
     assert_eq!(spec["phase"], "Retained");
-    assert!(spec["retainedSince"].is_string() && spec["purgeAfter"].is_string(), "{spec:#}");
+    let time = |field: &str| -> Timestamp { spec[field].as_str().and_then(|at| at.parse().ok()).expect("a time") };
+    assert!((before..Timestamp::now()).contains(&time("retainedSince")), "{spec:#}");
+    let kept = time("purgeAfter").duration_since(time("retainedSince"));
+    assert_eq!(kept, SignedDuration::from_hours(12 * 24), "for the days that the class says: {spec:#}");
     assert_eq!(spec["identity"]["associationId"], Value::Null, "the association is gone");
     assert!(bed.child("HTTPRoute", &bed.tenant).await.is_none());
     assert!(bed.children("Pod").await.is_empty());

@@ -66,6 +66,35 @@ async fn a_tenant_pruned_in_the_foreground_is_retained_and_comes_back_with_the_r
     assert_eq!(kept(&bed).await, belongings);
 }
 
+/// With `Delete` it is gone for good, in the foreground too, and by the operator's road: the garbage collector takes nothing along.
+#[tokio::test]
+async fn a_tenant_with_delete_that_is_pruned_in_the_foreground_is_removed_with_a_receipt() {
+    let bed = crate::removal::bed("pruned-delete").await;
+    let argo = program(&bed, "argocd:argocd-application-controller").await;
+    argo.apply_tenant(json!({ "deletionPolicy": "Delete" })).await.expect("synced");
+    bed.ready().await;
+    let volume = kept(&bed).await[2].as_str().expect("bound").to_owned();
+    let answer = argo.delete_with("Tenant", None, &bed.tenant, &prune(PropagationPolicy::Foreground)).await;
+    let finalizers = answer.expect("pruned")["metadata"]["finalizers"].clone();
+    assert!(finalizers.to_string().contains("foregroundDeletion"), "{finalizers}");
+    bed.gone().await;
+
+    let record = bed.record().await.expect("the record outlives everything");
+    assert_eq!(record["spec"]["phase"], "Purged", "our finalizer held it to the end: {record:#}");
+    let purge = &record["spec"]["purge"];
+    assert_eq!(purge["cause"], "Deleted");
+    let receipt = purge["receipt"].as_array().expect("a receipt");
+    for (kind, outcome) in [("Namespace", "Removed"), ("PersistentVolume", "Removed"), ("Secret", "Scheduled")] {
+        let line = receipt.iter().find(|line| line["kind"] == kind);
+        assert_eq!(line.expect(kind)["outcome"], outcome, "{kind}");
+    }
+    assert_eq!(bed.get("Namespace", None, &bed.namespace()).await, None);
+    assert_eq!(bed.get("PersistentVolume", None, &volume).await, None);
+    let secret = format!("openclaw/{}/gateway-token", bed.tenant);
+    let secret = bed.instance.secrets().describe_secret().secret_id(secret).send().await.expect("secret");
+    assert!(secret.deleted_date().is_some(), "it can be restored for a while");
+}
+
 /// Nobody deletes a protected Tenant, however it is asked for; who takes the protection off can.
 #[tokio::test]
 async fn a_protected_tenant_is_deleted_by_nobody_until_the_protection_is_taken_off() {

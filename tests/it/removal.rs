@@ -4,7 +4,10 @@
 //! many records stand. What is about the breaker itself has another.
 
 mod breaker;
+mod discovery;
 mod orders;
+mod release;
+mod started;
 
 use std::sync::OnceLock;
 

