@@ -160,11 +160,23 @@ pub fn hazards(today: &Today, namespace: &str) -> Vec<String> {
     for claim in today.claims.iter().flatten() {
         for owner in &claim.owners {
             let (kind, name) = owner.split_once(' ').unwrap_or((owner, ""));
+            // The API server takes any text there, and somebody else has written it: it becomes no command.
+            let is_plain = |text: &str| text.chars().all(|one| one.is_ascii_alphanumeric() || "-.".contains(one));
+            let how = if is_plain(kind) && is_plain(name) {
+                format!(
+                    "remove that one by kubectl delete {} {name} -n {namespace} --cascade=orphan",
+                    kind.to_lowercase()
+                )
+            } else {
+                format!(
+                    "it is removed with its dependents orphaned (kubectl get pvc {} -n {namespace} -o yaml)",
+                    claim.name
+                )
+            };
             hazards.push(format!(
-                "PersistentVolumeClaim {} belongs to {owner}, and goes with it: remove that one by kubectl delete {} {name} -n \
-                 {namespace} --cascade=orphan",
+                "PersistentVolumeClaim {} belongs to {}, and goes with it: {how}",
                 claim.name,
-                kind.to_lowercase()
+                owner.escape_default()
             ));
         }
         if let Some(volume) = claim.volume.as_ref().filter(|_| claim.reclaim.as_deref() == Some("Delete")) {

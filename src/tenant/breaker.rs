@@ -113,7 +113,7 @@ fn asks_for_removal(tenant: &TenantView) -> Option<Timestamp> {
 }
 
 /// As times stand in objects: in whole seconds.
-fn whole(at: Timestamp) -> Timestamp {
+pub fn whole(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 

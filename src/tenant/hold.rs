@@ -36,7 +36,7 @@ pub fn held(actions: Vec<Action>, parts: Parts) -> Plan {
 }
 
 /// Administrators' orders wait as all writes do: whoever gave one is told why nothing comes of it.
-fn with_orders(observed: &Observed, plan: Plan) -> Plan {
+pub fn with_orders(observed: &Observed, plan: Plan) -> Plan {
     let Plan { story: Story::Paused { parts, mut drift }, actions, look_again } = plan else { return plan };
     let orders = observed.record.iter().flat_map(|record| record.orders.keys());
     drift.extend(orders.map(|order| format!("order {order} waits")));

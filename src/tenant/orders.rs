@@ -103,12 +103,12 @@ fn same_beginning(named: &str, begun: Timestamp) -> Result<(), String> {
         "refused: what follows the @ is no time; use the beginning that `openclaw-tenant-operator deletions` shows"
             .to_owned()
     })?;
-    if whole(named) == whole(begun) {
+    if breaker::whole(named) == breaker::whole(begun) {
         return Ok(());
     }
     Err(format!(
         "refused: the removal that is meant began {named}, and this one {}: look at it again (openclaw-tenant-operator deletions)",
-        whole(begun)
+        breaker::whole(begun)
     ))
 }
 
@@ -227,12 +227,7 @@ fn purge_now(observed: &Observed, record: &mut TenantRecordSpec, value: &str) ->
 
 /// The order by which the removal that began then, and no other, may pass the breaker.
 pub fn confirmation(incarnation: &Incarnation, begun: Timestamp) -> String {
-    format!("{incarnation}@{}", whole(begun))
-}
-
-/// As times stand in objects: in whole seconds.
-fn whole(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_second()).unwrap_or(at)
+    format!("{incarnation}@{}", breaker::whole(begun))
 }
 
 fn confirm(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -> Result<String, String> {

@@ -33,7 +33,7 @@ pub fn plan(observed: &Observed) -> Plan {
     let is_held = is_paused && observed.definitions == Definitions::Stand;
     match plan.story {
         Story::Beginning(..) | Story::Leaving { .. } | Story::Held { .. } | Story::Gone(..) if is_held => {
-            hold::held(plan.actions, Parts::new())
+            hold::with_orders(observed, hold::held(plan.actions, Parts::new()))
         }
         Story::Silent if is_held && !plan.actions.is_empty() => hold::held(plan.actions, Parts::new()),
         Story::Silent

@@ -19,6 +19,7 @@ use super::{
     keep::replace_record,
     ledger::{unrecorded_secrets, unrecorded_volume},
     observed::{ClassView, Observed, RecordView, VolumeView},
+    orders::confirmation,
     ownership::{check_mirror, is_ours, namespace_facts},
     place,
     reason::Reason,
@@ -370,7 +371,7 @@ fn held_back(observed: &Observed, record: &TenantRecordSpec, ground: &Ground) ->
         Stage::Held(burst) => Some(held(format!(
             "nothing is removed until an administrator confirms it: {burst}. To confirm: openclaw-tenant-operator deletions \
              --confirm <how many>, or kubectl annotate tenantrecord {name} openclaw.io/confirm-deletion={}. {}",
-            record.incarnation,
+            confirmation(&record.incarnation, begun),
             taking_back(observed, ground)
         ))),
         Stage::Halted => Some(held(format!(

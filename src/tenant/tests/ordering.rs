@@ -247,3 +247,16 @@ fn an_order_for_a_paused_tenant_waits_and_is_told() {
     world.settle();
     assert_eq!(said(&world).0, HistoryEvent::Transferred);
 }
+
+/// A confirmation behind a pause is not forgotten either.
+#[test]
+fn a_confirmation_for_a_paused_tenant_that_is_deleted_waits_and_is_told() {
+    let mut world = deleted("Delete");
+    let incarnation = world.record_spec().incarnation.to_string();
+    world.annotate_tenant(labels::PAUSED, "true");
+    world.order(labels::CONFIRM_DELETION, &incarnation);
+    world.settle();
+    let status = world.status().expect("a status is told");
+    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready").expect("Ready is told");
+    assert!(ready.message.contains("order openclaw.io/confirm-deletion waits"), "{}", ready.message);
+}
