@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::{
     api::{
         names::{ClassName, TenantName},
-        record::TenantRecordSpec,
+        record::{RecordPhase, TenantRecordSpec},
     },
     kubernetes::{
         definitions,
@@ -149,10 +149,12 @@ impl Sight {
         deletions(self.readable(), unrecorded, |record| self.halted.contains(&record.class_name), self.now)
     }
 
-    /// Who is kept for their owner: retained, and not being removed with a Tenant.
+    /// Who is kept for their owner: retained, and not being removed with a Tenant; and who runs on though no Tenant holds them.
     pub fn retained(&self) -> Vec<(&TenantName, &TenantRecordSpec)> {
-        let is_kept = |tenant: Option<&TenantView>, record: &TenantRecordSpec| {
-            record.phase == crate::api::record::RecordPhase::Retained && asked_for(tenant, record).is_none()
+        let is_kept = |tenant: Option<&TenantView>, record: &TenantRecordSpec| match record.phase {
+            RecordPhase::Retained => asked_for(tenant, record).is_none(),
+            RecordPhase::Active => tenant.is_none(),
+            RecordPhase::Purging | RecordPhase::Purged => false,
         };
         self.readable().filter(|(_, tenant, record)| is_kept(*tenant, record)).map(|(name, _, r)| (name, r)).collect()
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     api::{
         names::TenantName,
-        record::{PurgeCause, TenantRecordSpec},
+        record::{PurgeCause, RecordPhase, TenantRecordSpec},
     },
     tenant::breaker::{Deletion, Stage},
 };
@@ -28,14 +28,18 @@ pub fn table<const COLUMNS: usize>(head: &[String; COLUMNS], rows: &[[String; CO
     text
 }
 
-fn until(record: &TenantRecordSpec) -> Option<String> {
-    record.purge_after.as_ref().map(|time| time.0.to_string())
+fn until(record: &TenantRecordSpec) -> String {
+    match (record.phase, &record.purge_after) {
+        (RecordPhase::Active, _) => "no Tenant: it runs on".to_owned(),
+        (_, Some(time)) => time.0.to_string(),
+        (_, None) => "no end by time".to_owned(),
+    }
 }
 
 /// Who is kept, as a table.
 pub fn retained_table(kept: &[(&TenantName, &TenantRecordSpec)]) -> String {
     if kept.is_empty() {
-        return "Nobody is kept: no TenantRecord is Retained.\n".to_owned();
+        return "Nobody is kept: no TenantRecord is Retained, and none is Active without its Tenant.\n".to_owned();
     }
     let head = ["TENANT", "OWNER", "UNTIL", "NAMESPACE", "VOLUME", "SECRETS", "INCARNATION"].map(str::to_owned);
     let none = || "-".to_owned();
@@ -43,7 +47,7 @@ pub fn retained_table(kept: &[(&TenantName, &TenantRecordSpec)]) -> String {
         [
             name.to_string(),
             record.owner.subject.as_ref().map_or_else(none, ToString::to_string),
-            until(record).unwrap_or_else(|| "no end by time".to_owned()),
+            until(record),
             record.namespace.name.to_string(),
             record.storage.volume.as_ref().map_or_else(none, |volume| volume.handle.clone()),
             record.secrets.items.len().to_string(),
@@ -65,6 +69,7 @@ pub fn retained_json(kept: &[(&TenantName, &TenantRecordSpec)]) -> Value {
             "tenant": name,
             "owner": record.owner.subject,
             "incarnation": record.incarnation,
+            "phase": record.phase,
             "since": record.retained_since,
             "until": record.purge_after,
             "namespace": record.namespace.name,
