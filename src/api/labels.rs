@@ -72,6 +72,9 @@ pub const COMPROMISED: &str = "compromised";
 /// Annotation on an owned namespace: the order to rotate that was carried out last.
 pub const ROTATION_ORDER: &str = "openclaw.io/rotation-order";
 
+/// Annotation on a PersistentVolume: when it was given to its storage to be deleted.
+pub const RELEASED_AT: &str = "openclaw.io/released-at";
+
 /// Annotation on an owned namespace: generated secrets have to get new values, because a former owner may know them.
 pub const HANDED_OVER: &str = "openclaw.io/handed-over";
 

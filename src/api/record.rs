@@ -255,6 +255,10 @@ pub struct RecordedSecret {
     /// Whether a former owner may know the value: it is replaced before the present one's workspace runs on it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub handed_over: bool,
+
+    /// The version that readers got when it was first looked at after that: only another one is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_over_version: Option<VersionId>,
 }
 
 /// A rotation that is under way (section 6 of the design): new version, pod rolled onto it, AWSCURRENT moved.

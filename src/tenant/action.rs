@@ -6,6 +6,7 @@ mod in_aws;
 
 use std::{collections::BTreeMap, time::Duration};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 
 use super::{
@@ -132,6 +133,8 @@ pub enum Action {
         name: String,
         /// This very volume.
         precondition: Precondition,
+        /// When: noted on it, because the storage is given some time from then.
+        at: Time,
     },
     /// Ask for a turn at the roll-out gate.
     AskForTurn(Rollout),

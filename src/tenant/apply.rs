@@ -137,9 +137,11 @@ impl Hands {
                 let key = key(observed, Child::Namespace)?;
                 self.kubernetes.delete(&Resource::child(&key), &preconditions(precondition)).await?;
             }
-            Action::ReleaseVolume { name, precondition } => {
+            Action::ReleaseVolume { name, precondition, at } => {
                 let spec = json!({ "persistentVolumeReclaimPolicy": "Delete" });
-                self.patch_volume(name, &json!({ "metadata": preconditions(precondition), "spec": spec })).await?;
+                let mut metadata = preconditions(precondition);
+                metadata["annotations"] = json!({ labels::RELEASED_AT: at });
+                self.patch_volume(name, &json!({ "metadata": metadata, "spec": spec })).await?;
             }
             Action::DeletePod { name, uid } => self.delete_pod(observed, name, uid).await?,
             Action::LookInside(namespace) => self.look_inside(observed, namespace).await?,

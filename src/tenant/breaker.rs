@@ -125,7 +125,10 @@ pub fn is_over(record: &TenantRecordSpec, now: Timestamp) -> bool {
 
 /// Since when a record's retention was seen to be over with no Tenant of its name, where it is.
 pub fn expired(record: &TenantRecordSpec, now: Timestamp) -> Option<Timestamp> {
-    record.due_since.as_ref().map(|time| time.0).filter(|_| is_over(record, now))
+    // A removal that is under way keeps its beginning. A time to come was written by a clock that had leapt.
+    let under_way = record.purge.as_ref().filter(|_| record.phase == RecordPhase::Purging).map(|purge| &purge.begun);
+    let since = under_way.or(record.due_since.as_ref()).map(|time| time.0);
+    since.filter(|since| is_over(record, now) && *since <= now)
 }
 
 fn becomes_due(tenant: Option<&TenantView>, record: &TenantRecordSpec, now: Timestamp) -> Option<Timestamp> {

@@ -113,6 +113,8 @@ struct Known {
     lists: HashMap<Watched, u64>,
     /// Watches that are listing now, by kind and what they select.
     listing: HashSet<(Watched, String)>,
+    /// Whether a look has found what concerns everybody, before the watch has told of it.
+    wakes_everybody: bool,
     /// The highest version that was seen of each kind.
     latest: HashMap<Watched, u64>,
     /// What was said last about a record that no Tenant tells of.
@@ -187,8 +189,9 @@ impl Cache {
     pub fn take_up(&self, sent: Sent, answer: &Value) -> Result<(), Overtaken> {
         let mut known = self.lock();
         known.check_in_time(sent)?;
-        // It concerns the tenant that asked, and that one looks by itself.
-        let _ = known.upsert(sent.watched, answer);
+        // Most concern the tenant that asked, and that one looks by itself.
+        let concerns = known.upsert(sent.watched, answer);
+        known.wakes_everybody |= concerns == Concerns::Everybody;
         Ok(())
     }
 
@@ -200,7 +203,8 @@ impl Cache {
         let mut known = self.lock();
         known.check_in_time(sent)?;
         // Without a version: no state of it is believed any more.
-        let _ = known.remove(sent.watched, &json!({ "metadata": identity }));
+        let concerns = known.remove(sent.watched, &json!({ "metadata": identity }));
+        known.wakes_everybody |= concerns == Concerns::Everybody;
         Ok(())
     }
 
@@ -211,12 +215,7 @@ impl Cache {
 
     /// All tenants that have a Tenant, a record or an owned namespace.
     pub fn names(&self) -> Vec<TenantName> {
-        let known = self.lock();
-        let mut names: Vec<TenantName> =
-            known.tenants.keys().chain(known.records.keys()).chain(known.namespaces.keys()).cloned().collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        self.lock().names()
     }
 
     /// Everything that a decision about one tenant needs.
@@ -237,8 +236,10 @@ impl Cache {
     /// Records of tenants that run on though no Tenant holds them.
     pub fn unattended(&self) -> usize {
         let known = self.lock();
-        let is_unattended = |(_, tenant, record): &(&TenantName, Option<&TenantView>, &TenantRecordSpec)| {
-            tenant.is_none() && record.phase == RecordPhase::Active
+        let runs = |name: &TenantName| known.pods.get(name).is_some_and(|pods| !pods.is_empty());
+        let is_unattended = |(name, tenant, record): &(&TenantName, Option<&TenantView>, &TenantRecordSpec)| {
+            tenant.is_none()
+                && (record.phase == RecordPhase::Active || record.phase == RecordPhase::Retained && runs(name))
         };
         known.held().filter(is_unattended).count()
     }
@@ -282,9 +283,11 @@ impl Cache {
         }
     }
 
-    /// Tenants that wait at the roll-out gate and should look again.
+    /// Tenants that wait at the roll-out gate and should look again; all of them where a look has found a definition changed.
     pub fn take_woken(&self) -> Vec<TenantName> {
-        self.lock().gate.take_woken()
+        let mut known = self.lock();
+        let woken = known.gate.take_woken();
+        if std::mem::take(&mut known.wakes_everybody) { known.names() } else { woken }
     }
 
     /// Figures of the roll-out gate.
@@ -347,6 +350,14 @@ fn all(mut names: Vec<TenantName>) -> Concerns {
 }
 
 impl Known {
+    fn names(&self) -> Vec<TenantName> {
+        let mut names: Vec<TenantName> =
+            self.tenants.keys().chain(self.records.keys()).chain(self.namespaces.keys()).cloned().collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     fn definitions(&self) -> Definitions {
         let states: Vec<Option<&DefinitionView>> = DEFINITIONS.iter().map(|name| self.definitions.get(*name)).collect();
         let goes = |view: Option<&DefinitionView>| view.is_some_and(|view| view.deleting);

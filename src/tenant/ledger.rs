@@ -179,6 +179,7 @@ pub fn new_secret(observed: &Observed, name: &SecretItemName, origin: SecretOrig
         failed_at: None,
         replaced: None,
         handed_over: false,
+        handed_over_version: None,
     }
 }
 

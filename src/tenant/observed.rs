@@ -207,6 +207,8 @@ pub struct VolumeView {
     pub incarnation: Option<Incarnation>,
     /// Whether a provisioner made it, which deletes it when it is released.
     pub provisioned: bool,
+    /// When it was given to its storage to be deleted.
+    pub released_at: Option<Timestamp>,
     /// Since when it has its phase, where the server says so.
     pub phase_since: Option<Timestamp>,
     /// What its storage says of what went wrong.

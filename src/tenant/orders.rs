@@ -137,6 +137,7 @@ fn transfer(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -> 
     // The former owner may know them. What persons put is the new owner's to replace.
     for item in record.secrets.items.iter_mut().filter(|item| item.origin == SecretOrigin::Generated) {
         item.handed_over = true;
+        item.handed_over_version = None;
     }
     let values = match record.secrets.mode {
         SecretsMode::SecretsManager => "generated secrets then get new values",

@@ -95,10 +95,10 @@ fn decided(observed: &Observed) -> Plan {
     }
 }
 
-/// What is kept for an owner stays kept, whoever's Tenant has the name meanwhile. Were it due, it would not be any more: when that
+/// What is kept for an owner stays kept, whoever's Tenant has the name meanwhile, paused or not: the record is not its. Were it due, it would not be any more: when that
 /// Tenant goes, the end of retention settles anew.
 fn kept_for_another(observed: &Observed, tenant: &TenantView) -> Vec<Action> {
-    if tenant.paused || observed.settings.dry_run {
+    if observed.settings.dry_run {
         return Vec::new();
     }
     let Some(view) = &observed.record else { return Vec::new() };

@@ -103,6 +103,11 @@ pub fn unattended(observed: &Observed, view: &RecordView, record: &TenantRecordS
             }
             match ground {
                 Some(ground) => purge(observed, view, record, &ground),
+                None if record.due_since.is_some() && !breaker::is_over(record, observed.now) => {
+                    let next = TenantRecordSpec { due_since: None, ..record.clone() };
+                    let actions = vec![replace_record(view, &next)];
+                    Plan { actions, story: Story::Silent, look_again: Some(SOON) }
+                }
                 None if breaker::is_over(record, observed.now) => {
                     let next = TenantRecordSpec { due_since: Some(observed.time()), ..record.clone() };
                     let message = "its retention is over, and no Tenant has its name: its removal settles";
@@ -130,10 +135,12 @@ pub fn kept(observed: &Observed, record: &TenantRecordSpec) -> Plan {
     let since = record.retained_since.as_ref().map(|since| observed.now.duration_since(since.0));
     let keeping = if since.is_some_and(|since| since < JUST_KEPT) { Keeping::TakenBack } else { Keeping::AtRest };
     let secrets = cloud::secrets_kept(observed, &observed.name, record, keeping);
+    let look_again = if secrets.actions.is_empty() { until } else { Some(SOON) };
+    let plan = Plan { actions: secrets.actions.clone(), look_again, ..Plan::silent() };
     match secrets.state {
-        PartState::Done(..) if retire::is_quiet(observed, record) => Plan { look_again: until, ..Plan::silent() },
+        PartState::Done(..) if retire::is_quiet(observed, record) => plan,
         // It was rebuilt without its Tenant.
-        PartState::Done(..) => runs_on(observed, Plan { look_again: until, ..Plan::silent() }),
+        PartState::Done(..) => runs_on(observed, plan),
         PartState::Working(_, message) | PartState::Blocked(_, message) => leaving(secrets.actions, message),
     }
 }
@@ -254,7 +261,7 @@ fn volume_step(observed: &Observed, record: &TenantRecordSpec) -> Next {
     }
     if volume.retained {
         let precondition = Precondition::of(&volume.uid, &volume.resource_version);
-        let release = Action::ReleaseVolume { name: volume.name.clone(), precondition };
+        let release = Action::ReleaseVolume { name: volume.name.clone(), precondition, at: observed.time() };
         return Next::Step(Step::Volume, vec![release], format!("volume {} is given to be deleted", volume.name));
     }
     match volume_hangs(observed, record, volume) {
@@ -266,7 +273,7 @@ fn volume_step(observed: &Observed, record: &TenantRecordSpec) -> Next {
 /// What to do about a volume that its storage does not delete: it will not become better by itself.
 fn volume_hangs(observed: &Observed, record: &TenantRecordSpec, volume: &VolumeView) -> Option<String> {
     let began = record.purge.as_ref().map(|purge| purge.begun.0);
-    let since = volume.phase_since.max(began)?;
+    let since = volume.released_at.or(volume.phase_since).max(began)?;
     let is_patient = volume.phase != "Failed" && observed.now.duration_since(since) < PATIENCE;
     if is_patient {
         return None;

@@ -55,8 +55,14 @@ pub fn retire(observed: &Observed, tenant: &TenantView, view: &RecordView, recor
                 return purge::purge(observed, view, record, &ground);
             }
             let kept = cloud::secrets_kept(observed, &observed.name, record, Keeping::Promised);
-            if let PartState::Working(_, message) | PartState::Blocked(_, message) = kept.state {
-                return leaving(kept.actions, message);
+            match kept.state {
+                PartState::Working(_, message) | PartState::Blocked(_, message) => {
+                    return leaving(kept.actions, message);
+                }
+                PartState::Done(..) if !kept.actions.is_empty() => {
+                    return leaving(kept.actions, "what is kept in AWS is being looked at".into());
+                }
+                PartState::Done(..) => {}
             }
             farewell(observed, tenant, record)
         }
@@ -95,7 +101,8 @@ pub(super) fn end_access(observed: &Observed, record: &TenantRecordSpec) -> Opti
     }
     let secrets = cloud::secrets_ended(observed, &observed.name, record);
     let mut actions = end_children(observed, record);
-    let closed = actions.is_empty() && secrets.state.is_done() && is_quiet(observed, record);
+    let is_open = !actions.is_empty() || !secrets.actions.is_empty() || !secrets.state.is_done();
+    let closed = !is_open && is_quiet(observed, record);
     actions.extend(secrets.actions);
     if !closed {
         let message = match secrets.state {

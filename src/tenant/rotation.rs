@@ -108,12 +108,20 @@ fn at_rest(observed: &Observed, record: &TenantRecordSpec, item: &RecordedSecret
         item.nonce = fresh(observed, &item.name);
     }
     let first = secret.has_version(&first).then_some(first);
-    let before = item.version_id.take();
-    item.version_id = current.or(pinned).or(first).or_else(|| before.clone());
-    // A person has put another value since the former owner had this one.
-    item.handed_over &= before == item.version_id || !is_somebodys(&item);
+    item.version_id = current.or(pinned).or(first).or(item.version_id);
+    hand_over(&mut item);
     item.rotated_at = item.rotated_at.or_else(|| Some(observed.time()));
     item
+}
+
+/// What readers get when it is first looked at after a transfer is what the former owner may know, whatever was recorded before. It is
+/// known until somebody has put another value; or until it is rotated.
+fn hand_over(item: &mut RecordedSecret) {
+    if item.handed_over && item.handed_over_version.is_some() && item.handed_over_version != item.version_id {
+        item.handed_over = !is_somebodys(item);
+    }
+    item.handed_over_version =
+        item.handed_over_version.take().or_else(|| item.version_id.clone()).filter(|_| item.handed_over);
 }
 
 fn under_way(
@@ -219,8 +227,14 @@ fn take_up(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut TenantRe
         && (call.is_urgent() || parts.get(&Part::Secrets).is_some_and(PartState::is_done))
     {
         let cause = if call.is_urgent() { RotationCause::Compromise } else { RotationCause::Order };
-        begin_all(observed, blueprint, record, cause);
-        if let Some(order) = observed.tenant.as_ref().and_then(|tenant| tenant.rotate.as_ref()) {
+        let is_meant = |item: &RecordedSecret| match call {
+            Call::Order | Call::Leak => true,
+            Call::HandedOver => item.handed_over && !is_copied(blueprint.class, item),
+        };
+        begin_all(observed, blueprint, record, cause, is_meant);
+        // Whatever was ordered beside it is done with it.
+        let is_whole = generated(blueprint).all(is_meant);
+        if let Some(order) = observed.tenant.as_ref().and_then(|tenant| tenant.rotate.as_ref()).filter(|_| is_whole) {
             record.secrets.order = Some(order.hash.clone());
         }
     } else if parts.values().all(PartState::is_done) {
@@ -256,7 +270,12 @@ impl Call {
 /// A call for new values that can be followed.
 fn open_call(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Call> {
     let call = pending_call(observed, blueprint)?;
-    refusal(blueprint.class, blueprint.record, call).is_none().then_some(call)
+    let can_be = match call {
+        Call::Order | Call::Leak => refusal(blueprint.class, blueprint.record, call).is_none(),
+        // Each by itself: one that waits for a person holds up no other.
+        Call::HandedOver => generated(blueprint).any(|item| item.handed_over && !is_copied(blueprint.class, item)),
+    };
+    can_be.then_some(call)
 }
 
 /// The recorded secrets that the operator generates for this tenant now.
@@ -294,8 +313,14 @@ pub fn looks(observed: &Observed, blueprint: &Blueprint<'_>) -> Vec<Action> {
     stale.map(look).collect()
 }
 
-fn begin_all(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut TenantRecordSpec, cause: RotationCause) {
-    for item in record.secrets.items.iter_mut().filter(|item| is_generated(blueprint, item)) {
+fn begin_all(
+    observed: &Observed,
+    blueprint: &Blueprint<'_>,
+    record: &mut TenantRecordSpec,
+    cause: RotationCause,
+    is_meant: impl Fn(&RecordedSecret) -> bool,
+) {
+    for item in record.secrets.items.iter_mut().filter(|item| is_generated(blueprint, item) && is_meant(item)) {
         let is_new = item.rotation.as_ref().is_none_or(|rotation| rotation.abandoned);
         // After a leak not even a version that is on its way is trusted.
         if is_new || cause == RotationCause::Compromise {
@@ -310,7 +335,9 @@ fn begin_one(observed: &Observed, item: &mut RecordedSecret, cause: RotationCaus
     let nonce = fresh(observed, &item.name);
     item.rotation = Some(RecordedRotation { nonce, from, cause, since: observed.time(), abandoned: false });
     // A version that was on its way at the time of the transfer may be known too: only one that begins now is not.
-    item.handed_over &= cause != RotationCause::Compromise;
+    if cause == RotationCause::Compromise {
+        (item.handed_over, item.handed_over_version) = (false, None);
+    }
 }
 
 /// When the schedule has a secret rotated. What a person put it leaves alone: only an order replaces that (S2).
@@ -368,7 +395,9 @@ fn refusal(class: &TenantClassSpec, record: &TenantRecordSpec, call: Call) -> Op
                        workspace's token is the file gateway-token on its volume: remove it and delete the pod";
         return Some(PartState::Done(Reason::RotationBlocked, message.to_owned()));
     }
-    record.secrets.items.iter().find(|item| is_copied(class, item))?;
+    let is_in_the_way =
+        |item: &&RecordedSecret| is_copied(class, item) && (call != Call::HandedOver || item.handed_over);
+    record.secrets.items.iter().find(is_in_the_way)?;
     let why = format!(
         "the sign-in hands out a copy of {GATEWAY_TOKEN} from the user directory, which would be worthless afterwards. Let it \
          read AWSCURRENT in Secrets Manager and set login.tokenSource of the class to SecretsManager"

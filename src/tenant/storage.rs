@@ -101,7 +101,7 @@ fn before_claim(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Storag
         );
         return Some(Storage::blocked(Reason::BindingModeUnsupported, message));
     }
-    let Some(recorded) = &blueprint.record.storage.volume else { return found(observed) };
+    let Some(recorded) = &blueprint.record.storage.volume else { return found(observed, blueprint) };
     if observed.volume.as_ref().is_some_and(|volume| volume.name == recorded.name) {
         return None;
     }
@@ -109,12 +109,14 @@ fn before_claim(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Storag
 }
 
 /// No empty volume is put in the place of one that is marked as this incarnation's.
-fn found(observed: &Observed) -> Option<Storage> {
+fn found(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Storage> {
     match observed.found_volumes.as_slice() {
         [] => None,
         [volume] => {
             let message = format!("volume {} is marked as this tenant's and is being recorded", volume.name);
-            Some(Storage { claim_may_be_written: false, ..Storage::working(Vec::new(), Reason::ClaimPending, message) })
+            let keep = (!volume.retained).then(|| keep_volume(blueprint, volume));
+            let working = Storage::working(keep.into_iter().collect(), Reason::ClaimPending, message);
+            Some(Storage { claim_may_be_written: false, ..working })
         }
         several => {
             let names: Vec<&str> = several.iter().map(|volume| volume.name.as_str()).collect();
@@ -204,12 +206,16 @@ fn retain(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Action> {
     let is_marked = volume.tenant.as_ref() == Some(blueprint.tenant)
         && volume.incarnation.as_ref() == Some(&blueprint.record.incarnation);
     let is_safe = volume.retained && is_marked;
-    (!is_safe).then(|| Action::RetainVolume {
+    (!is_safe).then(|| keep_volume(blueprint, volume))
+}
+
+fn keep_volume(blueprint: &Blueprint<'_>, volume: &VolumeView) -> Action {
+    Action::RetainVolume {
         name: volume.name.clone(),
         precondition: precondition(volume),
         tenant: blueprint.tenant.clone(),
         incarnation: blueprint.record.incarnation.clone(),
-    })
+    }
 }
 
 fn bound(blueprint: &Blueprint<'_>, volume: &VolumeView) -> Storage {

@@ -152,6 +152,10 @@ pub fn volume(object: &Value) -> Option<VolumeView> {
         tenant,
         incarnation: label(object, labels::INCARNATION).filter(|_| managed).and_then(|text| text.parse().ok()),
         provisioned: object["metadata"]["annotations"].get(PROVISIONED_BY).is_some(),
+        released_at: object["metadata"]["annotations"]
+            .get(labels::RELEASED_AT)
+            .and_then(Value::as_str)
+            .and_then(|time| time.parse().ok()),
         phase_since: object["status"]["lastPhaseTransitionTime"].as_str().and_then(|time| time.parse().ok()),
         trouble: object["status"]["message"].as_str().filter(|text| !text.is_empty()).map(str::to_owned),
     })

@@ -143,6 +143,12 @@ async fn etcd_put_back_from_an_older_backup_comes_to_rest_and_overwrites_nothing
     assert_eq!(instance.current_version(&token(&begun)).await, first_value, "untouched");
 }
 
+fn lease_version(instance: &Instance) -> String {
+    let arguments =
+        ["get", "lease", "-n", "kube-system", "openclaw-tenant-operator", "-o", "jsonpath={.metadata.resourceVersion}"];
+    instance.kubectl(&arguments)
+}
+
 /// The same while two operators live: what the one that stands by has seen is from a future that is no more.
 #[tokio::test]
 async fn etcd_put_back_under_living_operators_is_seen_and_nobody_acts_on_what_was() {
@@ -163,6 +169,12 @@ async fn etcd_put_back_under_living_operators_is_seen_and_nobody_acts_on_what_wa
     let waits = |tenant: &Value| tenant["metadata"]["deletionTimestamp"].is_string();
     going.until("being deleted, and waiting", waits).await;
     let calls = instance.calls(&going.tenant).await.len();
+    // A backup is older than a renewal of the lease: both have seen a later one.
+    for _ in 0..2 {
+        let before = lease_version(instance);
+        let renewed = || async { (lease_version(instance) != before).then_some(()) };
+        assert!(eventually(renewed).await.is_some(), "the lease is renewed");
+    }
     instance.restore_etcd("older").await;
 
     // As a Deployment does.

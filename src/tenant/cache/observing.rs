@@ -89,7 +89,8 @@ impl Known {
         });
         let volume = bound.or_else(|| record.storage.volume.as_ref().map(|volume| volume.name.clone()));
         observed.volume = volume.and_then(|name| self.volumes.get(&name)).cloned();
-        if observed.volume.is_none() && record.storage.volume.is_none() {
+        let may_have_one = matches!(record.phase, RecordPhase::Active | RecordPhase::Retained);
+        if may_have_one && observed.volume.is_none() && record.storage.volume.is_none() {
             observed.found_volumes = self.volumes_of(&observed.name, record);
         }
         // Anybody may put our label on a pod of their own; only those in the tenant's namespace are its.

@@ -33,7 +33,8 @@ pub fn mirror(tenant: &TenantName, record: &TenantRecordSpec) -> Map<String, Val
     if let Some(order) = record.secrets.order.as_ref().filter(|_| !rotation::is_under_way(record)) {
         set(labels::ROTATION_ORDER, json!(order));
     }
-    if record.secrets.items.iter().any(|item| item.handed_over) {
+    // Until there are others: a record that is lost meanwhile is not to forget that the present values are known.
+    if record.secrets.items.iter().any(|item| item.handed_over) || rotation::is_urgent(record) {
         set(labels::HANDED_OVER, json!("true"));
     }
     if let Some(claim) = &record.storage.claim {

@@ -84,7 +84,8 @@ impl World {
                 check(self.child(Child::Namespace).ok_or(Refused::Conflict)?, precondition)?;
                 self.delete_child(Child::Namespace);
             }
-            Action::ReleaseVolume { name, precondition } => self.edit_volume(name, precondition, |volume| {
+            Action::ReleaseVolume { name, precondition, at } => self.edit_volume(name, precondition, |volume| {
+                volume["metadata"]["annotations"][labels::RELEASED_AT] = json!(at);
                 volume["spec"]["persistentVolumeReclaimPolicy"] = json!("Delete");
             })?,
             Action::DeletePod { name, uid } => {

@@ -45,33 +45,43 @@ fn what_is_kept_after_its_removal_began_is_kept_with_its_secrets() {
 
 #[test]
 fn a_secret_that_was_scheduled_before_its_tenant_goes_is_taken_back_before_it_is_said_to_be_kept() {
-    let mut world = settled();
-    let now = world.now;
-    token(&mut world).deleted_at = Some(now);
-    world.restart();
-    world.delete_tenant();
-    world.settle_late();
-    assert!(world.tenant.is_none());
-    let kept = token(&mut world).clone();
-    assert_eq!((kept.deleted_at, is_closed(&kept)), (None, true));
+    for suspended in [false, true] {
+        let mut world = settled();
+        world.suspend(suspended);
+        world.settle();
+        let now = world.now;
+        token(&mut world).deleted_at = Some(now);
+        wait_for_sweep(&mut world);
+        world.delete_tenant();
+        world.settle_late();
+        assert!(world.tenant.is_none());
+        let kept = token(&mut world).clone();
+        assert_eq!((kept.deleted_at, is_closed(&kept)), (None, true), "suspended: {suspended}");
+    }
 }
 
 #[test]
 fn a_secret_of_a_kept_tenant_that_somebody_schedules_is_taken_back_by_the_next_sweep_whoever_has_the_name() {
-    for another in [false, true] {
+    for (another, restarted) in [(false, false), (true, false), (false, true), (true, true)] {
         let mut world = deleted("Retain");
         if another {
             world.make_tenant(&mallory());
             world.settle();
             assert_eq!(world.ready(), (false, "NameReserved".into()));
         }
-        world.restart();
+        if restarted {
+            world.restart();
+        }
         let now = world.now;
         token(&mut world).deleted_at = Some(now);
         wait_for_sweep(&mut world);
         world.settle();
         let kept = token(&mut world).clone();
-        assert_eq!((kept.deleted_at, is_closed(&kept)), (None, true), "another's Tenant: {another}");
+        assert_eq!(
+            (kept.deleted_at, is_closed(&kept)),
+            (None, true),
+            "another's Tenant: {another}, restarted: {restarted}"
+        );
         world.done.clear();
         wait_for_sweep(&mut world);
         world.settle();

@@ -152,7 +152,12 @@ fn a_volume_is_found_by_its_marks_where_neither_claim_nor_record_names_it() {
     for retained in [false, true] {
         let mut world = if retained { deleted("Retain") } else { settled() };
         world.children.get_mut(&Kind::PersistentVolumeClaim).expect("claims").clear();
-        edit_volume(&mut world, |volume| volume["status"]["phase"] = json!("Released"));
+        edit_volume(&mut world, |volume| {
+            volume["status"]["phase"] = json!("Released");
+            // Whoever did it may have meant it: it is kept all the same.
+            volume["spec"]["persistentVolumeReclaimPolicy"] = json!(if retained { "Retain" } else { "Delete" });
+        });
+        world.broken = vec!["storage"];
         world.pods.clear();
         world.record = None;
         world.restart();

@@ -192,7 +192,7 @@ fn every_step_is_asked_for_and_then_taken() {
     assert_eq!(world.round(), plan(look(Step::Volume), message));
     let volume = world.observe().volume.expect("a volume");
     let precondition = Precondition::of(&volume.uid, &volume.resource_version);
-    let release = Action::ReleaseVolume { name: "pv-1".into(), precondition };
+    let release = Action::ReleaseVolume { name: "pv-1".into(), precondition, at: Time(world.now) };
     assert_eq!(world.round(), plan(vec![release], message));
     let waits = "volume pv-1 (fs-1::fsap-1) is being deleted by its storage; it is Released";
     assert_eq!(world.round(), plan(Vec::new(), waits));

@@ -1,5 +1,7 @@
 //! What becomes of secrets when a tenant changes hands: the former owner may know them.
 
+use serde_json::json;
+
 use super::{
     cloud::move_label,
     removal::mallory,
@@ -124,4 +126,65 @@ fn lost_after_a_transfer(rounds: usize) {
     world.settle();
     assert_eq!(world.ready(), (true, "Verified".into()));
     assert_ne!(current(&world), known);
+}
+
+/// The record is lost while the new values are on their way: they are made again.
+#[test]
+fn a_record_that_is_lost_while_values_are_replaced_forgets_nothing() {
+    for rounds in 1..24 {
+        let world = settled();
+        let known = current(&world);
+        let mut world = handed_over(world);
+        (0..rounds).for_each(|_| {
+            world.round();
+            super::controllers::run(&mut world);
+        });
+        world.record = None;
+        world.settle();
+        assert_eq!(world.ready(), (true, "Verified".into()), "after {rounds} rounds");
+        assert_ne!(current(&world), known, "after {rounds} rounds");
+    }
+}
+
+/// One that waits for a person holds up no other, and is not asked for any more once the person has put it.
+#[test]
+fn each_value_is_replaced_by_itself_where_the_sign_in_copies_only_the_token() {
+    let mut class = super::fixtures::class_json();
+    class["secrets"]["generated"] = json!([{ "name": "gateway-token" }, { "name": "other" }]);
+    let mut world = World::new();
+    world.set_class(&class);
+    world.make_tenant(&super::fixtures::spec_json());
+    world.settle();
+    let other = |world: &World| world.cloud.secrets["openclaw/alice/other"].current_version().expect("a version");
+    let known = other(&world);
+    let mut world = handed_over(world);
+    world.settle();
+    assert_eq!(world.ready(), (false, "RotationBlocked".into()));
+    assert_ne!(other(&world), known, "it does not wait for the token");
+    let put: VersionId = "p".repeat(32).parse().expect("a version");
+    let secret = world.cloud.secrets.get_mut(TOKEN).expect("the token");
+    secret.versions.insert(put.to_string(), Vec::new());
+    move_label(secret, CURRENT_STAGE, Some(&put));
+    wait_for_sweep(&mut world);
+    world.settle();
+    assert_eq!((world.ready(), used(&world)), ((true, "Verified".into()), put.to_string()));
+}
+
+/// What was put for the former owner while nobody looked is the former owner's too.
+#[test]
+fn a_value_that_was_put_before_the_transfer_is_not_taken_for_the_new_owners() {
+    let mut world = World::with_alice();
+    world.settle();
+    world.delete_tenant();
+    world.settle_late();
+    let put: VersionId = "p".repeat(32).parse().expect("a version");
+    let secret = world.cloud.secrets.get_mut(TOKEN).expect("the token");
+    secret.versions.insert(put.to_string(), Vec::new());
+    move_label(secret, CURRENT_STAGE, Some(&put));
+    world.order(labels::TRANSFER_TO, "mallory");
+    world.settle();
+    world.restart();
+    world.make_tenant(&mallory());
+    world.settle();
+    assert_eq!(world.ready(), (false, "RotationBlocked".into()));
 }
