@@ -6,6 +6,7 @@ mod api_server;
 mod cloud;
 mod controllers;
 mod drift;
+mod due;
 mod fixtures;
 mod objects;
 mod own_roles;
