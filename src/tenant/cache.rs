@@ -61,6 +61,8 @@ pub enum Watched {
     Volume,
     /// StorageClass.
     StorageClass,
+    /// NetworkPolicy, whoever's: others in a tenant's namespace add to what may pass.
+    Policy,
     /// CustomResourceDefinition of ours.
     Definition,
 }
@@ -74,6 +76,14 @@ pub enum Concerns {
     Tenants(Vec<TenantName>),
     /// All tenants.
     Everybody,
+}
+
+/// A network policy, as far as it may be somebody else's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct PolicyView {
+    uid: String,
+    /// Whether it lets anything pass.
+    allows: bool,
 }
 
 /// What is known.
@@ -95,6 +105,8 @@ struct Known {
     volumes: HashMap<String, VolumeView>,
     pods: HashMap<TenantName, BTreeMap<(NamespaceName, String), PodView>>,
     storage_classes: HashMap<String, StorageClassView>,
+    /// Network policies by namespace and name.
+    policies: HashMap<NamespaceName, BTreeMap<String, PolicyView>>,
     /// Definitions of ours that are there.
     definitions: HashMap<String, DefinitionView>,
     renderings: HashMap<ObjectKey, Rendering>,

@@ -106,6 +106,7 @@ fn watches() -> Vec<Watch> {
         all(Watched::Tenant, definitions::TENANT),
         all(Watched::StorageClass, definitions::STORAGE_CLASS),
         all(Watched::Volume, definitions::VOLUME),
+        all(Watched::Policy, Kind::NetworkPolicy.info()),
         ours(Watched::Pod, definitions::POD),
     ];
     definitions_of_ours.chain(others).chain(children).collect()

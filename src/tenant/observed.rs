@@ -80,6 +80,8 @@ pub struct Observed {
     pub volume_shared_with: Option<String>,
     /// Volumes that are marked as this incarnation's; only where neither claim nor record names one.
     pub found_volumes: Vec<VolumeView>,
+    /// Network policies of others in its namespace that let anything pass: policies add up.
+    pub foreign_policies: Vec<String>,
 }
 
 /// Whether the CustomResourceDefinitions of our kinds stand.

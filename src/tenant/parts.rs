@@ -48,7 +48,7 @@ pub(super) fn parts(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey, 
         |part: Part, otherwise: &PartState| children_state(survey, part).unwrap_or_else(|| otherwise.clone());
     let state = |part: &Part| match part {
         Part::Namespace => namespace_state(observed, survey, recorded),
-        Part::Network => of_children(Part::Network, &network_done(plan.class)),
+        Part::Network => of_children(Part::Network, &network_done(observed, plan.class)),
         Part::Identity => of_children(Part::Identity, &made.identity),
         Part::Secrets => made.secrets.clone(),
         Part::Storage => made.storage.clone(),
@@ -95,7 +95,7 @@ fn namespace_state(observed: &Observed, survey: &Survey, recorded: bool) -> Part
     }
 }
 
-fn network_done(class: &TenantClassSpec) -> PartState {
+fn network_done(observed: &Observed, class: &TenantClassSpec) -> PartState {
     let vouched = match class.network.enforcement {
         Enforcement::VpcCni => "the class says that the VPC CNI enforces them",
         Enforcement::Cilium => "the class says that Cilium enforces them",
@@ -103,7 +103,15 @@ fn network_done(class: &TenantClassSpec) -> PartState {
             "the class declares that something enforces them; the operator has no evidence of its own"
         }
     };
-    PartState::Done(Reason::Verified, format!("default-deny and the allowlist stand; {vouched}"))
+    if observed.foreign_policies.is_empty() {
+        return PartState::Done(Reason::Verified, format!("default-deny and the allowlist stand; {vouched}"));
+    }
+    let message = format!(
+        "default-deny and the allowlist stand, but policies add up, and others let more pass: NetworkPolicy {}. Delete what is not \
+         meant to; {vouched}",
+        observed.foreign_policies.join(", ")
+    );
+    PartState::Done(Reason::ForeignPolicy, message)
 }
 
 fn route_state(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey) -> PartState {

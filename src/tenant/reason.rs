@@ -151,6 +151,8 @@ reasons! {
     SecretNotAllowed,
     /// The workspace's configuration cannot be rendered.
     ConfigurationRefused,
+    /// Network policies of others add to what may pass.
+    ForeignPolicy,
     /// Somebody changes what the operator writes, where that opens a door.
     ForeignMutation,
     /// All gateways of the class are full.

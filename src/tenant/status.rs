@@ -263,7 +263,7 @@ pub struct Announcement {
 }
 
 /// What a part tells while it stands, and people should hear of when it begins.
-const ANNOUNCED: [Reason; 2] = [Reason::RotationBlocked, Reason::RotationFailed];
+const ANNOUNCED: [Reason; 3] = [Reason::RotationBlocked, Reason::RotationFailed, Reason::ForeignPolicy];
 
 /// What is announced when one status follows another: transitions only.
 pub fn announcements(previous: &TenantStatus, next: &TenantStatus) -> Vec<Announcement> {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::support::Bed;
+use crate::support::{Bed, condition};
 
 /// An added `egress: [{}]` holds everything that is wanted, and opens everything.
 #[tokio::test]
@@ -224,4 +224,21 @@ async fn a_secret_s_tags_are_brought_back_and_its_value_is_not_touched() {
     bed.until_so("the right tag", look).await;
     let after = secrets.get_secret_value().secret_id(&name).send().await.expect("value");
     assert_eq!((before.version_id(), before.secret_string()), (after.version_id(), after.secret_string()));
+}
+
+/// Policies add up: one of somebody else's in a tenant's namespace is named, and an event says so.
+#[tokio::test]
+async fn a_policy_of_others_that_lets_more_pass_is_named() {
+    let bed = Bed::new("foreign-policy").await;
+    bed.ready_tenant(json!({})).await;
+    let opens = json!({ "spec": { "podSelector": {}, "egress": [{}], "policyTypes": ["Egress"] } });
+    bed.create("NetworkPolicy", Some(&bed.namespace()), "opens", opens).await.expect("made");
+    let says = |reason: &'static str| move |tenant: &Value| condition(tenant, "NetworkReady")["reason"] == reason;
+    let told = bed.until("told", says("ForeignPolicy")).await;
+    let message = condition(&told, "NetworkReady")["message"].as_str().expect("a message").to_owned();
+    assert!(message.contains("NetworkPolicy opens"), "{message}");
+    let event = || async { bed.events("ForeignPolicy").await.into_iter().next() };
+    bed.until_so("an event", event).await;
+    bed.delete("NetworkPolicy", Some(&bed.namespace()), "opens").await;
+    bed.until("as it was", says("Verified")).await;
 }

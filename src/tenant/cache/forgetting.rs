@@ -71,6 +71,20 @@ impl Known {
                 }
                 some(self.volumes.remove(name).and_then(|volume| self.holder_of(&volume)))
             }
+            Watched::Policy => {
+                let namespace =
+                    object["metadata"]["namespace"].as_str().and_then(|name| name.parse::<NamespaceName>().ok());
+                let Some(namespace) = namespace else { return Concerns::Nobody };
+                let Some(of_namespace) = self.policies.get_mut(&namespace) else { return Concerns::Nobody };
+                if of_namespace.get(views::name(object)).is_none_or(|known| known.uid != uid) {
+                    return Concerns::Nobody;
+                }
+                of_namespace.remove(views::name(object));
+                if of_namespace.is_empty() {
+                    self.policies.remove(&namespace);
+                }
+                some(self.tenant_of(&namespace))
+            }
             Watched::StorageClass => {
                 self.storage_classes.remove(views::name(object));
                 Concerns::Everybody
@@ -136,6 +150,10 @@ impl Known {
             }
             Watched::Volume => {
                 self.volumes.values().map(|volume| identity(None, &volume.name, volume.uid.as_str())).collect()
+            }
+            Watched::Policy => {
+                let all = self.policies.iter().flat_map(|(namespace, all)| all.iter().map(move |one| (namespace, one)));
+                all.map(|(namespace, (name, view))| identity(Some(namespace.as_str()), name, &view.uid)).collect()
             }
             Watched::StorageClass => self.storage_classes.keys().map(|name| identity(None, name, "")).collect(),
             Watched::Definition => {

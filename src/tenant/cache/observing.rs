@@ -61,6 +61,7 @@ impl Known {
             looked: self.looked.get(name).copied(),
             volume_shared_with: None,
             found_volumes: Vec::new(),
+            foreign_policies: Vec::new(),
         };
         if let Some(spec) = &spec {
             self.observe_recorded(&mut observed, spec);
@@ -96,6 +97,7 @@ impl Known {
         // Anybody may put our label on a pod of their own; only those in the tenant's namespace are its.
         let pods = self.pods.get(&observed.name).into_iter().flat_map(BTreeMap::values);
         observed.pods = pods.filter(|pod| pod.namespace == record.namespace.name).cloned().collect();
+        observed.foreign_policies = self.foreign_policies(&observed.name, record);
         observed.halted = self.halts.contains(&record.class_name);
         if pending(observed.tenant.as_ref(), record, observed.now).is_some() {
             let records = self.held().map(|(_, tenant, record)| (tenant, record));
@@ -130,6 +132,13 @@ impl Known {
     pub(super) fn unrecorded(&self) -> impl Iterator<Item = &TenantView> {
         let has_record = |name: &TenantName| self.records.get(name).is_some_and(|view| view.spec.is_ok());
         self.tenants.iter().filter(move |(name, _)| !has_record(name)).map(|(_, (tenant, _))| tenant.as_ref())
+    }
+
+    /// Network policies of others in a tenant's namespace that let anything pass.
+    fn foreign_policies(&self, name: &TenantName, record: &TenantRecordSpec) -> Vec<String> {
+        let ours = [Child::DefaultDeny, Child::Allowlist].map(|child| child.key(name, record).name);
+        let all = self.policies.get(&record.namespace.name).into_iter().flatten();
+        all.filter(|(name, view)| view.allows && !ours.contains(name)).map(|(name, _)| name.clone()).collect()
     }
 
     /// Volumes that say that they are this incarnation's: a record that was rebuilt after its claim had gone knows of none.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Concerns, Known, Source, Watched, all, object_key, observing::namespace_for, some};
+use super::{Concerns, Known, PolicyView, Source, Watched, all, object_key, observing::namespace_for, some};
 use crate::{
     api::{
         names::{ClassName, NamespaceName, TenantName, Uid},
@@ -72,6 +72,7 @@ impl Known {
                 let same = self.storage_classes.insert(views::name(object).to_owned(), view.clone()) == Some(view);
                 if same { Concerns::Nobody } else { Concerns::Everybody }
             }
+            Watched::Policy => self.upsert_policy(object),
             Watched::Definition => {
                 let Some(view) = views::definition(object) else { return Concerns::Nobody };
                 let before = self.definitions.get(views::name(object));
@@ -108,6 +109,22 @@ impl Known {
         concerned.extend(self.claimants_of(&key));
         self.objects.insert(key, digest);
         if unchanged { Concerns::Nobody } else { all(concerned) }
+    }
+
+    fn upsert_policy(&mut self, object: &Value) -> Concerns {
+        let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
+        let Ok(namespace) = text("namespace").parse::<NamespaceName>() else { return Concerns::Nobody };
+        let rules = |direction: &str| object["spec"][direction].as_array().is_some_and(|rules| !rules.is_empty());
+        let view = PolicyView { uid: text("uid"), allows: rules("ingress") || rules("egress") };
+        let before = self.policies.entry(namespace.clone()).or_default().insert(text("name"), view.clone());
+        let is_news = before.is_none_or(|before| before.allows != view.allows);
+        if is_news { some(self.tenant_of(&namespace)) } else { Concerns::Nobody }
+    }
+
+    /// The tenant whose label a namespace carries.
+    pub(super) fn tenant_of(&self, namespace: &NamespaceName) -> Option<TenantName> {
+        let key = ObjectKey { kind: Kind::Namespace, namespace: None, name: namespace.to_string() };
+        self.objects.get(&key)?.tenant.clone()
     }
 
     fn note_namespace(&mut self, name: &str, digest: &Digest) {
@@ -200,8 +217,7 @@ impl Known {
     pub(super) fn holder_of(&self, volume: &VolumeView) -> Option<TenantName> {
         volume.tenant.clone().or_else(|| {
             let namespace: NamespaceName = volume.claim.as_ref()?.namespace.parse().ok()?;
-            let key = ObjectKey { kind: Kind::Namespace, namespace: None, name: namespace.to_string() };
-            self.objects.get(&key)?.tenant.clone()
+            self.tenant_of(&namespace)
         })
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use proptest::{prelude::*, sample::Index};
 use serde_json::{Map, Value, json};
 
-use super::objects::given;
+use super::{mishaps::settled, objects::given, world::World};
 use crate::tenant::{
     child::{Child, Kind},
     digest::{ContentHash, allocated_fields},
@@ -257,5 +257,38 @@ proptest! {
     fn two_values_have_one_hash_only_if_they_are_equal(left in json_value(), right in json_value()) {
         let same = left == right;
         prop_assert_eq!(ContentHash::of_value(&left) == ContentHash::of_value(&right), same);
+    }
+}
+
+/// Policies add up: one of somebody else's that lets anything pass is named, whatever labels it carries, and is nobody's here to
+/// delete.
+#[test]
+fn a_policy_of_others_that_lets_more_pass_is_named() {
+    for labels in [json!({}), json!({ "openclaw.io/managed": "true", "openclaw.io/tenant": "alice" })] {
+        let mut world = settled();
+        let mut put = |name: &str, spec: Value| {
+            let metadata = json!({ "name": name, "namespace": "openclaw-alice", "labels": labels });
+            let policy = world.born(json!({ "metadata": metadata, "spec": spec }));
+            world
+                .children
+                .get_mut(&Kind::NetworkPolicy)
+                .expect("policies")
+                .insert(format!("openclaw-alice/{name}"), policy);
+        };
+        put("denies", json!({ "podSelector": {}, "policyTypes": ["Egress"] }));
+        put("opens", json!({ "podSelector": {}, "egress": [{}], "policyTypes": ["Egress"] }));
+        world.settle();
+        let network = |world: &mut World| {
+            let status = world.status().expect("told");
+            let told = status.conditions.iter().find(|one| one.type_ == "NetworkReady").expect("NetworkReady");
+            (told.reason.clone(), told.message.clone())
+        };
+        let (reason, message) = network(&mut world);
+        assert!(reason == "ForeignPolicy" && message.contains(": NetworkPolicy opens. "), "{reason}: {message}");
+        assert_eq!(world.ready(), (true, "Verified".into()), "a person may mean it");
+        assert_eq!(world.children[&Kind::NetworkPolicy].len(), 4, "nothing of others is touched");
+        world.children.get_mut(&Kind::NetworkPolicy).expect("policies").remove("openclaw-alice/opens");
+        world.settle();
+        assert_eq!(network(&mut world).0, "Verified");
     }
 }

@@ -371,6 +371,9 @@ impl World {
             (Watched::Volume, all(&self.volumes)),
         ];
         lists.extend(self.children.iter().map(|(kind, objects)| (Watched::Child(*kind), all(objects))));
+        // Of these all are watched.
+        let policies = self.children[&Kind::NetworkPolicy].values().cloned().collect();
+        lists.push((Watched::Policy, policies));
         lists.push((Watched::Pod, all(&self.pods)));
         for (watched, objects) in lists {
             let uids: Vec<&Value> = objects.iter().map(|object| &object["metadata"]["uid"]).collect();
