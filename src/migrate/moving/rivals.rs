@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::{
-    former::{Scale, former},
+    former::{Scale, before, former},
     sight::{Sight, controller, is_ours, title},
 };
 use crate::{
@@ -36,6 +36,7 @@ pub fn against(sight: &Sight, writers: &Writers) -> Vec<String> {
     found.extend(former.iter().filter_map(|workload| kept_by_others(sight, workload)));
     found.extend(former.iter().filter_map(|workload| loses_claim(sight, workload)));
     found.extend(former.iter().filter_map(|workload| in_the_way(sight, workload)));
+    found.extend(former.iter().filter_map(|workload| before(workload).err()));
     found.extend(unscalable(sight));
     found
 }

@@ -313,6 +313,13 @@ async fn a_killed_run_is_taken_up_again() {
     assert!(live["metadata"]["annotations"][BEFORE].as_str().expect("written").contains("\"replicas\":1"));
     let (success, _, errors) = step(bed, "cut-over", &["--timeout", "2s"]);
     assert!(!success && errors.contains("after 2 s it still waits") && errors.contains("migrate back-out"), "{errors}");
+    // Somebody starts it again, otherwise than it was: the next run takes it down again, and the way back stays what it was.
+    bed.instance.kubectl(&["scale", "deployment", &bed.tenant, "-n", &bed.namespace(), "--replicas=2"]);
+    let (success, _, errors) = step(bed, "cut-over", &["--timeout", "2s"]);
+    assert!(!success && errors.contains("brought to zero, from 2 replicas"), "{errors}");
+    let live = deployment(bed).await;
+    assert_eq!(live["spec"]["replicas"], 0);
+    assert!(live["metadata"]["annotations"][BEFORE].as_str().expect("written").contains("\"replicas\":1"), "{live:#}");
     bed.patch("Pod", Some(&bed.namespace()), &pod, hold(Value::Null)).await.expect("let go");
     done(bed, "cut-over", &[]);
 
