@@ -31,7 +31,7 @@ pub async fn cut_over(options: &Options, tell: Tell<'_>) -> Result<Report, MoveE
         run.report.done = true;
         return Ok(run.report);
     }
-    let writers = run.looker.writers(sight.namespace()).await?;
+    let writers = run.looker.writers(&sight).await?;
     let against = rivals::against(&sight, &writers);
     if !against.is_empty() {
         return Err(Refused::Against(against).into());

@@ -25,7 +25,7 @@ pub async fn finish(options: &Options, meant: Meant<'_>, tell: Tell<'_>) -> Resu
     let mut run = Run::begin(Step::Finish, options, tell).await?;
     let sight = run.looker.look().await?;
     let (begin, name) = (verdict::may_finish(&sight)?, &options.tenant);
-    let writers = run.looker.writers(sight.namespace()).await?;
+    let writers = run.looker.writers(&sight).await?;
     let fighting = rivals::fighting(&sight, &writers);
     if !fighting.is_empty() {
         return Err(Refused::Against(fighting).into());

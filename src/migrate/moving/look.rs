@@ -5,15 +5,15 @@ use kube::{Client, api::ApiResource, discovery};
 use serde_json::Value;
 
 use super::{
-    MoveError, Options,
+    ARGOCD, MoveError, Options,
     removal::Belongings,
-    rivals::Writers,
+    rivals::{self, Writers},
     sight::{Sight, is_ours},
 };
 use crate::{
     kubernetes::{definitions, listing::callers_cluster},
     migrate::{
-        cluster::{SECRET, get, list, list_named, metadata, workload_kinds},
+        cluster::{SECRET, get, list, list_named, list_of_name, metadata, workload_kinds},
         observed::APPLICATION,
     },
     tenant::{
@@ -133,11 +133,23 @@ impl Looker {
     ///
     /// # Errors
     /// Where any of it cannot be read: who was not seen could start the former workload again.
-    pub async fn writers(&self, namespace: &str) -> Result<Writers, MoveError> {
-        let argo = &self.options.argocd_namespace;
-        let applications = list(&self.client, &APPLICATION.into(), Some(argo)).await;
+    pub async fn writers(&self, sight: &Sight) -> Result<Writers, MoveError> {
+        let (namespace, named) = (sight.namespace(), &self.options.argocd_namespaces);
+        let mut applications = Vec::new();
+        let where_it_is = [ARGOCD.to_owned()];
+        for argo in if named.is_empty() { where_it_is.as_slice() } else { named } {
+            let found = list(&self.client, &APPLICATION.into(), Some(argo)).await;
+            applications.extend(found.map_err(unreadable(format!("namespace {argo}")))?);
+        }
+        for mark in rivals::absent(sight, &applications) {
+            // Not everybody may look everywhere; then what the caller has named decides.
+            if let Ok(found) = list_of_name(&self.client, &APPLICATION.into(), &mark.name).await {
+                applications.extend(found.into_iter().filter(|one| mark.is_of(sight, one)));
+            }
+        }
         Ok(Writers {
-            applications: applications.map_err(unreadable(format!("namespace {argo}")))?,
+            applications,
+            named: named.clone(),
             autoscalers: self.all(&AUTOSCALER.into(), namespace).await?,
             scaled_objects: self.all(&SCALED_OBJECT.into(), namespace).await?,
         })

@@ -44,13 +44,16 @@ const SAID_EVERY: Duration = Duration::from_secs(10);
 /// How often an object is looked at anew that somebody else changed in between.
 const LOOKS: usize = 5;
 
+/// Argo CD's namespace, where nobody says another.
+pub const ARGOCD: &str = "argocd";
+
 /// What a step is told.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Whose.
     pub tenant: TenantName,
-    /// Argo CD's namespace.
-    pub argocd_namespace: String,
+    /// The namespaces of Argo CD's Applications, where the caller has named any; else [`ARGOCD`].
+    pub argocd_namespaces: Vec<String>,
     /// How long it waits for the operator.
     pub timeout: Duration,
 }

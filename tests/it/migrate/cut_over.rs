@@ -241,9 +241,26 @@ async fn nothing_is_moved_while_somebody_would_start_the_former_workload_again()
     assert_eq!(tenant["metadata"]["annotations"]["openclaw.io/cut-over"], Value::Null);
     assert_eq!(deployment(bed).await["spec"]["replicas"], 1);
 
+    // The same Application, looked for where it is not: it is found by the mark that it has left on the workload.
+    let mark = format!("argocd.argoproj.io/tracking-id={namespace}:apps/Deployment:{namespace}/{}", bed.tenant);
+    bed.instance.kubectl(&["annotate", "deployment", &bed.tenant, "-n", &namespace, &mark]);
+    let elsewhere = ["migrate", "cut-over", &bed.tenant, "--argocd-namespace", "default"];
+    let (success, _, errors) = bed.instance.run_operator(&elsewhere);
+    assert!(!success && errors.contains(&format!("Application {argo}/{namespace} syncs by itself")), "{errors}");
+
     let rest = json!({ "spec": { "syncPolicy": { "automated": null } } });
     bed.patch("Application", Some(&argo), &namespace, rest).await.expect("switched off");
     bed.instance.kubectl(&["delete", "hpa", &bed.tenant, "-n", &namespace]);
+
+    // Of another, not even the namespace is known.
+    let mark = mark.replace(&format!("={namespace}:"), "=gone:");
+    bed.instance.kubectl(&["annotate", "--overwrite", "deployment", &bed.tenant, "-n", &namespace, &mark]);
+    let (success, _, errors) = bed.instance.run_operator(&["migrate", "cut-over", &bed.tenant]);
+    assert!(
+        !success && errors.contains("Application gone was not seen") && errors.contains("--argocd-namespace"),
+        "{errors}"
+    );
+    assert_eq!(deployment(bed).await["spec"]["replicas"], 1);
     let report = done(bed, "cut-over", &[]);
     assert!(texts(&report["next"]).iter().any(|line| line.contains("still claims")), "{report:#}");
 }

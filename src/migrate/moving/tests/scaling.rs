@@ -7,7 +7,7 @@ use crate::{
     api::labels::BEFORE_CUT_OVER,
     migrate::moving::{
         former::{Before, Scale, before, down, former, relabel, scaled_up_again, up},
-        rivals::{Writers, against, fighting, still_claiming},
+        rivals::{Writers, absent, against, fighting, still_claiming},
         sight::{Sight, title},
     },
 };
@@ -212,6 +212,7 @@ fn whoever_would_start_the_former_workload_again_is_named() {
     let found = at(&|sight, writers| {
         let mut application = application("x", &json!({ "automated": {} }));
         application["spec"]["destination"]["namespace"] = json!("elsewhere");
+        application["metadata"]["namespace"] = json!("apps");
         writers.applications = vec![application];
         sight.workloads[0]["metadata"]["annotations"] =
             json!({ "argocd.argoproj.io/tracking-id": "apps_x:apps/Deployment:n/alice" });
@@ -246,6 +247,69 @@ fn whoever_would_start_the_former_workload_again_is_named() {
         }),
         Vec::<String>::new()
     );
+}
+
+/// What was not seen is not taken for missing: an Application of which only the mark is there is one, until the namespace in which it
+/// was has been named and looked into.
+#[test]
+fn an_application_that_was_not_seen_stands_against_it() {
+    let at = |id: &str, applications: &[Value], named: &[&str]| {
+        let mut sight = sight(At::Attached);
+        sight.workloads[0]["metadata"]["annotations"] = json!({ "argocd.argoproj.io/tracking-id": id });
+        let named = named.iter().map(|one| (*one).to_owned()).collect();
+        let writers = Writers { applications: applications.to_vec(), named, ..Writers::default() };
+        let found = fighting(&sight, &writers);
+        assert_eq!(against(&sight, &writers), found);
+        found
+    };
+    let none: Vec<String> = Vec::new();
+    let refused = |place: &str| {
+        vec![format!(
+            "Application {place} was not seen, and Deployment alice says that it comes from it (argocd.argoproj.io/tracking-id): name \
+             its namespace by --argocd-namespace. Where it is gone (docs/migration.md, step 7), name the namespace in which it was"
+        )]
+    };
+    let own = "alice:apps/Deployment:openclaw-alice/alice";
+    assert_eq!(at(own, &[application("alice", &json!({}))], &[]), none);
+    assert_eq!(at(own, &[application("alicia", &json!({}))], &[]), refused("alice"));
+    assert_eq!(at(own, &[], &["argocd"]), none, "named and looked into: it is gone");
+
+    let elsewhere = "team-a_alice:apps/Deployment:openclaw-alice/alice";
+    let mut of_team = application("alice", &json!({}));
+    assert_eq!(
+        at(elsewhere, &[of_team.clone()], &["argocd"]),
+        refused("team-a/alice"),
+        "a namesake of another namespace"
+    );
+    assert_eq!(at(elsewhere, &[], &["argocd", "team-a"]), none);
+    of_team["metadata"]["namespace"] = json!("team-a");
+    assert_eq!(at(elsewhere, &[of_team], &[]), none);
+
+    let mut labelled = sight(At::Attached);
+    labelled.workloads[0]["metadata"]["labels"] = json!({ "app.kubernetes.io/instance": "alice" });
+    assert_eq!(fighting(&labelled, &Writers::default()), none, "Helm's own label says nothing of Argo CD");
+}
+
+/// Of those that the name alone has found anywhere.
+#[test]
+fn a_namesake_of_another_team_is_not_the_application_that_is_meant() {
+    let mut sight = sight(At::Attached);
+    let marked = |sight: &mut Sight, id: &str| {
+        sight.workloads[0]["metadata"]["annotations"] = json!({ "argocd.argoproj.io/tracking-id": id });
+        absent(sight, &[]).remove(0)
+    };
+    let here = application("alice", &json!({}));
+    let (mut of_others, mut listing) = (here.clone(), here.clone());
+    of_others["spec"]["destination"]["namespace"] = json!("their-own");
+    listing["spec"]["destination"] = json!({ "name": "in-cluster" });
+    let resource = json!({ "kind": "Deployment", "namespace": "openclaw-alice", "name": "alice" });
+    listing["status"]["resources"] = json!([resource]);
+    let mark = marked(&mut sight, "alice:apps/Deployment:openclaw-alice/alice");
+    assert_eq!([&here, &of_others, &listing].map(|one| mark.is_of(&sight, one)), [true, false, true]);
+    let mark = marked(&mut sight, "argocd_alice:apps/Deployment:openclaw-alice/alice");
+    assert!(mark.is_of(&sight, &of_others), "it is named with its namespace");
+    let mark = marked(&mut sight, "team-a_alice:apps/Deployment:openclaw-alice/alice");
+    assert!(!mark.is_of(&sight, &here));
 }
 
 #[test]
