@@ -48,7 +48,7 @@ const REFERRERS: [KindInfo; 4] = [
 ];
 
 /// What is only told.
-const OTHERS: [KindInfo; 9] = [
+const OTHERS: [KindInfo; 8] = [
     kind("", "v1", "Service", "services"),
     kind("", "v1", "ConfigMap", "configmaps"),
     INGRESS,
@@ -57,7 +57,6 @@ const OTHERS: [KindInfo; 9] = [
     AUTOSCALER,
     SCALED_OBJECT,
     ROLE_BINDING,
-    kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
 ];
 
 /// Templates of agent-sandbox: what a SandboxClaim gets its pod from.
@@ -158,12 +157,14 @@ impl Looker {
     /// What lies in the namespace beside workloads. What cannot be read is said, and keeps what it could be about.
     ///
     /// # Errors
-    /// Where the names of Secrets or the ServiceAccounts cannot be read.
+    /// Where the names of Secrets, the ServiceAccounts or whose the claims are cannot be read.
     pub async fn belongings(&self, sight: &Sight) -> Result<Belongings, MoveError> {
         let namespace = sight.namespace();
         let secrets = metadata(&self.client, &SECRET.into(), namespace).await;
+        let claims = metadata(&self.client, &Kind::PersistentVolumeClaim.info().into(), namespace).await;
         let mut found = Belongings {
             secrets: secrets.map_err(unreadable(format!("namespace {namespace}")))?,
+            claims: claims.map_err(unreadable(format!("namespace {namespace}")))?,
             accounts: self.all(&Kind::ServiceAccount.info().into(), namespace).await?,
             ..Belongings::default()
         };
@@ -194,12 +195,9 @@ impl Looker {
         let resources = OTHERS.map(ApiResource::from);
         let lists = resources.iter().map(|resource| metadata(&self.client, resource, sight.namespace()));
         let all = join_all(lists).await.into_iter().flatten().flatten();
-        // Every namespace has that ConfigMap, and the claim is the tenant's.
-        let is_known = |one: &Value| {
-            is_ours(one)
-                || (one["kind"] == "ConfigMap" && views::name(one) == "kube-root-ca.crt")
-                || (one["kind"] == "PersistentVolumeClaim" && views::name(one) == sight.claim_name())
-        };
+        // Every namespace has that ConfigMap.
+        let is_known =
+            |one: &Value| is_ours(one) || (one["kind"] == "ConfigMap" && views::name(one) == "kube-root-ca.crt");
         all.filter(|one| !is_known(one)).collect()
     }
 }
