@@ -43,9 +43,12 @@ pub(super) struct MoveArgs {
     /// Whose workspace
     tenant: TenantName,
 
-    /// Argo CD's namespace
-    #[arg(long, value_name = "NAMESPACE", default_value = "argocd")]
-    argocd_namespace: String,
+    /// A namespace of Argo CD's Applications; `argocd` where none is named. Can be given more than once
+    ///
+    /// An Application of which the former workload says that it comes from it, and that is in none of the namespaces named here, is taken
+    /// to be gone; where none is named, that stands against the step.
+    #[arg(long = "argocd-namespace", value_name = "NAMESPACE")]
+    argocd_namespaces: Vec<String>,
 
     /// How long to wait for the operator, such as 90s or 10m. What was done stands when it runs out
     #[arg(long, default_value = "10m", value_parser = interval)]
@@ -89,7 +92,11 @@ impl Moving {
 
 impl MoveArgs {
     fn options(&self) -> Options {
-        Options { tenant: self.tenant.clone(), argocd_namespace: self.argocd_namespace.clone(), timeout: self.timeout }
+        Options {
+            tenant: self.tenant.clone(),
+            argocd_namespaces: self.argocd_namespaces.clone(),
+            timeout: self.timeout,
+        }
     }
 }
 

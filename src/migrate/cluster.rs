@@ -54,7 +54,7 @@ pub(super) async fn workload_kinds(client: &Client) -> Result<Vec<ApiResource>, 
 /// else is ever asked for.
 pub(super) async fn metadata(client: &Client, resource: &ApiResource, namespace: &str) -> Result<Vec<Value>, String> {
     let api = api(client, resource, Some(namespace));
-    let mut all = pages(&resource.plural, async |params| {
+    let mut all = pages(&resource.plural, ListParams::default(), async |params| {
         let list = api.list_metadata(params).await?;
         Ok((list.items.iter().map(as_value).collect(), list.metadata.continue_))
     })
@@ -82,8 +82,26 @@ pub(super) async fn list(
     resource: &ApiResource,
     namespace: Option<&str>,
 ) -> Result<Vec<Value>, String> {
+    selected(client, resource, namespace, ListParams::default()).await
+}
+
+/// Objects of a kind and of one name, in every namespace. A name that can be none finds nothing.
+pub(super) async fn list_of_name(client: &Client, resource: &ApiResource, name: &str) -> Result<Vec<Value>, String> {
+    // Somebody else may have written it, and a selector has signs of its own.
+    if !name.chars().all(|one| one.is_ascii_alphanumeric() || "-.".contains(one)) {
+        return Ok(Vec::new());
+    }
+    selected(client, resource, None, ListParams::default().fields(&format!("metadata.name={name}"))).await
+}
+
+async fn selected(
+    client: &Client,
+    resource: &ApiResource,
+    namespace: Option<&str>,
+    which: ListParams,
+) -> Result<Vec<Value>, String> {
     let api = api(client, resource, namespace);
-    pages(&resource.plural, async |params| {
+    pages(&resource.plural, which, async |params| {
         let list = api.list(params).await?;
         Ok((list.items.iter().map(as_value).collect(), list.metadata.continue_))
     })
@@ -112,10 +130,11 @@ type Page = (Vec<Value>, Option<String>);
 
 async fn pages(
     plural: &str,
+    which: ListParams,
     page: impl AsyncFn(&ListParams) -> Result<Page, kube::Error>,
 ) -> Result<Vec<Value>, String> {
     let failed = |why: String| format!("{plural}: {why}");
-    let mut params = ListParams::default().limit(PAGE);
+    let mut params = which.limit(PAGE);
     let mut all = Vec::new();
     loop {
         let (items, next) = match tokio::time::timeout(TIMEOUT, page(&params)).await {

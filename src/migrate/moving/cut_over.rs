@@ -31,7 +31,7 @@ pub async fn cut_over(options: &Options, tell: Tell<'_>) -> Result<Report, MoveE
         run.report.done = true;
         return Ok(run.report);
     }
-    let writers = run.looker.writers(sight.namespace()).await?;
+    let writers = run.looker.writers(&sight).await?;
     let against = rivals::against(&sight, &writers);
     if !against.is_empty() {
         return Err(Refused::Against(against).into());
@@ -96,7 +96,9 @@ impl Run<'_> {
             let sight = self.looker.look().await?;
             let mut is_contended = false;
             for workload in former(&sight) {
-                let Some(patch) = down(workload, sight.claim.as_ref(), Timestamp::now()) else { continue };
+                let unreadable = |why| MoveError::Refused { what: title(workload), why };
+                let patch = down(workload, sight.claim.as_ref(), Timestamp::now()).map_err(unreadable)?;
+                let Some(patch) = patch else { continue };
                 let was = Scale::of(workload).map(|scale| scale.to_string()).unwrap_or_default();
                 match write::change(&self.looker.client, sight.namespace(), workload, &patch).await? {
                     Changed::Yes => self.changed(format!("{}: brought to zero, from {was}", title(workload))),

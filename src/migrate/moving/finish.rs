@@ -25,7 +25,7 @@ pub async fn finish(options: &Options, meant: Meant<'_>, tell: Tell<'_>) -> Resu
     let mut run = Run::begin(Step::Finish, options, tell).await?;
     let sight = run.looker.look().await?;
     let (begin, name) = (verdict::may_finish(&sight)?, &options.tenant);
-    let writers = run.looker.writers(sight.namespace()).await?;
+    let writers = run.looker.writers(&sight).await?;
     let fighting = rivals::fighting(&sight, &writers);
     if !fighting.is_empty() {
         return Err(Refused::Against(fighting).into());
@@ -34,7 +34,7 @@ pub async fn finish(options: &Options, meant: Meant<'_>, tell: Tell<'_>) -> Resu
     run.report.removal = removal(&sight, &run.looker.belongings(&sight).await?);
     run.report.next = rivals::still_claiming(&sight, &writers);
     if run.report.removal.things.is_empty() && begin == Finish::Done {
-        run.report.next.push("nothing of the former workload is left to remove".to_owned());
+        run.report.next.push("there is nothing more that this command would remove".to_owned());
         run.report.done = true;
         return Ok(run.report);
     }
@@ -65,17 +65,16 @@ impl Run<'_> {
             let sight = self.look_before().await?;
             let now = removal(&sight, &self.looker.belongings(&sight).await?);
             // Gone meanwhile, or somebody else's by now: both are told by what is left.
-            if !now.things.iter().any(|one| one.is(thing)) {
-                continue;
-            }
-            let dependents = guard(&sight)?;
+            let Some(same) = now.things.iter().find(|one| one.is(thing)) else { continue };
+            guard(&sight)?;
+            // What was shown to stay stays.
+            let dependents = same.dependents.max(thing.dependents);
             if write::delete(&self.looker.client, sight.namespace(), thing, dependents).await? {
                 self.changed(format!("{thing}: deleted"));
             }
         }
         let sight = self.look_before().await?;
-        self.report.removal = removal(&sight, &self.looker.belongings(&sight).await?);
-        self.report.removal.things.retain(|thing| confirmed.things.iter().any(|one| one.is(thing)));
+        self.report.removal = removal(&sight, &self.looker.belongings(&sight).await?).after(confirmed);
         Ok(())
     }
 

@@ -32,7 +32,7 @@ pub struct Before {
     /// How many pods it had to have.
     #[serde(flatten)]
     pub scale: Scale,
-    /// When it was brought to zero.
+    /// When it was brought to zero, the last time.
     pub since: Timestamp,
     /// Labels of the claim: by them a Sandbox knows the claims that it made (controllers/sandbox_controller.go, reconcilePVCs),
     /// and the cut-over replaces them.
@@ -126,15 +126,25 @@ fn patch_of(workload: &Value, scale: Option<&Scale>, annotation: &Value) -> Valu
     patch
 }
 
-/// The merge patch that brings a workload to zero and writes on it what it was; `None` where it is at zero.
-pub fn down(workload: &Value, claim: Option<&Value>, now: Timestamp) -> Option<Value> {
-    let scale = Scale::of(workload).filter(|scale| !scale.is_rest())?;
-    let labels = claim.map(|claim| claim["metadata"]["labels"].clone()).unwrap_or_default();
-    let claim_labels: BTreeMap<String, String> = serde_json::from_value(labels).unwrap_or_default();
-    let claim_labels = claim_labels.into_iter().filter(|(key, _)| !key.starts_with("openclaw.io/")).collect();
+/// The merge patch that brings a workload to zero and writes on it what it was; `None` where it is at zero. What it was before an
+/// earlier descent stays: somebody may have started it otherwise since, and the claim has other labels by now.
+///
+/// # Errors
+/// Where what it carries cannot be read: it would be lost.
+pub fn down(workload: &Value, claim: Option<&Value>, now: Timestamp) -> Result<Option<Value>, String> {
+    let Some(scale) = Scale::of(workload).filter(|scale| !scale.is_rest()) else { return Ok(None) };
     let rest = scale.rest();
-    let annotation = json!(Before { scale, since: now, claim_labels }).to_string();
-    Some(patch_of(workload, Some(&rest), &Value::String(annotation)))
+    let was = match before(workload)? {
+        Some(first) => Before { since: now, ..first },
+        None => Before { scale, since: now, claim_labels: labels_of(claim) },
+    };
+    Ok(Some(patch_of(workload, Some(&rest), &Value::String(json!(was).to_string()))))
+}
+
+fn labels_of(claim: Option<&Value>) -> BTreeMap<String, String> {
+    let labels = claim.map(|claim| claim["metadata"]["labels"].clone()).unwrap_or_default();
+    let labels: BTreeMap<String, String> = serde_json::from_value(labels).unwrap_or_default();
+    labels.into_iter().filter(|(key, _)| !key.starts_with("openclaw.io/")).collect()
 }
 
 /// The merge patch that makes a workload what it was and forgets that; `None` where it carries nothing. One that runs again

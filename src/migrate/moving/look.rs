@@ -5,15 +5,15 @@ use kube::{Client, api::ApiResource, discovery};
 use serde_json::Value;
 
 use super::{
-    MoveError, Options,
+    ARGOCD, MoveError, Options,
     removal::Belongings,
-    rivals::Writers,
+    rivals::{self, Writers},
     sight::{Sight, is_ours},
 };
 use crate::{
     kubernetes::{definitions, listing::callers_cluster},
     migrate::{
-        cluster::{SECRET, get, list, list_named, metadata, workload_kinds},
+        cluster::{SECRET, get, list, list_named, list_of_name, metadata, workload_kinds},
         observed::APPLICATION,
     },
     tenant::{
@@ -48,7 +48,7 @@ const REFERRERS: [KindInfo; 4] = [
 ];
 
 /// What is only told.
-const OTHERS: [KindInfo; 9] = [
+const OTHERS: [KindInfo; 8] = [
     kind("", "v1", "Service", "services"),
     kind("", "v1", "ConfigMap", "configmaps"),
     INGRESS,
@@ -57,7 +57,6 @@ const OTHERS: [KindInfo; 9] = [
     AUTOSCALER,
     SCALED_OBJECT,
     ROLE_BINDING,
-    kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
 ];
 
 /// Templates of agent-sandbox: what a SandboxClaim gets its pod from.
@@ -133,11 +132,23 @@ impl Looker {
     ///
     /// # Errors
     /// Where any of it cannot be read: who was not seen could start the former workload again.
-    pub async fn writers(&self, namespace: &str) -> Result<Writers, MoveError> {
-        let argo = &self.options.argocd_namespace;
-        let applications = list(&self.client, &APPLICATION.into(), Some(argo)).await;
+    pub async fn writers(&self, sight: &Sight) -> Result<Writers, MoveError> {
+        let (namespace, named) = (sight.namespace(), &self.options.argocd_namespaces);
+        let mut applications = Vec::new();
+        let where_it_is = [ARGOCD.to_owned()];
+        for argo in if named.is_empty() { where_it_is.as_slice() } else { named } {
+            let found = list(&self.client, &APPLICATION.into(), Some(argo)).await;
+            applications.extend(found.map_err(unreadable(format!("namespace {argo}")))?);
+        }
+        for mark in rivals::absent(sight, &applications) {
+            // Not everybody may look everywhere; then what the caller has named decides.
+            if let Ok(found) = list_of_name(&self.client, &APPLICATION.into(), &mark.name).await {
+                applications.extend(found.into_iter().filter(|one| mark.is_of(sight, one)));
+            }
+        }
         Ok(Writers {
-            applications: applications.map_err(unreadable(format!("namespace {argo}")))?,
+            applications,
+            named: named.clone(),
             autoscalers: self.all(&AUTOSCALER.into(), namespace).await?,
             scaled_objects: self.all(&SCALED_OBJECT.into(), namespace).await?,
         })
@@ -146,12 +157,14 @@ impl Looker {
     /// What lies in the namespace beside workloads. What cannot be read is said, and keeps what it could be about.
     ///
     /// # Errors
-    /// Where the names of Secrets or the ServiceAccounts cannot be read.
+    /// Where the names of Secrets, the ServiceAccounts or whose the claims are cannot be read.
     pub async fn belongings(&self, sight: &Sight) -> Result<Belongings, MoveError> {
         let namespace = sight.namespace();
         let secrets = metadata(&self.client, &SECRET.into(), namespace).await;
+        let claims = metadata(&self.client, &Kind::PersistentVolumeClaim.info().into(), namespace).await;
         let mut found = Belongings {
             secrets: secrets.map_err(unreadable(format!("namespace {namespace}")))?,
+            claims: claims.map_err(unreadable(format!("namespace {namespace}")))?,
             accounts: self.all(&Kind::ServiceAccount.info().into(), namespace).await?,
             ..Belongings::default()
         };
@@ -182,12 +195,9 @@ impl Looker {
         let resources = OTHERS.map(ApiResource::from);
         let lists = resources.iter().map(|resource| metadata(&self.client, resource, sight.namespace()));
         let all = join_all(lists).await.into_iter().flatten().flatten();
-        // Every namespace has that ConfigMap, and the claim is the tenant's.
-        let is_known = |one: &Value| {
-            is_ours(one)
-                || (one["kind"] == "ConfigMap" && views::name(one) == "kube-root-ca.crt")
-                || (one["kind"] == "PersistentVolumeClaim" && views::name(one) == sight.claim_name())
-        };
+        // Every namespace has that ConfigMap.
+        let is_known =
+            |one: &Value| is_ours(one) || (one["kind"] == "ConfigMap" && views::name(one) == "kube-root-ca.crt");
         all.filter(|one| !is_known(one)).collect()
     }
 }

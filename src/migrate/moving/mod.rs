@@ -1,12 +1,13 @@
 //! `migrate cut-over`, `back-out` and `finish`: the second half of a migration, one tenant at a time, in the caller's own name.
 //!
 //! The operator has no right on Deployments, Sandboxes or Secrets: it waits until no pod of others mounts the claim. What it waits
-//! for is done here. look → judge ([`verdict`], [`rivals`], [`removal`]) → write → wait. Each step can be run
+//! for is done here. look → judge ([`verdict`], [`rivals`], [`doomed`], [`removal`]) → write → wait. Each step can be run
 //! again wherever it was interrupted: what it knows is in the record, on the Tenant and on the former workload, never in the
 //! process.
 
 mod back_out;
 mod cut_over;
+pub mod doomed;
 mod finish;
 pub mod former;
 mod look;
@@ -44,13 +45,16 @@ const SAID_EVERY: Duration = Duration::from_secs(10);
 /// How often an object is looked at anew that somebody else changed in between.
 const LOOKS: usize = 5;
 
+/// Argo CD's namespace, where nobody says another.
+pub const ARGOCD: &str = "argocd";
+
 /// What a step is told.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Whose.
     pub tenant: TenantName,
-    /// Argo CD's namespace.
-    pub argocd_namespace: String,
+    /// The namespaces of Argo CD's Applications, where the caller has named any; else [`ARGOCD`].
+    pub argocd_namespaces: Vec<String>,
     /// How long it waits for the operator.
     pub timeout: Duration,
 }

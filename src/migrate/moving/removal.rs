@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{
-    former::{Scale, former},
+    doomed::{Dependents, Owners, doomed},
+    former::Scale,
     references::{accounts, maybe_secrets, secrets},
-    rivals::application_of,
     sight::{Sight, controller, is_ours, title, uid},
     verdict::Refused,
 };
@@ -23,6 +23,8 @@ pub struct Belongings {
     pub secrets: Vec<Value>,
     /// Its ServiceAccounts.
     pub accounts: Vec<Value>,
+    /// Metadata of its claims.
+    pub claims: Vec<Value>,
     /// Everything else that may name a Secret or a ServiceAccount, each with its kind: pods, Jobs, Ingresses, bindings, ….
     pub referrers: Vec<Value>,
     /// What is only told, each with its kind.
@@ -44,6 +46,8 @@ pub struct Thing {
     pub name: String,
     /// The very object that is meant.
     pub uid: String,
+    /// What becomes of what it owns.
+    pub dependents: Dependents,
     /// What a person should know of it before it goes.
     pub note: Option<String>,
 }
@@ -68,15 +72,35 @@ pub struct Removal {
     pub left: Vec<Left>,
 }
 
+impl Removal {
+    /// What is still there of what was confirmed, and what was left: by the reasons for which it was, because with the former workload
+    /// went what they were known by.
+    #[must_use]
+    pub fn after(mut self, confirmed: &Self) -> Self {
+        self.things.retain(|thing| confirmed.things.iter().any(|one| one.is(thing)));
+        for left in &mut self.left {
+            if let Some(shown) = confirmed.left.iter().find(|one| one.what == left.what) {
+                left.why.clone_from(&shown.why);
+            }
+        }
+        self
+    }
+}
+
 impl Thing {
-    fn of(object: &Value, kind: &str, version: &str) -> Self {
+    fn of(object: &Value, kind: &str, version: &str, held_by: Option<String>) -> Self {
+        let dependents = if held_by.is_some() { Dependents::Stay } else { Dependents::Go };
+        let runs = Scale::of(object).filter(|scale| !scale.is_rest()).map(|scale| format!("it runs: {scale}"));
+        let held = held_by.map(|why| format!("what it owns stays, because of {why}"));
+        let notes: Vec<String> = runs.into_iter().chain(held).collect();
         let text = |key: &str, otherwise: &str| object[key].as_str().unwrap_or(otherwise).to_owned();
         Self {
             kind: text("kind", kind),
             api_version: text("apiVersion", version),
             name: views::name(object).to_owned(),
             uid: uid(object).to_owned(),
-            note: Scale::of(object).filter(|scale| !scale.is_rest()).map(|scale| format!("it runs: {scale}")),
+            dependents,
+            note: (!notes.is_empty()).then(|| notes.join("; ")),
         }
     }
 
@@ -99,23 +123,31 @@ impl std::fmt::Display for Thing {
 
 /// What is removed and what is left.
 pub fn removal(sight: &Sight, belongings: &Belongings) -> Removal {
-    let doomed = doomed(sight);
-    let world = World { sight, belongings, doomed: doomed.iter().map(|one| uid(one)).collect() };
+    let owners = Owners::of(sight, belongings);
+    let doomed = doomed(sight, &owners);
+    let goes = doomed.uids();
+    let takes_along =
+        doomed.goes.iter().filter(|one| owners.held_by(one, &goes).is_none()).map(|one| uid(one)).collect();
+    let world = World { sight, belongings, doomed: goes, takes_along };
     let mut left = Vec::new();
-    let accounts = world.accounts(&doomed, &mut left);
-    let secrets = world.secrets(&doomed, &accounts, &mut left);
-    let mut things: Vec<Thing> = secrets.iter().map(|one| Thing::of(one, "Secret", "v1")).collect();
-    things.extend(accounts.iter().map(|one| Thing::of(one, "ServiceAccount", "v1")));
-    things.extend(doomed.iter().map(|one| Thing::of(one, "", "")));
-    let others = belongings.others.iter().filter(|one| !is_ours(one) && !world.goes_with(one));
-    left.extend(others.map(|one| Left {
+    let had: Vec<&Value> = doomed.all().collect();
+    let accounts = world.accounts(&had, &mut left);
+    let secrets = world.secrets(&had, &accounts, &mut left);
+    let thing = |one: &Value, kind, version| Thing::of(one, kind, version, owners.held_by(one, &world.doomed));
+    let mut things: Vec<Thing> = secrets.iter().map(|one| thing(one, "Secret", "v1")).collect();
+    things.extend(accounts.iter().map(|one| thing(one, "ServiceAccount", "v1")));
+    things.extend(doomed.goes.iter().map(|one| thing(one, "", "")));
+    let others = belongings.others.iter().filter(|one| !is_ours(one) && !world.is_taken_along(one));
+    let claims = belongings.claims.iter().filter(|one| views::name(one) != sight.claim_name());
+    left.extend(others.chain(claims).map(|one| Left {
         what: title(one),
         why: "not this command's to judge: remove it yourself where nobody needs it".to_owned(),
     }));
-    left.extend(sight.workloads.iter().filter(|one| !is_ours(one) && !world.goes_with(one)).map(|one| Left {
-        what: title(one),
-        why: "it neither mounts the claim nor comes from the same Application".to_owned(),
-    }));
+    let staying = sight.workloads.iter().filter(|one| !is_ours(one) && !world.doomed.contains(uid(one)));
+    let otherwise = "it neither mounts the claim nor comes from the same Application";
+    left.extend(
+        staying.map(|one| Left { what: title(one), why: doomed.why_left(one).unwrap_or(otherwise).to_owned() }),
+    );
     Removal { associations: associations(sight), things, left }
 }
 
@@ -124,39 +156,30 @@ fn associations(sight: &Sight) -> Vec<String> {
     adoption.flat_map(|adoption| adoption.former_associations.iter().map(ToString::to_string)).collect()
 }
 
-/// The former workloads, and what came from the same Application; a SandboxClaim before its Sandbox, which it would make again.
-fn doomed(sight: &Sight) -> Vec<&Value> {
-    let former = former(sight);
-    let applications: BTreeSet<String> = former.iter().filter_map(|one| application_of(one)).collect();
-    let owners: BTreeSet<&str> =
-        former.iter().filter_map(|one| controller(one)).filter_map(|owner| owner["uid"].as_str()).collect();
-    let is_it = |workload: &&Value| {
-        let known = former.iter().any(|one| uid(one) == uid(workload));
-        let same = application_of(workload).is_some_and(|name| applications.contains(&name));
-        !is_ours(workload) && (known || same || owners.contains(uid(workload)))
-    };
-    let (mut first, rest): (Vec<&Value>, Vec<&Value>) =
-        sight.workloads.iter().filter(is_it).partition(|one| one["kind"] == "SandboxClaim");
-    first.extend(rest);
-    first
-}
-
 struct World<'a> {
     sight: &'a Sight,
     belongings: &'a Belongings,
     doomed: BTreeSet<&'a str>,
+    /// Those of them whose dependents go with them.
+    takes_along: BTreeSet<&'a str>,
 }
 
 impl<'a> World<'a> {
     /// Whether an object is one of those that go, or is kept there by one of them.
     fn goes_with(&self, object: &Value) -> bool {
-        if self.doomed.contains(uid(object)) {
-            return true;
-        }
+        self.doomed.contains(uid(object)) || self.is_kept_by(object, &self.doomed)
+    }
+
+    /// Whether an object goes because what keeps it there does.
+    fn is_taken_along(&self, object: &Value) -> bool {
+        self.is_kept_by(object, &self.takes_along)
+    }
+
+    fn is_kept_by(&self, object: &Value, these: &BTreeSet<&str>) -> bool {
         let Some(owner) = controller(object).and_then(|owner| owner["uid"].as_str()) else { return false };
         let set = self.sight.sets.iter().find(|set| uid(set) == owner);
         let above = set.and_then(controller).and_then(|owner| owner["uid"].as_str());
-        self.doomed.contains(owner) || above.is_some_and(|uid| self.doomed.contains(uid))
+        these.contains(owner) || above.is_some_and(|uid| these.contains(uid))
     }
 
     /// Everything that stays and may name something, with its title.
@@ -177,9 +200,9 @@ impl<'a> World<'a> {
     }
 
     /// ServiceAccounts that only the former workloads ran as.
-    fn accounts(&self, doomed: &[&Value], left: &mut Vec<Left>) -> Vec<&'a Value> {
+    fn accounts(&self, workloads: &[&Value], left: &mut Vec<Left>) -> Vec<&'a Value> {
         let namespace = self.sight.namespace();
-        let had: BTreeSet<String> = doomed.iter().flat_map(|one| accounts(&one["spec"], namespace)).collect();
+        let had: BTreeSet<String> = workloads.iter().flat_map(|one| accounts(&one["spec"], namespace)).collect();
         let mut gone = Vec::new();
         for account in self.belongings.accounts.iter().filter(|one| views::name(one) != "default" && !is_ours(one)) {
             let name = views::name(account);
@@ -208,8 +231,8 @@ impl<'a> World<'a> {
     }
 
     /// Secrets that only what goes names.
-    fn secrets(&self, doomed: &[&Value], gone: &[&Value], left: &mut Vec<Left>) -> Vec<&'a Value> {
-        let had: BTreeSet<String> = doomed.iter().chain(gone).flat_map(|one| secrets(one)).collect();
+    fn secrets(&self, workloads: &[&Value], gone: &[&Value], left: &mut Vec<Left>) -> Vec<&'a Value> {
+        let had: BTreeSet<String> = workloads.iter().chain(gone).flat_map(|one| secrets(one)).collect();
         let stay = self.belongings.accounts.iter().filter(|one| gone.iter().all(|other| uid(other) != uid(one)));
         let stay: Vec<(String, BTreeSet<String>)> =
             stay.map(|one| (format!("ServiceAccount {}", views::name(one)), maybe_secrets(one))).collect();
@@ -243,21 +266,12 @@ fn token_of(secret: &Value) -> Option<&str> {
     secret["metadata"]["annotations"].get("kubernetes.io/service-account.name")?.as_str()
 }
 
-/// What becomes of the dependents of what is deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dependents {
-    /// They go as well.
-    Go,
-    /// They stay: the claim may be one of them, or of theirs.
-    Stay,
-}
-
 /// Whether the data is safe whatever is deleted beside it, by a look just before: the claim is bound to the recorded volume, and that
 /// is kept (Retain).
 ///
 /// # Errors
 /// What is not as it must be.
-pub fn guard(sight: &Sight) -> Result<Dependents, Refused> {
+pub fn guard(sight: &Sight) -> Result<(), Refused> {
     let refused = |why: String| Err(Refused::Unsafe(why));
     let name = sight.claim_name();
     let (Some(claim), Some(recorded)) = (&sight.claim, &sight.record.storage.volume) else {
@@ -278,6 +292,5 @@ pub fn guard(sight: &Sight) -> Result<Dependents, Refused> {
     if volume["spec"]["persistentVolumeReclaimPolicy"] != "Retain" {
         return refused(format!("PersistentVolume {} is not kept (its reclaim policy is not Retain)", recorded.name));
     }
-    let owned = claim["metadata"]["ownerReferences"].as_array().is_some_and(|owners| !owners.is_empty());
-    Ok(if owned { Dependents::Stay } else { Dependents::Go })
+    Ok(())
 }

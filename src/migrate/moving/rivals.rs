@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::{
-    former::{Scale, former},
+    former::{Scale, before, former},
     sight::{Sight, controller, is_ours, title},
 };
 use crate::{
@@ -20,8 +20,10 @@ const PAUSED_REPLICAS: &str = "autoscaling.keda.sh/paused-replicas";
 /// Who scales workloads, or writes them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Writers {
-    /// Applications of Argo CD's namespace.
+    /// Applications of Argo CD's namespaces.
     pub applications: Vec<Value>,
+    /// The namespaces that the caller has named for them; none where it was not said.
+    pub named: Vec<String>,
     /// HorizontalPodAutoscalers of the tenant's namespace.
     pub autoscalers: Vec<Value>,
     /// KEDA's ScaledObjects of the tenant's namespace.
@@ -36,6 +38,7 @@ pub fn against(sight: &Sight, writers: &Writers) -> Vec<String> {
     found.extend(former.iter().filter_map(|workload| kept_by_others(sight, workload)));
     found.extend(former.iter().filter_map(|workload| loses_claim(sight, workload)));
     found.extend(former.iter().filter_map(|workload| in_the_way(sight, workload)));
+    found.extend(former.iter().filter_map(|workload| before(workload).err()));
     found.extend(unscalable(sight));
     found
 }
@@ -45,6 +48,7 @@ pub fn fighting(sight: &Sight, writers: &Writers) -> Vec<String> {
     let former = former(sight);
     let applications = writers.applications.iter().filter(|one| claims(sight, &former, one));
     let mut found: Vec<String> = applications.filter_map(writes_by_itself).collect();
+    found.extend(unseen(sight, writers));
     for workload in &former {
         let scaling = writers.autoscalers.iter().filter(|one| targets(one, workload));
         found.extend(scaling.map(|one| scales("HorizontalPodAutoscaler", "hpa", sight, one, workload)));
@@ -85,16 +89,82 @@ pub fn application_of(object: &Value) -> Option<String> {
     Some(name.rsplit('_').next().unwrap_or(name).to_owned())
 }
 
+/// Argo CD's own mark of an Application. Its label alone is none: charts of Helm carry that without Argo CD too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The workload that carries it, as `Kind name`.
+    pub on: String,
+    /// The Application's namespace, where it is not the one that Argo CD itself is in.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+impl Mark {
+    fn of(object: &Value) -> Option<Self> {
+        let id = object["metadata"]["annotations"].get("argocd.argoproj.io/tracking-id")?.as_str()?;
+        let place = id.split_once(':').map_or(id, |(place, _)| place);
+        let (namespace, name) = match place.split_once('_') {
+            Some((namespace, name)) => (Some(namespace.to_owned()), name.to_owned()),
+            None => (None, place.to_owned()),
+        };
+        Some(Self { on: title(object), namespace, name })
+    }
+
+    /// Whether this may be the Application that is meant.
+    fn names(&self, application: &Value) -> bool {
+        let namespace = self.namespace.as_ref();
+        views::name(application) == self.name
+            && namespace.is_none_or(|namespace| application["metadata"]["namespace"] == namespace.as_str())
+    }
+
+    /// Whether an Application of that name, wherever it was found, is the one that is meant: a namesake may be another team's.
+    pub fn is_of(&self, sight: &Sight, application: &Value) -> bool {
+        self.names(application) && (self.namespace.is_some() || manages(sight, &former(sight), application))
+    }
+}
+
+/// Marks of the former workloads of Applications that are not among these.
+pub fn absent(sight: &Sight, applications: &[Value]) -> Vec<Mark> {
+    let marks = former(sight).into_iter().filter_map(Mark::of);
+    marks.filter(|mark| !applications.iter().any(|one| mark.names(one))).collect()
+}
+
+/// Applications that say nothing because they were not seen. One that went (docs/migration.md, step 7) leaves its mark behind: that it
+/// is gone is believed where its namespace was named, and it was not in there.
+fn unseen(sight: &Sight, writers: &Writers) -> Vec<String> {
+    let is_looked_for = |mark: &Mark| match &mark.namespace {
+        Some(namespace) => writers.named.contains(namespace),
+        None => !writers.named.is_empty(),
+    };
+    let unseen = absent(sight, &writers.applications).into_iter().filter(|mark| !is_looked_for(mark));
+    unseen
+        .map(|Mark { on, namespace, name }| {
+            let place = namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
+            format!(
+                "Application {} was not seen, and {on} says that it comes from it (argocd.argoproj.io/tracking-id): name its namespace by \
+                 --argocd-namespace. Where it is gone (docs/migration.md, step 7), name the namespace in which it was",
+                format!("{place}{name}").escape_default()
+            )
+        })
+        .collect()
+}
+
 fn claims(sight: &Sight, former: &[&Value], application: &Value) -> bool {
-    let deploys_here = application["spec"]["destination"]["namespace"] == sight.namespace();
     let is_named = former.iter().any(|one| application_of(one).as_deref() == Some(views::name(application)));
+    is_named || manages(sight, former, application)
+}
+
+/// Whether an Application itself says that it deploys into the namespace, or that a former workload is its.
+fn manages(sight: &Sight, former: &[&Value], application: &Value) -> bool {
+    let deploys_here = application["spec"]["destination"]["namespace"] == sight.namespace();
     let resources = application["status"]["resources"].as_array().into_iter().flatten();
     let lists = |workload: &&Value, resource: &Value| {
         resource["kind"] == workload["kind"]
             && resource["namespace"] == sight.namespace()
             && resource["name"] == views::name(workload)
     };
-    deploys_here || is_named || resources.into_iter().any(|resource| former.iter().any(|one| lists(one, resource)))
+    deploys_here || resources.into_iter().any(|resource| former.iter().any(|one| lists(one, resource)))
 }
 
 fn writes_by_itself(application: &Value) -> Option<String> {

@@ -9,11 +9,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    MoveError,
-    removal::{Dependents, Thing},
-    sight::title,
-};
+use super::{MoveError, doomed::Dependents, removal::Thing, sight::title};
 use crate::{
     api::labels::CUT_OVER,
     kubernetes::definitions,

@@ -160,6 +160,52 @@ async fn the_end(old: &Old) {
     assert_eq!(report["changed"], json!([]), "again changes nothing");
 }
 
+/// What came from the same Application and has data of its own: the data stays, by whatever it hangs on what goes.
+#[tokio::test]
+async fn the_end_takes_no_other_claim_along() {
+    let old = attached("others-data").await;
+    let bed = &old.bed;
+    let namespace = bed.namespace();
+    let mark = |name: &str| json!({ "argocd.argoproj.io/tracking-id": format!("gone:apps/Kind:{namespace}/{name}") });
+    let own = format!("argocd.argoproj.io/tracking-id=gone:apps/Deployment:{namespace}/{}", bed.tenant);
+    bed.instance.kubectl(&["annotate", "deployment", &bed.tenant, "-n", &namespace, &own]);
+    let labels = json!({ "app": "other" });
+    let pod = json!({ "containers": [{ "name": "other", "image": "example.com/other:1" }] });
+    let template = json!({ "metadata": { "labels": labels }, "spec": pod });
+    let spec = json!({ "replicas": 0, "selector": { "matchLabels": labels }, "template": template });
+    let body = json!({ "metadata": { "annotations": mark("web-index") }, "spec": spec });
+    let index = bed.create("Deployment", Some(&namespace), "web-index", body).await.expect("a workload at rest");
+    let claimed = json!({ "accessModes": ["ReadWriteMany"], "resources": { "requests": { "storage": "1Gi" } } });
+    let owner = json!([{ "apiVersion": "apps/v1", "kind": "Deployment", "name": "web-index", "uid": index["metadata"]["uid"] }]);
+    let body = json!({ "metadata": { "ownerReferences": owner }, "spec": claimed });
+    bed.create("PersistentVolumeClaim", Some(&namespace), "web-index-data", body).await.expect("its claim");
+    let mut spec = spec.clone();
+    spec["serviceName"] = json!("memory");
+    spec["persistentVolumeClaimRetentionPolicy"] = json!({ "whenDeleted": "Delete", "whenScaled": "Retain" });
+    spec["volumeClaimTemplates"] = json!([{ "metadata": { "name": "data" }, "spec": claimed }]);
+    let body = json!({ "metadata": { "annotations": mark("memory") }, "spec": spec });
+    bed.create("StatefulSet", Some(&namespace), "memory", body).await.expect("one that deletes its claims");
+
+    done(bed, "cut-over", &[]);
+    let report = done(bed, "finish", &["--yes"]);
+    let changed = texts(&report["changed"]);
+    assert!(changed.iter().any(|line| line == "Deployment web-index: deleted"), "{report:#}");
+    let left = report["left"].to_string();
+    assert!(
+        left.contains("PersistentVolumeClaim web-index-data") && left.contains("whenDeleted: Delete"),
+        "{report:#}"
+    );
+    let orphaned = || async {
+        let claim = bed.child("PersistentVolumeClaim", "web-index-data").await.expect("the data of another stays");
+        let is_free =
+            claim["metadata"]["ownerReferences"].is_null() && claim["metadata"]["deletionTimestamp"].is_null();
+        (is_free && bed.child("Deployment", "web-index").await.is_none()).then_some(())
+    };
+    bed.until_so("a claim without the owner that went", orphaned).await;
+    assert!(bed.child("StatefulSet", "memory").await.is_some());
+    bed.ready().await;
+}
+
 /// All of it is the caller's to do: the operator has no right to, and whoever has none either is told so before anything changes.
 #[tokio::test]
 async fn only_the_callers_own_rights_count() {
@@ -201,7 +247,7 @@ fn rights() -> Value {
         rule("openclaw.io", &["tenants"], &["patch"]),
         rule("argoproj.io", &["applications"], &["list"]),
         rule("", &["persistentvolumeclaims", "persistentvolumes"], &["get"]),
-        rule("", &["persistentvolumeclaims"], &["patch"]),
+        rule("", &["persistentvolumeclaims"], &["list", "patch"]),
         rule("", &["pods", "secrets", "serviceaccounts"], &["list"]),
         rule("apps", &["deployments", "statefulsets", "replicasets", "daemonsets"], &["list"]),
         rule("agents.x-k8s.io", &["sandboxes"], &["list"]),
@@ -241,9 +287,26 @@ async fn nothing_is_moved_while_somebody_would_start_the_former_workload_again()
     assert_eq!(tenant["metadata"]["annotations"]["openclaw.io/cut-over"], Value::Null);
     assert_eq!(deployment(bed).await["spec"]["replicas"], 1);
 
+    // The same Application, looked for where it is not: it is found by the mark that it has left on the workload.
+    let mark = format!("argocd.argoproj.io/tracking-id={namespace}:apps/Deployment:{namespace}/{}", bed.tenant);
+    bed.instance.kubectl(&["annotate", "deployment", &bed.tenant, "-n", &namespace, &mark]);
+    let elsewhere = ["migrate", "cut-over", &bed.tenant, "--argocd-namespace", "default"];
+    let (success, _, errors) = bed.instance.run_operator(&elsewhere);
+    assert!(!success && errors.contains(&format!("Application {argo}/{namespace} syncs by itself")), "{errors}");
+
     let rest = json!({ "spec": { "syncPolicy": { "automated": null } } });
     bed.patch("Application", Some(&argo), &namespace, rest).await.expect("switched off");
     bed.instance.kubectl(&["delete", "hpa", &bed.tenant, "-n", &namespace]);
+
+    // Of another, not even the namespace is known.
+    let mark = mark.replace(&format!("={namespace}:"), "=gone:");
+    bed.instance.kubectl(&["annotate", "--overwrite", "deployment", &bed.tenant, "-n", &namespace, &mark]);
+    let (success, _, errors) = bed.instance.run_operator(&["migrate", "cut-over", &bed.tenant]);
+    assert!(
+        !success && errors.contains("Application gone was not seen") && errors.contains("--argocd-namespace"),
+        "{errors}"
+    );
+    assert_eq!(deployment(bed).await["spec"]["replicas"], 1);
     let report = done(bed, "cut-over", &[]);
     assert!(texts(&report["next"]).iter().any(|line| line.contains("still claims")), "{report:#}");
 }
@@ -313,6 +376,13 @@ async fn a_killed_run_is_taken_up_again() {
     assert!(live["metadata"]["annotations"][BEFORE].as_str().expect("written").contains("\"replicas\":1"));
     let (success, _, errors) = step(bed, "cut-over", &["--timeout", "2s"]);
     assert!(!success && errors.contains("after 2 s it still waits") && errors.contains("migrate back-out"), "{errors}");
+    // Somebody starts it again, otherwise than it was: the next run takes it down again, and the way back stays what it was.
+    bed.instance.kubectl(&["scale", "deployment", &bed.tenant, "-n", &bed.namespace(), "--replicas=2"]);
+    let (success, _, errors) = step(bed, "cut-over", &["--timeout", "2s"]);
+    assert!(!success && errors.contains("brought to zero, from 2 replicas"), "{errors}");
+    let live = deployment(bed).await;
+    assert_eq!(live["spec"]["replicas"], 0);
+    assert!(live["metadata"]["annotations"][BEFORE].as_str().expect("written").contains("\"replicas\":1"), "{live:#}");
     bed.patch("Pod", Some(&bed.namespace()), &pod, hold(Value::Null)).await.expect("let go");
     done(bed, "cut-over", &[]);
 

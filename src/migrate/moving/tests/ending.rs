@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::world::{At, owned_by, pod_spec, sight, workload};
 use crate::migrate::moving::{
+    doomed::Dependents,
     references::{accounts, maybe_secrets, secrets},
-    removal::{Belongings, Dependents, Removal, guard, removal},
+    removal::{Belongings, Removal, guard, removal},
     report::{Report, Step},
     sight::Sight,
     verdict::Refused,
@@ -122,26 +123,195 @@ fn a_service_account_that_a_binding_or_a_pod_names_is_left() {
     assert_eq!(why(&removal(&shared, &belongings(&[])), "ServiceAccount alice"), "Pod debug names it");
 }
 
-/// What came from the same Application goes; what came from nowhere or elsewhere is told.
-#[test]
-fn only_workloads_of_the_claim_or_of_its_application_go() {
+fn marked(mut workload: Value, application: &str) -> Value {
+    let id = format!("{application}:group/Kind:n/name");
+    workload["metadata"]["annotations"] = json!({ "argocd.argoproj.io/tracking-id": id });
+    workload
+}
+
+/// Alice is over; her Deployment came from the Application `alice`, and so did these.
+fn with_mates(mates: &[Value]) -> Sight {
     let mut sight = sight(At::Over);
-    let marked = |name: &str, application: &str| {
-        let mut one = workload("Deployment", "apps/v1", name, &json!({ "replicas": 2 }));
-        one["metadata"]["annotations"] =
-            json!({ "argocd.argoproj.io/tracking-id": format!("{application}:apps/Deployment:n/{name}") });
-        one
-    };
-    sight.workloads[0]["metadata"]["annotations"] =
-        marked("alice", "openclaw-alice")["metadata"]["annotations"].clone();
-    sight.workloads.extend([marked("sidecar", "openclaw-alice"), marked("foreign", "zoo")]);
+    sight.workloads[0] = marked(sight.workloads[0].clone(), "alice");
+    sight.workloads.extend(mates.iter().map(|one| marked(one.clone(), "alice")));
+    sight
+}
+
+fn claim(name: &str, owner: &Value) -> Value {
+    let mut claim = named(name);
+    claim["kind"] = json!("PersistentVolumeClaim");
+    let owner = json!({ "kind": owner["kind"], "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"] });
+    claim["metadata"]["ownerReferences"] = json!([owner]);
+    claim
+}
+
+fn with_claims(claims: &[Value]) -> Belongings {
+    Belongings { claims: claims.to_vec(), ..Belongings::default() }
+}
+
+/// What came from the same Application and is at rest goes; what runs, or came from nowhere or elsewhere, is told.
+#[test]
+fn only_workloads_of_the_claim_or_at_rest_and_of_its_application_go() {
+    let other = |name: &str, replicas: u8| workload("Deployment", "apps/v1", name, &json!({ "replicas": replicas }));
+    let unknown = workload("SandboxClaim", "extensions.agents.x-k8s.io/v1beta1", "box", &json!({}));
+    let mut sight = with_mates(&[other("sidecar", 0), other("memory", 2), unknown]);
+    sight.workloads.push(marked(other("foreign", 0), "zoo"));
     let mut there = belongings(&[]);
     there.others = vec![json!({ "kind": "Service", "metadata": { "name": "old" } })];
     let removal = removal(&sight, &there);
-    assert_eq!(things(&removal), ["ServiceAccount alice", "Deployment alice", "Deployment sidecar"]);
-    assert_eq!(removal.things[2].note.as_deref(), Some("it runs: 2 replicas"));
+    assert_eq!(things(&removal), ["ServiceAccount alice", "Deployment sidecar", "Deployment alice"]);
+    assert_eq!(
+        why(&removal, "Deployment memory"),
+        "it comes from the same Application and does not mount the claim, and it still runs (2 replicas): if it is to go too, scale \
+         it to zero before this step"
+    );
+    assert_eq!(
+        why(&removal, "SandboxClaim box"),
+        "it comes from the same Application and does not mount the claim, and whether it runs is not known"
+    );
     assert_eq!(why(&removal, "Deployment foreign"), "it neither mounts the claim nor comes from the same Application");
     assert!(why(&removal, "Service old").starts_with("not this command's to judge"));
+}
+
+/// By the former workload it is known what comes from its Application: when it is gone, nobody can say so.
+#[test]
+fn whatever_is_known_by_the_former_workload_goes_before_it_and_keeps_its_reason_after_it() {
+    let mate = |name: &str, replicas: u8| workload("Deployment", "apps/v1", name, &json!({ "replicas": replicas }));
+    let mut sight = with_mates(&[mate("zebra", 0), mate("memory", 2)]);
+    let shown = removal(&sight, &belongings(&["nobodys"]));
+    assert_eq!(things(&shown), ["ServiceAccount alice", "Deployment zebra", "Deployment alice"]);
+    sight.workloads.retain(|one| one["metadata"]["name"] != "zebra");
+    let left = removal(&sight, &belongings(&["nobodys"])).after(&shown);
+    assert_eq!(things(&left), ["ServiceAccount alice", "Deployment alice"], "an end that is not there yet");
+    sight.workloads.remove(0);
+    let mut there = belongings(&["nobodys", "of-late"]);
+    there.accounts.remove(1);
+    let left = removal(&sight, &there).after(&shown);
+    assert_eq!(things(&left), Vec::<String>::new());
+    assert_eq!(left.left.len(), 4, "{left:#?}");
+    for what in ["ServiceAccount other", "Secret nobodys", "Deployment memory"] {
+        assert_eq!(why(&left, what), why(&shown, what));
+    }
+    assert_eq!(why(&left, "Secret of-late"), "the former workload does not name it");
+}
+
+/// The garbage collector goes by every owner, not by the controller alone, and from one to the next.
+#[test]
+fn no_claim_goes_with_what_is_removed_and_none_is_hidden() {
+    let sandbox = workload("Sandbox", "agents.x-k8s.io/v1beta1", "memory", &json!({ "operatingMode": "Suspended" }));
+    let at_rest = |name: &str| workload("Deployment", "apps/v1", name, &json!({ "replicas": 0 }));
+    let (direct, far) = (at_rest("direct"), at_rest("far"));
+    let mut sight = with_mates(&[sandbox.clone(), direct.clone(), far.clone(), at_rest("none")]);
+    let set = owned_by(workload("ReplicaSet", "apps/v1", "far-1", &json!({})), &far);
+    let pod = owned_by(workload("Pod", "v1", "far-1-x", &json!({})), &set);
+    let kept = owned_by(claim("kept", &json!({})), &sandbox);
+    let there = with_claims(&[kept, claim("direct", &direct), claim("scratch", &pod), claim("alice-data", &far)]);
+    sight.sets.push(set);
+    sight.pods.push(pod);
+    let removal = removal(&sight, &there);
+    let found: Vec<(String, Dependents, Option<&str>)> =
+        removal.things.iter().map(|one| (one.to_string(), one.dependents, one.note.as_deref())).collect();
+    let stay = |what: &str, note| (what.to_owned(), Dependents::Stay, Some(note));
+    assert_eq!(
+        found,
+        [
+            stay("Sandbox memory", "what it owns stays, because of PersistentVolumeClaim kept"),
+            stay("Deployment direct", "what it owns stays, because of PersistentVolumeClaim direct"),
+            stay("Deployment far", "what it owns stays, because of PersistentVolumeClaim scratch"),
+            ("Deployment none".to_owned(), Dependents::Go, None),
+            ("Deployment alice".to_owned(), Dependents::Go, None),
+        ]
+    );
+    let left: Vec<&str> = removal.left.iter().map(|one| one.what.as_str()).collect();
+    assert_eq!(left, ["kept", "direct", "scratch"].map(|name| format!("PersistentVolumeClaim {name}")));
+}
+
+/// What stays is told: that its controller goes takes nothing along.
+#[test]
+fn what_an_orphaning_leaves_is_told() {
+    let sandbox = workload("Sandbox", "agents.x-k8s.io/v1beta1", "memory", &json!({ "operatingMode": "Suspended" }));
+    let sight = with_mates(std::slice::from_ref(&sandbox));
+    let mut service = owned_by(named("memory"), &sandbox);
+    service["kind"] = json!("Service");
+    let mut there = Belongings { others: vec![service], ..Belongings::default() };
+    assert!(removal(&sight, &there).left.is_empty(), "it goes with the Sandbox");
+    there.claims = vec![claim("memory-data", &sandbox)];
+    assert!(why(&removal(&sight, &there), "Service memory").starts_with("not this command's to judge"));
+}
+
+/// An owner that was not seen may itself be owned by what is removed.
+#[test]
+fn a_claim_of_an_owner_that_was_not_seen_holds_everything() {
+    let unseen = json!({ "kind": "Cluster", "metadata": { "name": "db", "uid": "nobody-has-seen-it" } });
+    let dependents = |there: &Belongings| removal(&sight(At::Over), there).things[0].dependents;
+    assert_eq!(dependents(&with_claims(&[claim("db", &unseen)])), Dependents::Stay);
+    assert_eq!(dependents(&with_claims(&[named("free")])), Dependents::Go);
+    let mut standing = belongings(&[]);
+    standing.claims = vec![claim("theirs", &named("other"))];
+    let removal = removal(&sight(At::Over), &standing);
+    assert!(
+        removal.things.iter().all(|one| one.dependents == Dependents::Go),
+        "ServiceAccount other stays: {removal:#?}"
+    );
+}
+
+/// A SandboxClaim owns the Sandbox, and that owns the claim.
+#[test]
+fn what_is_above_the_owner_of_a_claim_leaves_its_dependents_too() {
+    let above = workload("SandboxClaim", "extensions.agents.x-k8s.io/v1beta1", "box", &json!({}));
+    let made = json!({ "operatingMode": "Suspended", "volumeClaimTemplates": [{ "metadata": { "name": "alice" } }] });
+    let sandbox = owned_by(workload("Sandbox", "agents.x-k8s.io/v1beta1", "data", &made), &above);
+    let mut sight = sight(At::Over);
+    sight.workloads[0] = sandbox.clone();
+    sight.workloads.push(above);
+    let removal = removal(&sight, &with_claims(&[claim("other-data", &sandbox)]));
+    let found: Vec<(&str, Dependents)> = removal.things.iter().map(|one| (one.kind.as_str(), one.dependents)).collect();
+    assert_eq!(found, [("SandboxClaim", Dependents::Stay), ("Sandbox", Dependents::Stay)]);
+}
+
+/// Its controller makes it the owner of its claims at any time, so no look tells whether it is by now.
+#[test]
+fn a_stateful_set_that_deletes_its_claims_is_left() {
+    let set = |policy: &str| {
+        let policy = json!({ "whenDeleted": policy });
+        let templates = json!([{ "metadata": { "name": "data" } }]);
+        let template = json!({ "spec": pod_spec("scratch", "own-token", "alice") });
+        let spec = json!({
+            "replicas": 0, "template": template,
+            "persistentVolumeClaimRetentionPolicy": policy, "volumeClaimTemplates": templates,
+        });
+        workload("StatefulSet", "apps/v1", "memory", &spec)
+    };
+    let left = removal(&with_mates(&[set("Delete")]), &belongings(&["own-token"]));
+    assert_eq!(things(&left), ["Deployment alice"], "and what it names");
+    assert_eq!(why(&left, "Secret own-token"), "StatefulSet memory names it too");
+    assert_eq!(
+        why(&left, "StatefulSet memory"),
+        "it deletes its claims when it is deleted (whenDeleted: Delete): if it is to go, first kubectl patch statefulset memory -n \
+         openclaw-alice -p '{\"spec\":{\"persistentVolumeClaimRetentionPolicy\":{\"whenDeleted\":\"Retain\"}}}'"
+    );
+    let goes = removal(&with_mates(&[set("Retain")]), &belongings(&[]));
+    assert_eq!(things(&goes), ["ServiceAccount alice", "StatefulSet memory", "Deployment alice"]);
+    let mut former = set("Delete");
+    former["spec"]["template"]["spec"] = pod_spec("alice-data", "x", "y");
+    let mut alone = sight(At::Over);
+    alone.workloads[0] = former;
+    assert_eq!(things(&removal(&alone, &belongings(&[]))), Vec::<String>::new(), "nor the former workload itself");
+}
+
+/// With its dependents orphaned, its pods would run on with nobody to scale them.
+#[test]
+fn a_workload_that_runs_and_whose_dependents_must_stay_is_left() {
+    let mut sight = sight(At::Over);
+    sight.workloads[0]["spec"]["replicas"] = json!(1);
+    assert_eq!(things(&removal(&sight, &with_claims(&[]))), ["Deployment alice"]);
+    let left = removal(&sight, &with_claims(&[claim("scratch", &sight.workloads[0])]));
+    assert_eq!(things(&left), Vec::<String>::new());
+    assert_eq!(
+        why(&left, "Deployment alice"),
+        "it still runs (1 replicas), and what it owns has to stay because of PersistentVolumeClaim scratch: scale it to zero first, and \
+         run this command again"
+    );
 }
 
 /// A SandboxClaim would make its Sandbox again, pod and all: so it goes first.
@@ -153,7 +323,9 @@ fn a_sandbox_claim_goes_before_its_sandbox() {
     let sandbox = owned_by(workload("Sandbox", "agents.x-k8s.io/v1beta1", "data", &made), &claim);
     sight.workloads[0] = sandbox;
     sight.workloads.push(claim);
-    assert_eq!(things(&removal(&sight, &belongings(&[]))), ["SandboxClaim box", "Sandbox data"]);
+    sight.workloads[0] = marked(sight.workloads[0].clone(), "alice");
+    sight.workloads.push(marked(workload("Deployment", "apps/v1", "zebra", &json!({ "replicas": 0 })), "alice"));
+    assert_eq!(things(&removal(&sight, &belongings(&[]))), ["Deployment zebra", "SandboxClaim box", "Sandbox data"]);
 }
 
 fn part(part: &mut Option<Value>) -> &mut Value {
@@ -163,17 +335,12 @@ fn part(part: &mut Option<Value>) -> &mut Value {
 /// Before each delete: the claim is bound to the recorded volume, and that is kept.
 #[test]
 fn nothing_is_deleted_unless_claim_and_volume_are_safe() {
-    assert_eq!(guard(&sight(At::Over)), Ok(Dependents::Go));
+    assert_eq!(guard(&sight(At::Over)), Ok(()));
     let with = |change: &dyn Fn(&mut Sight)| {
         let mut sight = sight(At::Over);
         change(&mut sight);
         guard(&sight)
     };
-    let owners = json!([{ "kind": "Sandbox", "name": "x", "uid": "y" }]);
-    assert_eq!(
-        with(&|sight| part(&mut sight.claim)["metadata"]["ownerReferences"] = owners.clone()),
-        Ok(Dependents::Stay)
-    );
     let unsafe_: [&dyn Fn(&mut Sight); 7] = [
         &|sight| sight.claim = None,
         &|sight| sight.volume = None,

@@ -7,7 +7,7 @@ use crate::{
     api::labels::BEFORE_CUT_OVER,
     migrate::moving::{
         former::{Before, Scale, before, down, former, relabel, scaled_up_again, up},
-        rivals::{Writers, against, fighting, still_claiming},
+        rivals::{Writers, absent, against, fighting, still_claiming},
         sight::{Sight, title},
     },
 };
@@ -49,7 +49,7 @@ fn a_workload_goes_to_zero_with_what_it_was_written_on_it() {
         ),
     ];
     for (workload, spec, was) in cases {
-        let patch = down(&workload, Some(&claim()), noon()).expect("a patch");
+        let patch = down(&workload, Some(&claim()), noon()).expect("readable").expect("a patch");
         assert_eq!(patch["spec"], spec, "{}", title(&workload));
         assert_eq!(
             (&patch["metadata"]["uid"], &patch["metadata"]["resourceVersion"]),
@@ -61,7 +61,7 @@ fn a_workload_goes_to_zero_with_what_it_was_written_on_it() {
         let mut there = workload.clone();
         there["spec"] = spec;
         there["metadata"]["annotations"] = json!({ BEFORE_CUT_OVER: written });
-        assert_eq!(down(&there, None, noon()), None, "a second run finds it done, and what it was stays");
+        assert_eq!(down(&there, None, noon()), Ok(None), "a second run finds it done, and what it was stays");
         let (patch, scale) = up(&there).expect("readable").expect("a patch");
         assert_eq!(patch["spec"], json!(scale));
         assert_eq!(Scale::of(&workload), Some(scale));
@@ -71,7 +71,7 @@ fn a_workload_goes_to_zero_with_what_it_was_written_on_it() {
 
 #[test]
 fn what_was_at_rest_stays_at_rest_and_a_running_one_only_forgets() {
-    assert_eq!(down(&deployment(0), None, noon()), None);
+    assert_eq!(down(&deployment(0), None, noon()), Ok(None));
     assert_eq!(up(&deployment(0)), Ok(None));
     let mut running = deployment(3);
     running["metadata"]["annotations"] =
@@ -80,6 +80,60 @@ fn what_was_at_rest_stays_at_rest_and_a_running_one_only_forgets() {
     assert_eq!(patch["spec"], Value::Null, "somebody has started it with 3 already");
     running["metadata"]["annotations"] = json!({ BEFORE_CUT_OVER: "one" });
     assert!(before(&running).is_err_and(|why| why.contains("cannot be read")), "nothing is guessed");
+}
+
+/// A merge patch of ours, as the API server applies it (RFC 7386).
+fn merge(object: &mut Value, patch: &Value) {
+    let Some(members) = patch.as_object() else {
+        *object = patch.clone();
+        return;
+    };
+    for (key, value) in members {
+        if value.is_null() {
+            if let Some(there) = object.as_object_mut() {
+                there.remove(key);
+            }
+        } else {
+            merge(&mut object[key], value);
+        }
+    }
+}
+
+/// Somebody starts it again, and the operator has given the claim its own labels by then: the way back leads to what it was first.
+/// Only the time is that of the last descent, because the interruption is measured by it.
+#[test]
+fn a_second_descent_keeps_what_the_first_has_written() {
+    let (mut workload, mut claim) = (deployment(2), claim());
+    let patch = down(&workload, Some(&claim), noon()).expect("readable").expect("a patch");
+    merge(&mut workload, &patch);
+    workload["spec"]["replicas"] = json!(1);
+    claim["metadata"]["labels"] = json!({ "team": "red", "openclaw.io/tenant": "alice" });
+    let later = "2026-01-01T12:30:00Z".parse().expect("time");
+    let patch = down(&workload, Some(&claim), later).expect("readable").expect("a patch");
+    merge(&mut workload, &patch);
+    assert_eq!(workload["spec"]["replicas"], 0);
+    let first =
+        Before { scale: Scale::Replicas(2), since: later, claim_labels: [("team".into(), "blue".into())].into() };
+    assert_eq!(before(&workload), Ok(Some(first)));
+
+    assert_eq!(relabel(&claim, &[&workload]).expect("a patch")["metadata"]["labels"], json!({ "team": "blue" }));
+    let (patch, _) = up(&workload).expect("readable").expect("a patch");
+    merge(&mut workload, &patch);
+    assert_eq!(workload["spec"]["replicas"], 2);
+    assert_eq!(before(&workload), Ok(None));
+}
+
+/// What cannot be read is not written over, and nothing is moved while it stands there.
+#[test]
+fn what_a_workload_was_and_cannot_be_read_stands_against_a_cut_over() {
+    let mut sight = sight(At::Attached);
+    sight.workloads[0]["metadata"]["annotations"] = json!({ BEFORE_CUT_OVER: "{\"replicas\":" });
+    assert!(down(&sight.workloads[0], None, noon()).is_err());
+    for replicas in [1, 0] {
+        sight.workloads[0]["spec"]["replicas"] = json!(replicas);
+        let found = against(&sight, &Writers::default());
+        assert!(found.len() == 1 && found[0].contains("of Deployment alice cannot be read"), "{found:#?}");
+    }
 }
 
 #[test]
@@ -158,6 +212,7 @@ fn whoever_would_start_the_former_workload_again_is_named() {
     let found = at(&|sight, writers| {
         let mut application = application("x", &json!({ "automated": {} }));
         application["spec"]["destination"]["namespace"] = json!("elsewhere");
+        application["metadata"]["namespace"] = json!("apps");
         writers.applications = vec![application];
         sight.workloads[0]["metadata"]["annotations"] =
             json!({ "argocd.argoproj.io/tracking-id": "apps_x:apps/Deployment:n/alice" });
@@ -192,6 +247,69 @@ fn whoever_would_start_the_former_workload_again_is_named() {
         }),
         Vec::<String>::new()
     );
+}
+
+/// What was not seen is not taken for missing: an Application of which only the mark is there is one, until the namespace in which it
+/// was has been named and looked into.
+#[test]
+fn an_application_that_was_not_seen_stands_against_it() {
+    let at = |id: &str, applications: &[Value], named: &[&str]| {
+        let mut sight = sight(At::Attached);
+        sight.workloads[0]["metadata"]["annotations"] = json!({ "argocd.argoproj.io/tracking-id": id });
+        let named = named.iter().map(|one| (*one).to_owned()).collect();
+        let writers = Writers { applications: applications.to_vec(), named, ..Writers::default() };
+        let found = fighting(&sight, &writers);
+        assert_eq!(against(&sight, &writers), found);
+        found
+    };
+    let none: Vec<String> = Vec::new();
+    let refused = |place: &str| {
+        vec![format!(
+            "Application {place} was not seen, and Deployment alice says that it comes from it (argocd.argoproj.io/tracking-id): name \
+             its namespace by --argocd-namespace. Where it is gone (docs/migration.md, step 7), name the namespace in which it was"
+        )]
+    };
+    let own = "alice:apps/Deployment:openclaw-alice/alice";
+    assert_eq!(at(own, &[application("alice", &json!({}))], &[]), none);
+    assert_eq!(at(own, &[application("alicia", &json!({}))], &[]), refused("alice"));
+    assert_eq!(at(own, &[], &["argocd"]), none, "named and looked into: it is gone");
+
+    let elsewhere = "team-a_alice:apps/Deployment:openclaw-alice/alice";
+    let mut of_team = application("alice", &json!({}));
+    assert_eq!(
+        at(elsewhere, &[of_team.clone()], &["argocd"]),
+        refused("team-a/alice"),
+        "a namesake of another namespace"
+    );
+    assert_eq!(at(elsewhere, &[], &["argocd", "team-a"]), none);
+    of_team["metadata"]["namespace"] = json!("team-a");
+    assert_eq!(at(elsewhere, &[of_team], &[]), none);
+
+    let mut labelled = sight(At::Attached);
+    labelled.workloads[0]["metadata"]["labels"] = json!({ "app.kubernetes.io/instance": "alice" });
+    assert_eq!(fighting(&labelled, &Writers::default()), none, "Helm's own label says nothing of Argo CD");
+}
+
+/// Of those that the name alone has found anywhere.
+#[test]
+fn a_namesake_of_another_team_is_not_the_application_that_is_meant() {
+    let mut sight = sight(At::Attached);
+    let marked = |sight: &mut Sight, id: &str| {
+        sight.workloads[0]["metadata"]["annotations"] = json!({ "argocd.argoproj.io/tracking-id": id });
+        absent(sight, &[]).remove(0)
+    };
+    let here = application("alice", &json!({}));
+    let (mut of_others, mut listing) = (here.clone(), here.clone());
+    of_others["spec"]["destination"]["namespace"] = json!("their-own");
+    listing["spec"]["destination"] = json!({ "name": "in-cluster" });
+    let resource = json!({ "kind": "Deployment", "namespace": "openclaw-alice", "name": "alice" });
+    listing["status"]["resources"] = json!([resource]);
+    let mark = marked(&mut sight, "alice:apps/Deployment:openclaw-alice/alice");
+    assert_eq!([&here, &of_others, &listing].map(|one| mark.is_of(&sight, one)), [true, false, true]);
+    let mark = marked(&mut sight, "argocd_alice:apps/Deployment:openclaw-alice/alice");
+    assert!(mark.is_of(&sight, &of_others), "it is named with its namespace");
+    let mark = marked(&mut sight, "team-a_alice:apps/Deployment:openclaw-alice/alice");
+    assert!(!mark.is_of(&sight, &here));
 }
 
 #[test]
