@@ -269,7 +269,8 @@ impl Cache {
     }
 
     /// A tenant was decided about. One that has no business at the roll-out gate gives back what it was given; one that is
-    /// not kept (refused, paused, being deleted) holds no place either: nobody works on its becoming ready.
+    /// not kept (refused, paused, being deleted) holds no place either, at the gate or on a gateway: nobody works on its
+    /// becoming ready.
     pub fn stand_at_gate(&self, name: &TenantName, plan: &Plan) {
         let mut known = self.lock();
         if !plan.is_at_gate() {
@@ -279,12 +280,16 @@ impl Cache {
             known.note_rolling(name);
         } else {
             known.gate.recorded(name, None);
+            known.gateways.release(name);
         }
     }
 
-    /// Tenants that wait at the roll-out gate and should look again.
+    /// Tenants that wait at the roll-out gate, or for a place on a gateway, and should look again.
     pub fn take_woken(&self) -> Vec<TenantName> {
-        self.lock().gate.take_woken()
+        let mut known = self.lock();
+        let mut woken = known.gate.take_woken();
+        woken.append(&mut known.gateways.take_woken());
+        woken
     }
 
     /// Figures of the roll-out gate.
