@@ -13,21 +13,28 @@ pub struct Allocator {
     recorded: HashMap<TenantName, Placement>,
     held: HashMap<TenantName, Placement>,
     load: HashMap<Placement, usize>,
+    /// Who found no place.
+    waiting: Vec<TenantName>,
+    woken: Vec<TenantName>,
 }
 
 impl Allocator {
     /// Takes note of what a tenant's record says: its place, or that it has none.
     pub fn recorded(&mut self, tenant: &TenantName, placement: Option<Placement>) {
+        if self.recorded.get(tenant) == placement.as_ref() {
+            return;
+        }
         if let Some(before) = self.recorded.remove(tenant) {
-            self.leave(&before);
+            self.give_back(&before);
         }
-        if let Some(placement) = placement {
-            if let Some(held) = self.held.remove(tenant) {
-                self.leave(&held);
-            }
-            *self.load.entry(placement.clone()).or_default() += 1;
-            self.recorded.insert(tenant.clone(), placement);
+        let Some(placement) = placement else { return };
+        *self.load.entry(placement.clone()).or_default() += 1;
+        match self.held.remove(tenant) {
+            Some(held) if held == placement => self.leave(&held),
+            Some(held) => self.give_back(&held),
+            None => {}
         }
+        self.recorded.insert(tenant.clone(), placement);
     }
 
     /// A place for a tenant that has none: the one that is held for it, or the least loaded; `None` where all are full.
@@ -38,11 +45,17 @@ impl Allocator {
             }
             let held = held.clone();
             self.held.remove(tenant);
-            self.leave(&held);
+            self.give_back(&held);
         }
         let load = |slot: &GatewaySlot| self.load.get(&placement(slot)).copied().unwrap_or(0);
         let open = slots.iter().filter(|slot| !slot.cordoned && load(slot) < usize::from(slot.capacity));
-        let best = placement(open.min_by_key(|slot| load(slot))?);
+        let Some(best) = open.min_by_key(|slot| load(slot)).map(placement) else {
+            if !self.waiting.contains(tenant) {
+                self.waiting.push(tenant.clone());
+            }
+            return None;
+        };
+        self.waiting.retain(|waiting| waiting != tenant);
         *self.load.entry(best.clone()).or_default() += 1;
         self.held.insert(tenant.clone(), best.clone());
         Some(best)
@@ -50,9 +63,21 @@ impl Allocator {
 
     /// Lets go of the place that is held for a tenant which will not take it.
     pub fn release(&mut self, tenant: &TenantName) {
+        self.waiting.retain(|waiting| waiting != tenant);
         if let Some(held) = self.held.remove(tenant) {
-            self.leave(&held);
+            self.give_back(&held);
         }
+    }
+
+    /// Those who found no place and should look again, because one was given back: first come first.
+    pub fn take_woken(&mut self) -> Vec<TenantName> {
+        std::mem::take(&mut self.woken)
+    }
+
+    fn give_back(&mut self, placement: &Placement) {
+        self.leave(placement);
+        // Whoever still finds none waits again.
+        self.woken.append(&mut self.waiting);
     }
 
     fn leave(&mut self, placement: &Placement) {
@@ -111,6 +136,30 @@ mod tests {
         assert!(allocator.hold(&tenant(1), &slots).is_some());
         allocator.release(&tenant(1));
         assert!(allocator.hold(&tenant(2), &slots).is_some());
+    }
+
+    #[test]
+    fn who_found_no_place_is_woken_once_when_one_is_given_back() {
+        let slots = [slot("a", 2)];
+        let mut allocator = Allocator::default();
+        let none = Vec::<TenantName>::new();
+        let place = allocator.hold(&tenant(1), &slots);
+        assert!(allocator.hold(&tenant(2), &slots).is_some());
+        for late in [4, 3, 4] {
+            assert_eq!(allocator.hold(&tenant(late), &slots), None);
+        }
+        allocator.recorded(&tenant(1), place.clone());
+        allocator.recorded(&tenant(1), place);
+        assert_eq!(allocator.take_woken(), none, "a held place that is recorded is the same place");
+        allocator.recorded(&tenant(1), None);
+        assert_eq!(allocator.take_woken(), [tenant(4), tenant(3)], "first come first");
+        assert!(allocator.hold(&tenant(4), &slots).is_some());
+        assert_eq!(allocator.hold(&tenant(3), &slots), None);
+        assert_eq!(allocator.take_woken(), none);
+        allocator.release(&tenant(2));
+        assert_eq!(allocator.take_woken(), [tenant(3)]);
+        allocator.release(&tenant(4));
+        assert_eq!(allocator.take_woken(), none, "nobody waits");
     }
 
     #[test]

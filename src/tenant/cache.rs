@@ -282,7 +282,8 @@ impl Cache {
     }
 
     /// A tenant was decided about. One that has no business at the roll-out gate gives back what it was given; one that is
-    /// not kept (refused, paused, being deleted) holds no place either: nobody works on its becoming ready.
+    /// not kept (refused, paused, being deleted) holds no place either, at the gate or on a gateway: nobody works on its
+    /// becoming ready.
     pub fn stand_at_gate(&self, name: &TenantName, plan: &Plan) {
         let mut known = self.lock();
         if !plan.is_at_gate() {
@@ -292,13 +293,16 @@ impl Cache {
             known.note_rolling(name);
         } else {
             known.gate.recorded(name, None);
+            known.gateways.release(name);
         }
     }
 
-    /// Tenants that wait at the roll-out gate and should look again; all of them where a look has found a definition changed.
+    /// Tenants that wait at the roll-out gate, or for a place on a gateway, and should look again; all of them where a look has found
+    /// a definition changed.
     pub fn take_woken(&self) -> Vec<TenantName> {
         let mut known = self.lock();
-        let woken = known.gate.take_woken();
+        let mut woken = known.gate.take_woken();
+        woken.append(&mut known.gateways.take_woken());
         if std::mem::take(&mut known.wakes_everybody) { known.names() } else { woken }
     }
 

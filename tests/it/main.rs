@@ -21,6 +21,7 @@ mod keeping;
 mod lost_answers;
 mod matrix;
 mod migrate;
+mod placement;
 mod records;
 mod removal;
 mod rendering;

@@ -188,8 +188,15 @@ fn container(blueprint: &Blueprint<'_>, name: &str, body: Value) -> Value {
     container
 }
 
+/// The server drops an empty map.
 fn resources(requests: &CpuMemory, limits: &CpuMemory) -> Value {
-    json!({ "requests": requests, "limits": limits })
+    let mut resources = json!({});
+    for (field, amounts) in [("requests", requests), ("limits", limits)] {
+        if *amounts != CpuMemory::default() {
+            resources[field] = json!(amounts);
+        }
+    }
+    resources
 }
 
 fn probe(path: &str, period_seconds: u32, failure_threshold: u32) -> Value {

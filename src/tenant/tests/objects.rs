@@ -109,6 +109,23 @@ fn the_pod_is_fully_explicit() {
     assert_eq!(set, written, "built was {set:#}");
 }
 
+/// The server drops an empty map.
+#[test]
+fn resources_of_which_none_is_named_are_not_rendered() {
+    let resources = |limits: Value| {
+        let name_none = |class: &mut Value| {
+            class["workload"]["requests"] = json!({});
+            class["workload"]["limits"] = limits;
+        };
+        let set = given(name_none, none).build(Child::StatefulSet).expect("wanted");
+        let pod = &set["spec"]["template"]["spec"];
+        [pod["initContainers"][0]["resources"].clone(), pod["containers"][0]["resources"].clone()]
+    };
+    assert_eq!(resources(json!({})), [json!({}), json!({})]);
+    let limits = resources(json!({ "cpu": "1" }));
+    assert_eq!(limits, [json!({ "limits": { "cpu": "100m" } }), json!({ "limits": { "cpu": "1" } })]);
+}
+
 #[test]
 fn in_path_mode_the_route_is_a_path_on_the_shared_host() {
     let given = given(
