@@ -382,7 +382,12 @@ fn lose_the_record(world: &mut World, event: &Event) {
     let mirrors = |namespace: &Value| {
         namespace["metadata"]["labels"] != json!({}) && namespace["metadata"]["deletionTimestamp"].is_null()
     };
-    if !(one_may_go(world) || is_volume_marked(world)) || !world.children[&Kind::Namespace].values().all(mirrors) {
+    // Without its namespace nothing says whose a lost record was.
+    let is_mirrored = world.child(Child::Namespace).is_some();
+    if !is_mirrored
+        || !(one_may_go(world) || is_volume_marked(world))
+        || !world.children[&Kind::Namespace].values().all(mirrors)
+    {
         return;
     }
     if matches!(event, Event::LoseRecord) {
