@@ -33,6 +33,7 @@ test: ## Every test; the integration tests start a local platform of their own
 	$(call timed,compile the tests,cargo test --locked --no-run)
 	$(call timed,the workspace's scripts,deploy/test-scripts.sh)
 	$(call timed,IAM policies,tests/iam/run.sh)
+	$(call timed,OpenClaw itself,tests/openclaw/run.sh)
 	@tests/evidence/run.sh cargo test --locked
 
 .PHONY: test-kind
