@@ -34,6 +34,7 @@ test: ## Every test; the integration tests start a local platform of their own
 	$(call timed,the workspace's scripts,deploy/test-scripts.sh)
 	$(call timed,IAM policies,tests/iam/run.sh)
 	$(call timed,network policies,cargo test --locked --quiet --test network -- --nocapture)
+	$(call timed,OpenClaw itself,tests/openclaw/run.sh)
 	@tests/evidence/run.sh cargo test --locked
 
 .PHONY: test-kind

@@ -21,6 +21,7 @@ mod keeping;
 mod lost_answers;
 mod matrix;
 mod migrate;
+mod openclaw;
 mod placement;
 mod records;
 mod removal;
