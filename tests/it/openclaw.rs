@@ -125,13 +125,18 @@ async fn assert_served(address: &Address, path: &str) {
 /// on the disk. The files are writable here: in the pod their mount is read-only besides.
 async fn assert_platform_s_own(address: &Address, token: &str, workspace: &Workspace<'_>) {
     let before = platform_files(workspace);
-    let change = r#"{"tools": {"exec": {"mode": "full"}}}"#;
+    let change = json!({ "tools": { "exec": { "mode": "full" } } });
+    let mut changed: Value =
+        serde_json::from_slice(&before[&workspace.file("/etc/openclaw/openclaw.json")]).expect("JSON");
+    merge(&mut changed, change.clone());
+    // Each would be taken, if the configuration were the owner's to change.
+    let raw = |text: &Value| json!({ "raw": text.to_string(), "baseHash": "$hash" });
     let of_an_agent = |name: &str| json!({ "agentId": "main", "name": name, "content": "changed" });
     let is_read_only = "OPENCLAW_CONFIG_READONLY";
     let refused = [
-        ("config.set", json!({ "raw": change, "baseHash": "$hash" }), is_read_only),
-        ("config.apply", json!({ "raw": change, "baseHash": "$hash" }), is_read_only),
-        ("config.patch", json!({ "raw": change, "baseHash": "$hash" }), is_read_only),
+        ("config.set", raw(&changed), is_read_only),
+        ("config.apply", raw(&changed), is_read_only),
+        ("config.patch", raw(&change), is_read_only),
         ("agents.create", json!({ "name": "second", "workspace": "/tmp" }), is_read_only),
         ("skills.update", json!({ "skillKey": "weather", "enabled": true }), is_read_only),
         ("plugins.install", json!({ "source": "npm", "spec": "a-plugin" }), is_read_only),
