@@ -40,7 +40,7 @@ pub struct Identity {
     #[schemars(length(max = 16))]
     pub models: Vec<Model>,
 
-    /// Whether workspaces may list the models and inference profiles of the account, which OpenClaw's discovery needs.
+    /// Whether workspaces list the models and inference profiles of the account, and offer them (OpenClaw's discovery).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub model_discovery: bool,
 }

@@ -56,7 +56,7 @@ fn with_input<R>(blueprint: &Blueprint<'_>, make: impl FnOnce(&ConfigInput<'_>) 
         origins: &origins,
         base_path: base_path.as_deref(),
         model: class.workload.model.as_deref(),
-        bedrock: region.map(|region| Bedrock { region, discovery: false }),
+        bedrock: region.map(|region| Bedrock { region, discovery: class.identity.model_discovery }),
         token: match record.secrets.mode {
             SecretsMode::SecretsManager => token.map_or(GatewayToken::File, GatewayToken::Secret),
             SecretsMode::None => GatewayToken::File,

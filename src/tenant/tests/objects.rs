@@ -234,3 +234,15 @@ fn a_record_has_room_for_64_secrets_and_what_left_the_list_still_counts() {
     given.record.secrets.items.truncate(63);
     assert_eq!(reason(&given), None);
 }
+
+/// The class gives the right to list models, and the workspace makes use of it.
+#[test]
+fn models_are_discovered_where_the_class_says_so() {
+    let discovery = |class: fn(&mut Value)| {
+        let map = given(class, |_| {}).build(Child::ConfigMap).expect("a ConfigMap");
+        let config: Value = serde_json::from_str(map["data"]["openclaw.json"].as_str().expect("text")).expect("JSON");
+        config["plugins"]["entries"]["amazon-bedrock"]["config"]["discovery"]["enabled"].clone()
+    };
+    assert_eq!(discovery(|class| class["identity"]["modelDiscovery"] = json!(true)), json!(true));
+    assert_ne!(discovery(|_| {}), json!(true));
+}

@@ -240,7 +240,7 @@ fn settings(given: &Given) -> Settings {
     }
 }
 
-/// Discovery of Bedrock's models, which no class switches on yet.
+/// Discovery of Bedrock's models, with each sort of model.
 fn discovering() -> impl Iterator<Item = (String, String)> {
     [None, Some("amazon-bedrock/eu.anthropic.claude-sonnet-5"), Some("openai/gpt-5")].into_iter().map(|model| {
         let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:openclaw/alice/gateway-token-AbCdEf";
