@@ -347,6 +347,11 @@ impl Plan {
         matches!(&self.story, Story::Kept { at_gate: true, .. })
     }
 
+    /// One thing to do of which nothing is said, and another look soon: some of it makes no event.
+    pub fn silently(action: Action) -> Self {
+        Self { actions: vec![action], look_again: Some(Duration::from_secs(2)), ..Self::silent() }
+    }
+
     /// Nothing to do and nothing to say.
     pub const fn silent() -> Self {
         Self { actions: Vec::new(), story: Story::Silent, look_again: None }

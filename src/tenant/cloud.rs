@@ -56,6 +56,15 @@ impl Half {
         Self { actions, state: PartState::Working(Reason::Rotating, message.into()) }
     }
 
+    /// What is waited for; `None` once it is done and nothing is left to look at either: what is done may be in doubt.
+    pub fn waits_for(&self) -> Option<String> {
+        match &self.state {
+            PartState::Done(..) if self.actions.is_empty() => None,
+            PartState::Done(..) => Some("what stands in AWS is being looked at".to_owned()),
+            PartState::Working(_, message) | PartState::Blocked(_, message) => Some(message.clone()),
+        }
+    }
+
     fn blocked(reason: Reason, message: impl Into<String>) -> Self {
         Self { actions: Vec::new(), state: PartState::Blocked(reason, message.into()) }
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
-    action::{Action, Plan, Precondition, Story},
+    action::{Action, Plan, Precondition},
     adoption::is_only_attached,
     breaker,
     observed::{Observed, RecordView},
@@ -51,7 +51,9 @@ pub fn carried_out(observed: &Observed, view: &RecordView, record: &TenantRecord
         if event == HistoryEvent::Transferred
             && let Some(mark) = retire::mark(observed, &next)
         {
-            return Some(marking(mark));
+            // The namespace says so before the record does: a record that is lost at any moment is rebuilt either as the former
+            // owner's, with the transfer still to be ordered, or as the new owner's.
+            return Some(Plan::silently(mark));
         }
         let message = format!("{key}={}: {message}", shortened(value));
         let former_owner: Option<OwnerHash> = (event == HistoryEvent::Transferred).then(|| before.owner.hash.clone());
@@ -65,14 +67,7 @@ pub fn carried_out(observed: &Observed, view: &RecordView, record: &TenantRecord
         orders: given.iter().map(|(key, _)| *key).collect(),
         told: (all_well, told.join("; ")),
     };
-    Some(Plan { actions: vec![action], story: Story::Silent, look_again: Some(std::time::Duration::from_secs(2)) })
-}
-
-/// A transfer is marked on the namespace before the record says so: a record that is lost at any moment is rebuilt either as the
-/// former owner's, with the transfer still to be ordered, or as the new owner's.
-fn marking(mark: Action) -> Plan {
-    let look_again = Some(std::time::Duration::from_secs(2));
-    Plan { actions: vec![mark], story: Story::Silent, look_again }
+    Some(Plan::silently(action))
 }
 
 fn shortened(value: &str) -> String {

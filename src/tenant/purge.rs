@@ -95,18 +95,16 @@ pub fn unattended(observed: &Observed, view: &RecordView, record: &TenantRecordS
         (RecordPhase::Active, _) => runs_on(observed, Plan::silent()),
         (RecordPhase::Retained, ground) => {
             if let Some(action) = retire::mirror(observed, record) {
-                return Plan { actions: vec![action], story: Story::Silent, look_again: Some(SOON) };
+                return Plan::silently(action);
             }
             if let Some(next) = completed(observed, record) {
-                let actions = vec![replace_record(view, &next)];
-                return Plan { actions, story: Story::Silent, look_again: Some(SOON) };
+                return Plan::silently(replace_record(view, &next));
             }
             match ground {
                 Some(ground) => purge(observed, view, record, &ground),
                 None if record.due_since.is_some() && !breaker::is_over(record, observed.now) => {
                     let next = TenantRecordSpec { due_since: None, ..record.clone() };
-                    let actions = vec![replace_record(view, &next)];
-                    Plan { actions, story: Story::Silent, look_again: Some(SOON) }
+                    Plan::silently(replace_record(view, &next))
                 }
                 None if breaker::is_over(record, observed.now) => {
                     let next = TenantRecordSpec { due_since: Some(observed.time()), ..record.clone() };

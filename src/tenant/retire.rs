@@ -55,14 +55,8 @@ pub fn retire(observed: &Observed, tenant: &TenantView, view: &RecordView, recor
                 return purge::purge(observed, view, record, &ground);
             }
             let kept = cloud::secrets_kept(observed, &observed.name, record, Keeping::Promised);
-            match kept.state {
-                PartState::Working(_, message) | PartState::Blocked(_, message) => {
-                    return leaving(kept.actions, message);
-                }
-                PartState::Done(..) if !kept.actions.is_empty() => {
-                    return leaving(kept.actions, "what is kept in AWS is being looked at".into());
-                }
-                PartState::Done(..) => {}
+            if let Some(message) = kept.waits_for() {
+                return leaving(kept.actions, message);
             }
             farewell(observed, tenant, record)
         }
@@ -101,24 +95,19 @@ pub(super) fn end_access(observed: &Observed, record: &TenantRecordSpec) -> Opti
     }
     let secrets = cloud::secrets_ended(observed, &observed.name, record);
     let mut actions = end_children(observed, record);
-    let is_open = !actions.is_empty() || !secrets.actions.is_empty() || !secrets.state.is_done();
-    let closed = !is_open && is_quiet(observed, record);
-    actions.extend(secrets.actions);
-    if !closed {
-        let message = match secrets.state {
-            PartState::Working(_, message) | PartState::Blocked(_, message) if is_quiet(observed, record) => message,
-            PartState::Done(..) | PartState::Working(..) | PartState::Blocked(..) => pods_ending(observed),
-        };
+    let (waits_for, is_quiet) = (secrets.waits_for(), is_quiet(observed, record));
+    if !actions.is_empty() || waits_for.is_some() || !is_quiet {
+        actions.extend(secrets.actions);
+        let message = waits_for.filter(|_| is_quiet).unwrap_or_else(|| pods_ending(observed));
         return Some(leaving(actions, message));
     }
     let identity = cloud::identity_ended(observed, &observed.name, record);
-    match identity.state {
-        PartState::Done(..) => None,
-        PartState::Working(_, message) => Some(leaving(identity.actions, message)),
-        PartState::Blocked(_, message) => {
-            Some(Plan { story: Story::Held { message: message.clone() }, ..leaving(identity.actions, message) })
-        }
-    }
+    let message = identity.waits_for()?;
+    let plan = leaving(identity.actions, message.clone());
+    Some(match identity.state {
+        PartState::Blocked(..) => Plan { story: Story::Held { message }, ..plan },
+        PartState::Done(..) | PartState::Working(..) => plan,
+    })
 }
 
 fn end_children(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {

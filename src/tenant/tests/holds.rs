@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{fixtures::spec_json, mishaps::settled, removal::deleted, world::World};
+use super::{fixtures::spec_json, mishaps::settled, removal::deleted, sights::wait_for_sweep, world::World};
 use crate::{
     api::labels,
     tenant::{
@@ -259,4 +259,19 @@ fn a_record_that_nobody_can_read_is_told_of_without_its_tenant_too() {
     world.class = None;
     let told = plan(&world.observe());
     assert!(matches!(&told.story, Story::Refused(refusal) if refusal.reason == Reason::ClassMismatch), "{told:?}");
+}
+
+/// A sweep has doubted what was seen to be gone, and the Tenant is deleted before anybody has looked.
+#[test]
+fn an_association_that_came_back_is_looked_at_before_a_suspended_tenant_goes() {
+    let mut world = settled();
+    let association = world.cloud.associations[0].clone();
+    world.suspend(true);
+    world.settle();
+    assert!(world.cloud.associations.is_empty());
+    world.cloud.associations.push(association);
+    wait_for_sweep(&mut world);
+    world.delete_tenant();
+    world.settle_late();
+    assert!(world.tenant.is_none() && world.cloud.associations.is_empty());
 }
