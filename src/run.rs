@@ -309,7 +309,7 @@ impl Parts {
                 waited = complete.wait_for(|complete| *complete) => waited.is_ok(),
             };
             // A standby may have lived through the restoration of a backup.
-            let is_current = is_complete && until_current(&hands, stop).await;
+            let is_current = is_complete && until(stop, "Kubernetes", || is_current(&hands)).await == Some(true);
             if is_current {
                 // Ends with this block, whatever ends that.
                 let mut sweeping = JoinSet::new();
@@ -337,21 +337,14 @@ impl Parts {
     }
 }
 
-/// Asks until the server says that it has gone on from what is known; `false` where it has not, or the process is to stop.
-async fn until_current(hands: &Hands, stop: &CancellationToken) -> bool {
-    loop {
-        match hands.check_not_restored().await {
-            Ok(()) => return true,
-            Err(error @ ActionError::Restored(_)) => {
-                tracing::error!(%error, "backup");
-                return false;
-            }
-            Err(error) => tracing::info!(%error, "whether the cluster is as it was is asked again"),
+/// Whether the server's store has gone on from what is known: asked until it is told.
+async fn is_current(hands: &Hands) -> Result<bool, ActionError> {
+    match hands.check_not_restored().await {
+        Err(ActionError::Restored(error)) => {
+            tracing::error!(%error, "backup");
+            Ok(false)
         }
-        tokio::select! {
-            () = stop.cancelled() => return false,
-            () = tokio::time::sleep(START_PAUSE) => {}
-        }
+        answer => answer.map(|()| true),
     }
 }
 

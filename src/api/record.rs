@@ -190,6 +190,9 @@ pub struct RecordedIdentity {
     pub restarted_pod: Option<Uid>,
 }
 
+/// So many secrets a record has room for.
+pub const MOST_SECRETS: usize = 64;
+
 /// The secrets of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -211,7 +214,7 @@ pub struct RecordedSecrets {
 
     /// Each of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    #[schemars(length(max = MOST_SECRETS), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub items: Vec<RecordedSecret>,
 }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use kube::{
     Api, Client, Config,
-    api::{ApiResource, DynamicObject, ListParams},
+    api::{ApiResource, DynamicObject, ListParams, ObjectList},
 };
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{telemetry::result::describe, tenant::child::KindInfo};
@@ -61,17 +62,26 @@ pub async fn callers_cluster() -> Result<Client, ListError> {
 pub async fn all(client: &Client, info: KindInfo) -> Result<Vec<Value>, ListError> {
     let plural = info.plural;
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from(info));
-    let mut params = ListParams::default().limit(PAGE);
+    let found = pages(ListParams::default(), async |params| api.list(params).await).await;
+    found.map_err(|why| why.map_or(ListError::NotServed { plural }, |why| ListError::Refused { plural, why }))
+}
+
+/// All pages of a list, as raw objects.
+///
+/// # Errors
+/// Why one of them cannot be had; `None` where the kind is not served.
+pub async fn pages<K: Clone + Serialize>(
+    which: ListParams,
+    page: impl AsyncFn(&ListParams) -> kube::Result<ObjectList<K>>,
+) -> Result<Vec<Value>, Option<String>> {
+    let mut params = which.limit(PAGE);
     let mut found = Vec::new();
     loop {
-        let page = match tokio::time::timeout(PAGE_TIMEOUT, api.list(&params)).await {
+        let page = match tokio::time::timeout(PAGE_TIMEOUT, page(&params)).await {
             Ok(Ok(page)) => page,
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 => return Err(ListError::NotServed { plural }),
-            Ok(Err(error)) => return Err(ListError::Refused { plural, why: describe(&error) }),
-            Err(_) => {
-                let why = format!("no answer within {} s", PAGE_TIMEOUT.as_secs());
-                return Err(ListError::Refused { plural, why });
-            }
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => return Err(None),
+            Ok(Err(error)) => return Err(Some(describe(&error))),
+            Err(_) => return Err(Some(format!("no answer within {} s", PAGE_TIMEOUT.as_secs()))),
         };
         // Metadata and JSON always serialise.
         found.extend(page.items.iter().map(|object| serde_json::to_value(object).unwrap_or_default()));

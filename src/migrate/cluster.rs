@@ -10,15 +10,13 @@ use kube::{
 use serde_json::Value;
 
 use crate::{
+    kubernetes::listing::pages,
     telemetry::result::describe,
     tenant::{child::Kind, child::KindInfo},
 };
 
-/// The longest that one page of a list may take.
+/// The longest that one object may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Objects in one page.
-const PAGE: u32 = 500;
 
 const DEPLOYMENT: KindInfo =
     KindInfo { group: "apps", version: "v1", kind: "Deployment", plural: "deployments", namespaced: true };
@@ -54,11 +52,8 @@ pub(super) async fn workload_kinds(client: &Client) -> Result<Vec<ApiResource>, 
 /// else is ever asked for.
 pub(super) async fn metadata(client: &Client, resource: &ApiResource, namespace: &str) -> Result<Vec<Value>, String> {
     let api = api(client, resource, Some(namespace));
-    let mut all = pages(&resource.plural, ListParams::default(), async |params| {
-        let list = api.list_metadata(params).await?;
-        Ok((list.items.iter().map(as_value).collect(), list.metadata.continue_))
-    })
-    .await?;
+    let found = pages(ListParams::default(), async |params| api.list_metadata(params).await).await;
+    let mut all = or_none(found, resource)?;
     name_kind(&mut all, resource);
     Ok(all)
 }
@@ -101,11 +96,12 @@ async fn selected(
     which: ListParams,
 ) -> Result<Vec<Value>, String> {
     let api = api(client, resource, namespace);
-    pages(&resource.plural, which, async |params| {
-        let list = api.list(params).await?;
-        Ok((list.items.iter().map(as_value).collect(), list.metadata.continue_))
-    })
-    .await
+    or_none(pages(which, async |params| api.list(params).await).await, resource)
+}
+
+/// A kind that is not served has no objects.
+fn or_none(found: Result<Vec<Value>, Option<String>>, resource: &ApiResource) -> Result<Vec<Value>, String> {
+    found.or_else(|why| why.map_or(Ok(Vec::new()), |why| Err(format!("{}: {why}", resource.plural))))
 }
 
 /// The same, each with its kind and version, which a list leaves out.
@@ -123,31 +119,6 @@ fn name_kind(objects: &mut [Value], resource: &ApiResource) {
     for object in objects {
         object["kind"] = resource.kind.clone().into();
         object["apiVersion"] = resource.api_version.clone().into();
-    }
-}
-
-type Page = (Vec<Value>, Option<String>);
-
-async fn pages(
-    plural: &str,
-    which: ListParams,
-    page: impl AsyncFn(&ListParams) -> Result<Page, kube::Error>,
-) -> Result<Vec<Value>, String> {
-    let failed = |why: String| format!("{plural}: {why}");
-    let mut params = which.limit(PAGE);
-    let mut all = Vec::new();
-    loop {
-        let (items, next) = match tokio::time::timeout(TIMEOUT, page(&params)).await {
-            Ok(Ok(page)) => page,
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 => return Ok(all),
-            Ok(Err(error)) => return Err(failed(describe(&error))),
-            Err(_) => return Err(failed(format!("no answer within {} s", TIMEOUT.as_secs()))),
-        };
-        all.extend(items);
-        match next.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(all),
-        }
     }
 }
 

@@ -20,14 +20,11 @@ use crate::{
         class::SecretsMode,
         names::{Nonce, SecretItemName, VersionId},
         quantity::Quantity,
-        record::{Placement, RecordedSecret, RecordedVolume, SecretOrigin, TenantRecordSpec},
+        record::{MOST_SECRETS, Placement, RecordedSecret, RecordedVolume, SecretOrigin, TenantRecordSpec},
         tenant::TenantSpec,
     },
     gateway,
 };
-
-/// So many secrets a record has room for (its schema).
-const MOST_SECRETS: usize = 64;
 
 /// What the record of a living tenant should say now.
 pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Blueprint<'_>) -> TenantRecordSpec {

@@ -31,9 +31,11 @@ use crate::{
     aws::types::Secret,
 };
 
-/// Whether a rotation is under way after a leak: it waits for nobody.
+/// Whether a rotation is under way after a leak, or somebody has put a value in place of one that a former owner knows: that waits
+/// for nobody.
 pub fn is_urgent(record: &TenantRecordSpec) -> bool {
-    rotations(record).any(|rotation| rotation.cause == RotationCause::Compromise)
+    let has_leaked = |rotation: &RecordedRotation| rotation.cause == RotationCause::Compromise;
+    rotations(record).any(has_leaked) || record.secrets.items.iter().any(is_replaced)
 }
 
 /// Whether any rotation is under way.
@@ -109,17 +111,29 @@ fn at_rest(observed: &Observed, record: &TenantRecordSpec, item: &RecordedSecret
     }
     let first = secret.has_version(&first).then_some(first);
     item.version_id = current.or(pinned).or(first).or(item.version_id);
-    hand_over(&mut item);
+    hand_over(observed, record, &mut item);
     item.rotated_at = item.rotated_at.or_else(|| Some(observed.time()));
     item
 }
 
+/// Whether somebody has put another value in place of one that a former owner may know. The running pod may still use that one.
+fn is_replaced(item: &RecordedSecret) -> bool {
+    let is_another = item.handed_over_version.is_some() && item.handed_over_version != item.version_id;
+    item.handed_over && is_another && is_somebodys(item)
+}
+
+/// Whether a former owner may know the value that readers get.
+fn is_known(item: &RecordedSecret) -> bool {
+    item.handed_over && !is_replaced(item)
+}
+
 /// What readers get when it is first looked at after a transfer is what the former owner may know, whatever was recorded before. It is
-/// known until somebody has put another value; or until it is rotated.
-fn hand_over(item: &mut RecordedSecret) {
-    if item.handed_over && item.handed_over_version.is_some() && item.handed_over_version != item.version_id {
-        item.handed_over = !is_somebodys(item);
-    }
+/// known until the pod uses another value that somebody has put; or until it is rotated.
+fn hand_over(observed: &Observed, record: &TenantRecordSpec, item: &mut RecordedSecret) {
+    let names_it = |applied: &&RecordedTemplate| applied.version_of(&item.name) == item.version_id.as_ref();
+    let applied = record.template.as_ref().filter(names_it);
+    let is_used = applied.is_some_and(|applied| is_rolled_onto(observed, applied) || has_ended(observed));
+    item.handed_over &= !(is_replaced(item) && is_used);
     item.handed_over_version =
         item.handed_over_version.take().or_else(|| item.version_id.clone()).filter(|_| item.handed_over);
 }
@@ -229,7 +243,7 @@ fn take_up(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut TenantRe
         let cause = if call.is_urgent() { RotationCause::Compromise } else { RotationCause::Order };
         let is_meant = |item: &RecordedSecret| match call {
             Call::Order | Call::Leak => true,
-            Call::HandedOver => item.handed_over && !is_copied(blueprint.class, item),
+            Call::HandedOver => is_known(item) && !is_copied(blueprint.class, item),
         };
         begin_all(observed, blueprint, record, cause, is_meant);
         // Whatever was ordered beside it is done with it.
@@ -273,7 +287,7 @@ fn open_call(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Call> {
     let can_be = match call {
         Call::Order | Call::Leak => refusal(blueprint.class, blueprint.record, call).is_none(),
         // Each by itself: one that waits for a person holds up no other.
-        Call::HandedOver => generated(blueprint).any(|item| item.handed_over && !is_copied(blueprint.class, item)),
+        Call::HandedOver => generated(blueprint).any(|item| is_known(item) && !is_copied(blueprint.class, item)),
     };
     can_be.then_some(call)
 }
@@ -378,7 +392,7 @@ fn pending_call(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Call> 
     let order = order.filter(|order| blueprint.record.secrets.order.as_ref() != Some(&order.hash));
     match order {
         Some(RotateOrder { compromised: true, .. }) => Some(Call::Leak),
-        _ if generated(blueprint).any(|item| item.handed_over) => Some(Call::HandedOver),
+        _ if generated(blueprint).any(is_known) => Some(Call::HandedOver),
         Some(_) => Some(Call::Order),
         None => None,
     }
@@ -395,8 +409,7 @@ fn refusal(class: &TenantClassSpec, record: &TenantRecordSpec, call: Call) -> Op
                        workspace's token is the file gateway-token on its volume: remove it and delete the pod";
         return Some(PartState::Done(Reason::RotationBlocked, message.to_owned()));
     }
-    let is_in_the_way =
-        |item: &&RecordedSecret| is_copied(class, item) && (call != Call::HandedOver || item.handed_over);
+    let is_in_the_way = |item: &&RecordedSecret| is_copied(class, item) && (call != Call::HandedOver || is_known(item));
     record.secrets.items.iter().find(is_in_the_way)?;
     let why = format!(
         "the sign-in hands out a copy of {GATEWAY_TOKEN} from the user directory, which would be worthless afterwards. Let it \
@@ -433,8 +446,13 @@ pub fn told(observed: &Observed, blueprint: &Blueprint<'_>, secrets: PartState) 
         is_somebodys(item) && schedule::due_at(blueprint.class, &record.incarnation, item).is_some()
     };
     let left = record.secrets.items.iter().find(is_left);
-    match (refused, failed) {
-        (Some(refused), _) => refused,
+    let replaced = generated(blueprint).find(|item| is_replaced(item)).map(|item| {
+        let message =
+            format!("the running pod gets the value of {} that was put in place of the former owner's", item.name);
+        PartState::Working(Reason::Rotating, message)
+    });
+    match (refused.or(replaced), failed) {
+        (Some(told), _) => told,
         (None, Some((item, at))) => PartState::Done(
             Reason::RotationFailed,
             format!(

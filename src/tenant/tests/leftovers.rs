@@ -35,6 +35,17 @@ fn told(world: &mut World) -> (bool, String, String) {
     (ready.status == "True", ready.reason.clone(), ready.message.clone())
 }
 
+/// Deletes the Tenant with `Delete`, and waits for the end.
+fn remove(world: &mut World) {
+    world.edit_tenant(|spec| spec["deletionPolicy"] = json!("Delete"));
+    world.settle();
+    world.delete_tenant();
+    for _ in 0..4 {
+        world.pass(61);
+    }
+    assert_eq!(world.phase(), RecordPhase::Purged);
+}
+
 /// Its driver is gone, or refuses: without a person the removal would never end, and the name stay taken.
 #[test]
 fn a_volume_that_its_storage_does_not_delete_is_told_with_what_to_do() {
@@ -103,13 +114,7 @@ fn a_volume_that_no_provisioner_made_is_left_and_said_to_be() {
 fn the_volume_of_an_adopted_claim_goes_with_the_rest() {
     let mut world = super::adopting::finished();
     assert_eq!(world.record_spec().storage.claim.as_deref(), Some("alice-data"));
-    world.edit_tenant(|spec| spec["deletionPolicy"] = json!("Delete"));
-    world.settle();
-    world.delete_tenant();
-    for _ in 0..4 {
-        world.pass(61);
-    }
-    assert_eq!(world.phase(), RecordPhase::Purged);
+    remove(&mut world);
     assert_eq!(receipt(&world, "PersistentVolume").outcome, Outcome::Removed);
 }
 
@@ -119,13 +124,7 @@ fn what_is_not_its_own_any_more_is_said_to_be_left() {
     let mut world = settled();
     world.cloud.associations[0].tags.remove(tags::INCARNATION);
     world.restart();
-    world.edit_tenant(|spec| spec["deletionPolicy"] = json!("Delete"));
-    world.settle();
-    world.delete_tenant();
-    for _ in 0..4 {
-        world.pass(61);
-    }
-    assert_eq!(world.phase(), RecordPhase::Purged);
+    remove(&mut world);
     let line = receipt(&world, "PodIdentityAssociation");
     assert_eq!((line.outcome, world.cloud.associations.len()), (Outcome::Left, 1));
 }

@@ -185,7 +185,13 @@ fn a_confirmation_is_for_one_removal_and_not_for_the_next() {
     world.delete_tenant();
     world.settle();
     assert_eq!(ordered(&mut world, labels::CONFIRM_DELETION, &incarnation).0, HistoryEvent::Ordered);
-    // Taken back, and deleted again with many others.
+    deleted_again_with_many_others(&mut world);
+    world.pass(600);
+    assert_eq!(world.ready(), (false, "DeletionHeld".into()));
+}
+
+/// The removal is taken back, and an hour later the Tenant is deleted again, together with many others.
+fn deleted_again_with_many_others(world: &mut World) {
     world.edit_tenant(|spec| spec["deletionPolicy"] = json!("Retain"));
     world.settle();
     world.make_tenant(&super::fixtures::spec_json());
@@ -193,8 +199,6 @@ fn a_confirmation_is_for_one_removal_and_not_for_the_next() {
     world.pass(3600);
     world.delete_others(20);
     world.delete_tenant();
-    world.pass(600);
-    assert_eq!(world.ready(), (false, "DeletionHeld".into()));
 }
 
 /// What waits behind a stopped operator is about the removal that was looked at, and not about a later one.
@@ -209,14 +213,7 @@ fn a_confirmation_that_names_a_beginning_is_for_that_removal_alone() {
     let seen = begun(&world);
     let value = confirmation(&incarnation, seen);
     assert_eq!(value, format!("{incarnation}@{}", jiff::Timestamp::from_second(seen.as_second()).expect("a time")));
-    // Taken back, and deleted again with many others.
-    world.edit_tenant(|spec| spec["deletionPolicy"] = json!("Retain"));
-    world.settle();
-    world.make_tenant(&super::fixtures::spec_json());
-    world.edit_tenant(|spec| spec["deletionPolicy"] = json!("Delete"));
-    world.pass(3600);
-    world.delete_others(20);
-    world.delete_tenant();
+    deleted_again_with_many_others(&mut world);
     world.settle();
     assert_refused(&mut world, labels::CONFIRM_DELETION, &value, "look at it again");
     assert_refused(&mut world, labels::CONFIRM_DELETION, &format!("{incarnation}@yesterday"), "no time");

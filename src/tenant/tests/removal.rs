@@ -64,7 +64,7 @@ pub(super) fn mallory() -> Value {
     json!({ "owner": { "subject": "mallory", "email": "m@example.com" } })
 }
 
-fn removals(world: &World) -> Vec<&Action> {
+pub(super) fn removals(world: &World) -> Vec<&Action> {
     world.done.iter().filter(|action| action.is_removal()).collect()
 }
 
@@ -75,7 +75,7 @@ pub(super) fn is_everything_gone(world: &World) -> bool {
         && world.cloud.secrets.values().all(|secret| secret.deleted_at.is_some())
 }
 
-fn is_everything_kept(world: &World) -> bool {
+pub(super) fn is_everything_kept(world: &World) -> bool {
     let claim = world.child(Child::Claim).expect("the claim is kept");
     let volume = &world.volumes[claim["spec"]["volumeName"].as_str().expect("bound")];
     volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
@@ -515,52 +515,6 @@ fn a_namespace_that_is_somebody_else_s_is_left_alone() {
     world.pass(600);
     assert_eq!(world.children[&Kind::Namespace].len(), 1);
     assert!(!world.done.iter().any(|action| matches!(action, Action::RemoveNamespace { .. })));
-}
-
-/// The name changes hands for a moment: a Tenant of a wrong owner is deleted, and the right one applied after it. Whatever lies in
-/// between, the end of retention settles anew.
-#[test]
-fn an_expired_record_is_not_removed_the_moment_that_a_tenant_of_its_name_goes() {
-    let mut world = deleted("Retain");
-    world.make_tenant(&mallory());
-    world.settle();
-    world.now += SignedDuration::from_secs(40 * DAY);
-    world.settle();
-    assert_eq!(world.ready(), (false, "NameReserved".into()));
-    for restarts in [false, true] {
-        world.delete_tenant();
-        world.settle();
-        if restarts {
-            world.restart();
-        }
-        world.pass(50);
-        assert!(world.tenant.is_none() && is_everything_kept(&world), "it settles; restarted: {restarts}");
-        world.make_tenant(&mallory());
-        world.settle();
-    }
-    world.delete_tenant();
-    world.settle();
-    world.make_tenant(&spec_json());
-    world.settle();
-    assert_eq!(world.ready(), (true, "Verified".into()));
-    assert_eq!(world.record_spec().due_since, None);
-}
-
-/// The wall clock leaps a year ahead: every retention is over by its date, all at the same moment.
-#[test]
-fn a_clock_that_leaps_is_a_burst() {
-    let mut world = deleted("Retain");
-    world.keep_others(20);
-    world.now += SignedDuration::from_secs(365 * DAY);
-    world.settle();
-    world.others_are_due();
-    world.pass(61);
-    world.pass(3600);
-    assert!(is_everything_kept(&world) && removals(&world).is_empty(), "{:#?}", world.done);
-    let incarnation = world.record_spec().incarnation.to_string();
-    world.order(labels::CONFIRM_DELETION, &incarnation);
-    world.pass(61);
-    assert!(is_everything_gone(&world), "an administrator may say that it is so");
 }
 
 /// Another class than the tenant's own has no say in its end.

@@ -327,12 +327,18 @@ fn a_crash_after_any_step_ends_with_one_version() {
     }
 }
 
-fn put_by_hand(world: &mut World, version: &str) -> VersionId {
+/// A person puts another value, and nobody has looked since.
+pub(super) fn put(world: &mut World, version: &str) -> VersionId {
     let version: VersionId = version.parse().expect("a version");
     let secret = world.cloud.secrets.get_mut(TOKEN).expect("the token");
     let former = secret.current_version().expect("current");
     move_label(secret, CURRENT_STAGE, Some(&version));
     move_label(secret, "AWSPREVIOUS", Some(&former));
+    version
+}
+
+fn put_by_hand(world: &mut World, version: &str) -> VersionId {
+    let version = put(world, version);
     world.restart();
     version
 }
@@ -431,11 +437,8 @@ fn all_generated_secrets_rotate_and_one_that_leaves_the_list_holds_nothing_up() 
 fn an_order_is_not_carried_out_by_an_old_look() {
     for order in ["1", "compromised:1"] {
         let mut world = settled();
-        let leaked: VersionId = "p".repeat(32).parse().expect("a version");
-        let secret = world.cloud.secrets.get_mut(TOKEN).expect("the token");
-        let former = secret.current_version().expect("current");
-        move_label(secret, CURRENT_STAGE, Some(&leaked));
-        move_label(secret, "AWSPREVIOUS", Some(&former));
+        let former = current(&world);
+        let leaked = put(&mut world, &"p".repeat(32));
         world.now += SignedDuration::from_mins(5);
         world.annotate_tenant(ROTATE_SECRETS, order);
         world.settle();

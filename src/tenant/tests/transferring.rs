@@ -3,17 +3,13 @@
 use serde_json::json;
 
 use super::{
-    cloud::move_label,
     removal::mallory,
-    rotating::{TOKEN, agrees, current, item, reason, settled, token, used},
+    rotating::{agrees, current, item, put, reason, settled, token, used},
     sights::wait_for_sweep,
     world::World,
 };
 use crate::{
-    api::{
-        labels::{self, CURRENT_STAGE, ROTATE_SECRETS},
-        names::VersionId,
-    },
+    api::labels::{self, ROTATE_SECRETS},
     tenant::action::Action,
 };
 
@@ -94,13 +90,10 @@ fn after_a_transfer_a_token_that_the_sign_in_copies_needs_a_person() {
     assert_eq!(world.ready(), (false, "RotationBlocked".into()));
     let (_, message) = reason(&mut world, "SecretsReady");
     assert!(message.contains("put-secret-value --secret-id openclaw/alice/gateway-token"), "{message}");
-    let put: VersionId = "p".repeat(32).parse().expect("a version");
-    let secret = world.cloud.secrets.get_mut(TOKEN).expect("the token");
-    secret.versions.insert(put.to_string(), Vec::new());
-    move_label(secret, CURRENT_STAGE, Some(&put));
+    let by_hand = put(&mut world, &"p".repeat(32));
     wait_for_sweep(&mut world);
     world.settle();
-    assert_eq!((world.ready(), used(&world)), ((true, "Verified".into()), put.to_string()));
+    assert_eq!((world.ready(), used(&world)), ((true, "Verified".into()), by_hand.to_string()));
 }
 
 /// The definitions are reinstalled between the transfer and the new owner's Tenant: the namespace knows whose it is, and that the
@@ -161,13 +154,10 @@ fn each_value_is_replaced_by_itself_where_the_sign_in_copies_only_the_token() {
     world.settle();
     assert_eq!(world.ready(), (false, "RotationBlocked".into()));
     assert_ne!(other(&world), known, "it does not wait for the token");
-    let put: VersionId = "p".repeat(32).parse().expect("a version");
-    let secret = world.cloud.secrets.get_mut(TOKEN).expect("the token");
-    secret.versions.insert(put.to_string(), Vec::new());
-    move_label(secret, CURRENT_STAGE, Some(&put));
+    let by_hand = put(&mut world, &"p".repeat(32));
     wait_for_sweep(&mut world);
     world.settle();
-    assert_eq!((world.ready(), used(&world)), ((true, "Verified".into()), put.to_string()));
+    assert_eq!((world.ready(), used(&world)), ((true, "Verified".into()), by_hand.to_string()));
 }
 
 /// What was put for the former owner while nobody looked is the former owner's too.
@@ -177,10 +167,7 @@ fn a_value_that_was_put_before_the_transfer_is_not_taken_for_the_new_owners() {
     world.settle();
     world.delete_tenant();
     world.settle_late();
-    let put: VersionId = "p".repeat(32).parse().expect("a version");
-    let secret = world.cloud.secrets.get_mut(TOKEN).expect("the token");
-    secret.versions.insert(put.to_string(), Vec::new());
-    move_label(secret, CURRENT_STAGE, Some(&put));
+    put(&mut world, &"p".repeat(32));
     world.order(labels::TRANSFER_TO, "mallory");
     world.settle();
     world.restart();
