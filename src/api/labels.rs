@@ -72,6 +72,9 @@ pub const COMPROMISED: &str = "compromised";
 /// Annotation on an owned namespace: the order to rotate that was carried out last.
 pub const ROTATION_ORDER: &str = "openclaw.io/rotation-order";
 
+/// Annotation on an owned namespace: its own UID, once its removal was decided. The policies let the operator delete no other.
+pub const DELETE_APPROVED: &str = "openclaw.io/delete-approved";
+
 /// Annotation on a PersistentVolume: when it was given to its storage to be deleted.
 pub const RELEASED_AT: &str = "openclaw.io/released-at";
 

@@ -22,6 +22,7 @@ mod lost_answers;
 mod matrix;
 mod migrate;
 mod openclaw;
+mod operator_rights;
 mod optional;
 mod placement;
 mod records;
