@@ -40,7 +40,7 @@ pub(super) fn recovery_window_days() -> u8 {
     30
 }
 
-pub(super) fn gateway_capacity() -> u16 {
+pub(super) fn gateway_capacity() -> u32 {
     90
 }
 

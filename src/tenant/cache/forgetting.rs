@@ -28,6 +28,7 @@ impl Known {
                 }
                 let mut concerned = self.claimants_of(&key);
                 concerned.extend(self.objects.remove(&key).and_then(|known| known.tenant));
+                self.note_route(&key);
                 if kind == Kind::Namespace {
                     self.namespaces.retain(|_, namespace| namespace.as_str() != key.name);
                 }
@@ -103,6 +104,7 @@ impl Known {
                     }
                     "tenantrecords.openclaw.io" => {
                         self.records.clear();
+                        self.gateways.forget_records();
                         self.gate = Gate::default();
                     }
                     "tenantclasses.openclaw.io" => {

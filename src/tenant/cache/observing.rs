@@ -18,6 +18,7 @@ use crate::{
         child::{Child, Kind, ObjectKey},
         digest::{Digest, Facts},
         gate::Turn,
+        ledger::place_of_route,
         observed::{ClassView, Observed, TenantView, VolumeView},
         place,
         settings::Settings,
@@ -63,13 +64,24 @@ impl Known {
             found_volumes: Vec::new(),
             foreign_policies: Vec::new(),
         };
-        if let Some(spec) = &spec {
-            self.observe_recorded(&mut observed, spec);
+        match &spec {
+            Some(spec) => self.observe_recorded(&mut observed, spec),
+            None => self.observe_unrecorded(&mut observed),
         }
         if let ClassView::Found(class) = &observed.class {
             observed.turn = self.gate.look(name, &class.rollout, now);
         }
         observed
+    }
+
+    /// A record that is made again has the place on which its route stands.
+    fn observe_unrecorded(&self, observed: &mut Observed) {
+        let Some(Facts::Namespace(facts)) = observed.namespace.as_ref().map(|live| &live.facts) else { return };
+        let Ok(namespace) = facts.name.parse() else { return };
+        let key = ObjectKey { kind: Kind::HttpRoute, namespace: Some(namespace), name: observed.name.to_string() };
+        if let Some(route) = self.objects.get(&key) {
+            observed.children.insert(Child::Route, route.clone());
+        }
     }
 
     fn observe_recorded(&mut self, observed: &mut Observed, record: &TenantRecordSpec) {
@@ -111,10 +123,9 @@ impl Known {
             .as_ref()
             .is_some_and(|tenant| tenant.deleted_at.is_none() && tenant.spec.as_ref().is_ok_and(|spec| !spec.suspend));
         let is_open = is_open && !adoption::is_only_attached(record);
+        let is_placed = record.routing.placement.is_some() || place_of_route(observed, record.routing.mode).is_some();
         match &observed.class {
-            ClassView::Found(class)
-                if is_open && record.routing.placement.is_none() && record.phase == RecordPhase::Active =>
-            {
+            ClassView::Found(class) if is_open && !is_placed && record.phase == RecordPhase::Active => {
                 observed.place = self.gateways.hold(&observed.name, &class.routing.gateways);
             }
             ClassView::Found(_) | ClassView::Missing | ClassView::Invalid(_) => self.gateways.release(&observed.name),

@@ -20,6 +20,7 @@ mod leftovers;
 mod lifecycle;
 mod mishaps;
 mod ordering;
+mod placing;
 mod purity;
 mod random;
 mod removal;
