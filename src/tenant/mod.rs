@@ -18,6 +18,7 @@ pub mod egress;
 pub mod failure;
 pub mod gate;
 pub mod hold;
+pub mod internet;
 pub mod keep;
 pub mod ledger;
 pub mod looks;
