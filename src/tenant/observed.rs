@@ -175,6 +175,8 @@ pub struct DefinitionView {
     pub resource_version: String,
     /// Whether it is being deleted, and its objects with it.
     pub deleting: bool,
+    /// Its generation: another one may know other fields.
+    pub generation: i64,
 }
 
 /// A storage class as decisions see it.

@@ -124,6 +124,7 @@ pub fn definition(object: &Value) -> Option<DefinitionView> {
         uid: uid(object)?,
         resource_version: resource_version(object),
         deleting: object["metadata"]["deletionTimestamp"].is_string(),
+        generation: object["metadata"]["generation"].as_i64().unwrap_or(0),
     })
 }
 

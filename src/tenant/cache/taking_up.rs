@@ -14,7 +14,7 @@ use crate::{
     tenant::{
         child::{Kind, ObjectKey},
         digest::{Digest, Facts},
-        observed::{ClassView, RecordView, TenantView, VolumeView},
+        observed::{ClassView, DefinitionView, RecordView, TenantView, VolumeView},
         views,
     },
 };
@@ -82,7 +82,9 @@ impl Known {
                 }) {
                     return Concerns::Nobody;
                 }
-                let same = before.is_some_and(|before| (&before.uid, before.deleting) == (&view.uid, view.deleting));
+                let same = before.is_some_and(|before| {
+                    DefinitionView { resource_version: view.resource_version.clone(), ..before.clone() } == view
+                });
                 self.definitions.insert(views::name(object).to_owned(), view);
                 if same { Concerns::Nobody } else { Concerns::Everybody }
             }
