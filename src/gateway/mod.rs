@@ -1,6 +1,10 @@
 //! Placement of tenants on gateways: one allocator, least loaded first, never above capacity.
 
+mod target;
+
 use std::collections::HashMap;
+
+pub use target::{NoTarget, Target};
 
 use crate::api::{
     class::GatewaySlot,

@@ -66,7 +66,8 @@ pub struct Observed {
     pub belongings: Look<Belongings>,
     /// What is known of AWS.
     pub aws: AwsView,
-    /// A place on a gateway that is held for this tenant; `None` where it has one, or where all are full.
+    /// A place on a gateway that is held for this tenant: for one that has none, or where an administrator orders it to be moved;
+    /// `None` where that is full.
     pub place: Option<Placement>,
     /// How it stands at the roll-out gate.
     pub turn: Turn,

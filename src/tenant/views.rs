@@ -89,7 +89,8 @@ pub fn record(object: &Value) -> Option<RecordView> {
 }
 
 /// Annotations by which administrators order something.
-const ORDERS: [&str; 4] = [labels::TRANSFER_TO, labels::KEEP_UNTIL, labels::PURGE_NOW, labels::CONFIRM_DELETION];
+const ORDERS: [&str; 5] =
+    [labels::TRANSFER_TO, labels::KEEP_UNTIL, labels::MOVE_TO, labels::PURGE_NOW, labels::CONFIRM_DELETION];
 
 fn orders(object: &Value) -> BTreeMap<&'static str, String> {
     let annotations = &object["metadata"]["annotations"];

@@ -69,7 +69,7 @@ pub struct GatewaySlot {
     #[schemars(range(min = 1, max = 100_000))]
     pub capacity: u32,
 
-    /// Takes no new tenants; those it has stay.
+    /// Takes no new tenants; those it has stay, until an administrator moves them (`openclaw-tenant-operator move`).
     #[serde(default)]
     pub cordoned: bool,
 }

@@ -20,7 +20,7 @@ use crate::{
         gate::Turn,
         ledger::place_of_route,
         observed::{ClassView, Observed, TenantView, VolumeView},
-        place,
+        orders, place,
         settings::Settings,
     },
 };
@@ -117,19 +117,29 @@ impl Known {
             observed.volume_shared_with = observed.volume.as_ref().and_then(|volume| self.shares_with(volume));
         }
         observed.storage_class = self.storage_classes.get(&record.storage.class_name).cloned();
-        // Places are few: one is held only for a tenant that is about to take it.
-        let is_open = observed
-            .tenant
-            .as_ref()
+        self.hold_place(observed, record);
+    }
+
+    /// Places are few: one is held only for a tenant that is about to take it.
+    fn hold_place(&mut self, observed: &mut Observed, record: &TenantRecordSpec) {
+        let name = &observed.name;
+        let ClassView::Found(class) = &observed.class else { return self.gateways.release(name) };
+        let tenant = observed.tenant.as_ref();
+        let is_open = tenant
             .is_some_and(|tenant| tenant.deleted_at.is_none() && tenant.spec.as_ref().is_ok_and(|spec| !spec.suspend));
-        let is_open = is_open && !adoption::is_only_attached(record);
+        let is_open = is_open && record.phase == RecordPhase::Active && !adoption::is_only_attached(record);
         let is_placed = record.routing.placement.is_some() || place_of_route(observed, record.routing.mode).is_some();
-        match &observed.class {
-            ClassView::Found(class) if is_open && !is_placed && record.phase == RecordPhase::Active => {
-                observed.place = self.gateways.hold(&observed.name, &class.routing.gateways);
+        let is_paused = tenant.is_some_and(|tenant| tenant.paused);
+        let ordered = observed.record.as_ref().filter(|_| !is_paused);
+        let ordered = ordered.and_then(|view| orders::offered(view, record, class));
+        observed.place = match ordered {
+            Some(slot) => self.gateways.hold(name, std::slice::from_ref(slot)),
+            None if is_open && !is_placed => self.gateways.hold(name, &class.routing.gateways),
+            None => {
+                self.gateways.release(name);
+                None
             }
-            ClassView::Found(_) | ClassView::Missing | ClassView::Invalid(_) => self.gateways.release(&observed.name),
-        }
+        };
     }
 
     /// Every record that can be read, with the Tenant of its name.

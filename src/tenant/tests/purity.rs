@@ -24,7 +24,7 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// Files that hold decisions and must say so. Types and tables without a decision need not.
-const DECISIONS: [&str; 44] = [
+const DECISIONS: [&str; 45] = [
     "action",
     "action/in_aws",
     "adoption",
@@ -57,6 +57,7 @@ const DECISIONS: [&str; 44] = [
     "looks",
     "observed",
     "orders",
+    "orders/moving",
     "ownership",
     "plan",
     "purge",
