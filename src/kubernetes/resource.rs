@@ -56,6 +56,22 @@ pub mod definitions {
         plural: "customresourcedefinitions",
         namespaced: false,
     };
+    /// PolicyEndpoint, of the VPC CNI's policy controller.
+    pub const POLICY_ENDPOINT: KindInfo = KindInfo {
+        group: "networking.k8s.aws",
+        version: "v1alpha1",
+        kind: "PolicyEndpoint",
+        plural: "policyendpoints",
+        namespaced: true,
+    };
+    /// CiliumEndpoint.
+    pub const CILIUM_ENDPOINT: KindInfo = KindInfo {
+        group: "cilium.io",
+        version: "v2",
+        kind: "CiliumEndpoint",
+        plural: "ciliumendpoints",
+        namespaced: true,
+    };
     /// Namespace.
     pub const NAMESPACE: KindInfo =
         KindInfo { group: "", version: "v1", kind: "Namespace", plural: "namespaces", namespaced: false };

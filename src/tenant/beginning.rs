@@ -71,7 +71,7 @@ pub(super) fn new_record(observed: &Observed, class: &TenantClassSpec, origin: O
             size: Quantity::units(0),
             volume: None,
         },
-        routing: RecordedRouting { mode: class.routing.mode, placement: None },
+        routing: RecordedRouting { mode: class.routing.mode, placement: None, interceptor: None },
         template: None,
         retirement: retirement(origin.deletion_policy, class),
         retained_since: None,

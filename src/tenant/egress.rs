@@ -14,11 +14,20 @@ use crate::api::{
     tenant::{CidrRule, TenantSpec},
 };
 
-/// Address ranges of class and Tenant.
+/// What may be reached beyond the mode's own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Egress {
+    /// Address ranges.
+    pub(super) cidrs: Vec<CidrRule>,
+    /// DNS names, sorted; TCP 443 of each.
+    pub(super) domains: Vec<String>,
+}
+
+/// Address ranges and names of class and Tenant.
 ///
 /// # Errors
 /// Where the class does not allow what the Tenant lists, or nothing here could enforce it.
-pub(super) fn resolve_egress(spec: &TenantSpec, class: &TenantClassSpec) -> Result<Vec<CidrRule>, Refusal> {
+pub(super) fn resolve_egress(spec: &TenantSpec, class: &TenantClassSpec) -> Result<Egress, Refusal> {
     let mut rules = class.network.cidrs.clone();
     let class_name = &spec.class_name;
     let wish = spec.egress.clone().unwrap_or_default();
@@ -33,6 +42,12 @@ pub(super) fn resolve_egress(spec: &TenantSpec, class: &TenantClassSpec) -> Resu
     if !wish.domains.is_empty() || !class.network.domains.is_empty() {
         check_domains(class)?;
     }
+    if let Some(broad) = wish.domains.iter().find(|domain| is_broad(domain)) {
+        let message = format!(
+            "egress.domains: {broad} names everybody under one top-level domain: name a domain under it, such as *.example.com"
+        );
+        return Err(Refusal::new(Reason::EgressNotAllowed, message));
+    }
     for rule in wish.cidrs {
         if !is_public(&rule.cidr) {
             let message = format!(
@@ -43,7 +58,15 @@ pub(super) fn resolve_egress(spec: &TenantSpec, class: &TenantClassSpec) -> Resu
         }
         rules.push(rule);
     }
-    Ok(rules)
+    let mut domains: Vec<String> = class.network.domains.iter().cloned().chain(wish.domains).collect();
+    domains.sort_unstable();
+    domains.dedup();
+    Ok(Egress { cidrs: rules, domains })
+}
+
+/// Whether a pattern has a top-level domain for its only fixed part.
+fn is_broad(domain: &str) -> bool {
+    domain.strip_prefix("*.").is_some_and(|fixed| !fixed.trim_end_matches('.').contains('.'))
 }
 
 /// Domain lists need a mode in which they restrict something and a network that knows names.
@@ -55,14 +78,13 @@ fn check_domains(class: &TenantClassSpec) -> Result<(), Refusal> {
              network.egressMode is Allowlist, or take the domains away",
         ));
     }
-    let backend = match class.network.enforcement {
-        Enforcement::Cilium => "policies by domain name (toFQDNs) are not written by this version",
-        Enforcement::VpcCni | Enforcement::Declared => "the class's network.enforcement knows addresses only",
-    };
-    Err(Refusal::new(
-        Reason::DomainsUnsupported,
-        format!("egress by domain name cannot be enforced here: {backend}; list address ranges instead"),
-    ))
+    match class.network.enforcement {
+        Enforcement::Cilium => Ok(()),
+        Enforcement::VpcCni | Enforcement::Declared => Err(Refusal::new(
+            Reason::DomainsUnsupported,
+            "egress by domain name cannot be enforced here: the class's network.enforcement knows addresses only (Cilium knows              names); list address ranges instead",
+        )),
+    }
 }
 
 /// Whether every address of the range is public, so that a Tenant may open it. What cannot be read is not.
@@ -72,11 +94,16 @@ fn is_public(cidr: &str) -> bool {
     closed.all(|closed| parse_cidr(closed).is_some_and(|closed| !overlap(range, closed)))
 }
 
-fn parse_cidr(cidr: &str) -> Option<(IpAddr, u8)> {
+pub(super) fn parse_cidr(cidr: &str) -> Option<(IpAddr, u8)> {
     let (address, bits) = cidr.split_once('/')?;
     let address: IpAddr = address.parse().ok()?;
     let bits: u8 = bits.parse().ok()?;
     (bits <= if address.is_ipv4() { 32 } else { 128 }).then_some((address, bits))
+}
+
+/// Whether the first range holds all of the second.
+pub(super) fn holds(outer: (IpAddr, u8), inner: (IpAddr, u8)) -> bool {
+    outer.1 <= inner.1 && overlap(outer, inner)
 }
 
 /// Whether two ranges share an address: one of two prefixes that meet is a prefix of the other.

@@ -14,7 +14,7 @@ use super::{
     action::Step,
     adoption::{Belongings, Order},
     breaker::Fleet,
-    child::Child,
+    child::{Child, Kind, ObjectKey},
     digest::{ContentHash, Digest},
     gate::Turn,
     looks::Subject,
@@ -83,6 +83,22 @@ pub struct Observed {
     pub found_volumes: Vec<VolumeView>,
     /// Network policies of others in its namespace that let anything pass: policies add up.
     pub foreign_policies: Vec<String>,
+    /// Optional kinds that the cluster serves, and of which everything there is has been seen.
+    pub served: BTreeSet<Kind>,
+    /// ReferenceGrants that carry this tenant's label where its record does not look for one.
+    pub stray_grants: Vec<(ObjectKey, Digest)>,
+    /// What shows that something enforces the policies of its namespace.
+    pub evidence: Evidence,
+}
+
+/// What shows that something enforces the policies of a namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// What the VPC CNI's policy controller has made of policies, where its kind is served: pods that each policy is applied to, by
+    /// the policy's name.
+    pub policy_endpoints: Option<BTreeMap<String, BTreeSet<String>>>,
+    /// Pods of which Cilium says that it enforces policies in both directions, where its kind is served.
+    pub cilium_endpoints: Option<BTreeSet<String>>,
 }
 
 /// Whether the CustomResourceDefinitions of our kinds stand.
@@ -320,6 +336,11 @@ pub enum FoundAssociation {
 }
 
 impl Observed {
+    /// Whether objects of this kind can be made here.
+    pub fn serves(&self, kind: Kind) -> bool {
+        !kind.is_optional() || self.served.contains(&kind)
+    }
+
     /// Now as it stands in objects: in whole seconds.
     pub fn time(&self) -> Time {
         Time(Timestamp::from_second(self.now.as_second()).unwrap_or(self.now))
@@ -338,12 +359,17 @@ impl Observed {
             | Child::LimitRange
             | Child::DefaultDeny
             | Child::Allowlist
+            | Child::DomainPolicy
             | Child::DisruptionBudget
             | Child::ServiceAccount
             | Child::Claim
             | Child::ConfigMap
             | Child::Service
             | Child::StatefulSet
+            | Child::ScaledObject
+            | Child::InterceptorRoute
+            | Child::InterceptorGrant
+            | Child::TargetGroup
             | Child::Route => self.children.get(&child),
         }
     }

@@ -23,6 +23,7 @@ mod matrix;
 mod migrate;
 mod old_definitions;
 mod openclaw;
+mod optional;
 mod placement;
 mod records;
 mod removal;

@@ -27,6 +27,27 @@ pub struct Routing {
     /// The gateways, each with a host (Path) or domain (Host) of its own.
     #[schemars(length(min = 1, max = 16))]
     pub gateways: Vec<GatewaySlot>,
+
+    /// How an Application Load Balancer reaches workspaces (TargetGroupConfiguration of the AWS Load Balancer Controller); without
+    /// it the controller's own defaults. Workspaces behind an interceptor (`workload.scaleToZero`) are reached through that, and
+    /// have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_group: Option<TargetGroup>,
+}
+
+/// How an Application Load Balancer reaches workspaces: by the pods' addresses, with OpenClaw's own health page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetGroup {
+    /// Seconds between two looks at a workspace's health.
+    #[serde(default = "defaults::health_check_interval_seconds")]
+    #[schemars(range(min = 5, max = 300))]
+    pub health_check_interval_seconds: u16,
+
+    /// Seconds for which connections to a workspace that goes are left open.
+    #[serde(default = "defaults::deregistration_delay_seconds")]
+    #[schemars(range(min = 0, max = 3600))]
+    pub deregistration_delay_seconds: u16,
 }
 
 /// A host of its own for each tenant, or a path on a shared one.

@@ -16,10 +16,10 @@ use crate::{
         adoption,
         breaker::{Fleet, pending},
         child::{Child, Kind, ObjectKey},
-        digest::{Digest, Facts},
+        digest::Digest,
         gate::Turn,
         ledger::place_of_route,
-        observed::{ClassView, Observed, TenantView, VolumeView},
+        observed::{ClassView, Evidence, Observed, TenantView, VolumeView},
         orders, place,
         settings::Settings,
     },
@@ -63,6 +63,9 @@ impl Known {
             volume_shared_with: None,
             found_volumes: Vec::new(),
             foreign_policies: Vec::new(),
+            served: self.served_kinds(),
+            stray_grants: self.grants_of(name, spec.as_ref()),
+            evidence: Evidence::default(),
         };
         match &spec {
             Some(spec) => self.observe_recorded(&mut observed, spec),
@@ -76,7 +79,7 @@ impl Known {
 
     /// A record that is made again has the place on which its route stands.
     fn observe_unrecorded(&self, observed: &mut Observed) {
-        let Some(Facts::Namespace(facts)) = observed.namespace.as_ref().map(|live| &live.facts) else { return };
+        let Some(facts) = observed.namespace.as_ref().and_then(|live| live.facts.as_namespace()) else { return };
         let Ok(namespace) = facts.name.parse() else { return };
         let key = ObjectKey { kind: Kind::HttpRoute, namespace: Some(namespace), name: observed.name.to_string() };
         if let Some(route) = self.objects.get(&key) {
@@ -96,10 +99,8 @@ impl Known {
                 observed.children.insert(*child, digest.clone());
             }
         }
-        let bound = observed.children.get(&Child::Claim).and_then(|claim| match &claim.facts {
-            Facts::Claim(facts) => facts.volume.clone(),
-            Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::StatefulSet(_) | Facts::Route(_) => None,
-        });
+        let claim = observed.children.get(&Child::Claim).and_then(|claim| claim.facts.as_claim());
+        let bound = claim.and_then(|facts| facts.volume.clone());
         let volume = bound.or_else(|| record.storage.volume.as_ref().map(|volume| volume.name.clone()));
         observed.volume = volume.and_then(|name| self.volumes.get(&name)).cloned();
         let may_have_one = matches!(record.phase, RecordPhase::Active | RecordPhase::Retained);
@@ -110,6 +111,7 @@ impl Known {
         let pods = self.pods.get(&observed.name).into_iter().flat_map(BTreeMap::values);
         observed.pods = pods.filter(|pod| pod.namespace == record.namespace.name).cloned().collect();
         observed.foreign_policies = self.foreign_policies(&observed.name, record);
+        observed.evidence = self.evidence(&record.namespace.name);
         observed.halted = self.halts.contains(&record.class_name);
         if pending(observed.tenant.as_ref(), record, observed.now).is_some() {
             let records = self.held().map(|(_, tenant, record)| (tenant, record));
@@ -155,11 +157,13 @@ impl Known {
         self.tenants.iter().filter(move |(name, _)| !has_record(name)).map(|(_, (tenant, _))| tenant.as_ref())
     }
 
-    /// Network policies of others in a tenant's namespace that let anything pass.
+    /// Network policies of others in a tenant's namespace that let anything pass, by kind and name.
     fn foreign_policies(&self, name: &TenantName, record: &TenantRecordSpec) -> Vec<String> {
-        let ours = [Child::DefaultDeny, Child::Allowlist].map(|child| child.key(name, record).name);
+        let ours = [Child::DefaultDeny, Child::Allowlist, Child::DomainPolicy];
+        let ours = ours.map(|child| child.key(name, record)).map(|key| (key.kind, key.name));
         let all = self.policies.get(&record.namespace.name).into_iter().flatten();
-        all.filter(|(name, view)| view.allows && !ours.contains(name)).map(|(name, _)| name.clone()).collect()
+        let foreign = all.filter(|(key, view)| view.allows && !ours.contains(key));
+        foreign.map(|((kind, name), _)| format!("{} {name}", kind.info().kind)).collect()
     }
 
     /// Volumes that say that they are this incarnation's: a record that was rebuilt after its claim had gone knows of none.
@@ -190,10 +194,7 @@ impl Known {
         let mirrored = || {
             let key =
                 ObjectKey { kind: Kind::Namespace, namespace: None, name: self.namespaces.get(name)?.to_string() };
-            match &self.objects.get(&key)?.facts {
-                Facts::Namespace(facts) => facts.annotations.get(labels::CLASS)?.parse().ok(),
-                Facts::None | Facts::Quota { .. } | Facts::Claim(_) | Facts::StatefulSet(_) | Facts::Route(_) => None,
-            }
+            self.objects.get(&key)?.facts.as_namespace()?.annotations.get(labels::CLASS)?.parse().ok()
         };
         let class = named.or_else(|| record.map(|record| record.class_name.clone())).or_else(mirrored);
         class.and_then(|class| self.classes.get(&class).cloned()).unwrap_or(ClassView::Missing)

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Concerns, Known, PolicyView, Source, Watched, all, object_key, observing::namespace_for, some};
+use super::{
+    Concerns, Known, PolicyView, Source, Watched, all, object_key, observing::namespace_for, optional::Engine, some,
+};
 use crate::{
     api::{
         names::{ClassName, NamespaceName, TenantName, Uid},
@@ -13,7 +15,7 @@ use crate::{
     gateway::Gateway,
     tenant::{
         child::{Kind, ObjectKey},
-        digest::{Digest, Facts},
+        digest::Digest,
         observed::{ClassView, DefinitionView, RecordView, TenantView, VolumeView},
         views,
     },
@@ -73,7 +75,10 @@ impl Known {
                 let same = self.storage_classes.insert(views::name(object).to_owned(), view.clone()) == Some(view);
                 if same { Concerns::Nobody } else { Concerns::Everybody }
             }
-            Watched::Policy => self.upsert_policy(object),
+            Watched::Policy => self.upsert_policy(Kind::NetworkPolicy, object),
+            Watched::CiliumPolicy => self.upsert_policy(Kind::CiliumNetworkPolicy, object),
+            Watched::PolicyEndpoint => self.upsert_witness(Engine::VpcCni, object),
+            Watched::CiliumEndpoint => self.upsert_witness(Engine::Cilium, object),
             Watched::Definition => {
                 let Some(view) = views::definition(object) else { return Concerns::Nobody };
                 let before = self.definitions.get(views::name(object));
@@ -105,6 +110,8 @@ impl Known {
         });
         let mut concerned: Vec<TenantName> =
             before.and_then(|before| before.tenant.clone()).into_iter().chain(digest.tenant.clone()).collect();
+        let holder = before.and_then(|before| before.tenant.clone());
+        self.note_grant(&key, holder.as_ref(), digest.tenant.as_ref());
         if kind == Kind::Namespace {
             self.note_namespace(&key.name, &digest);
         }
@@ -115,12 +122,15 @@ impl Known {
         if unchanged { Concerns::Nobody } else { all(concerned) }
     }
 
-    fn upsert_policy(&mut self, object: &Value) -> Concerns {
+    fn upsert_policy(&mut self, kind: Kind, object: &Value) -> Concerns {
         let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
         let Ok(namespace) = text("namespace").parse::<NamespaceName>() else { return Concerns::Nobody };
-        let rules = |direction: &str| object["spec"][direction].as_array().is_some_and(|rules| !rules.is_empty());
-        let view = PolicyView { uid: text("uid"), allows: rules("ingress") || rules("egress") };
-        let before = self.policies.entry(namespace.clone()).or_default().insert(text("name"), view.clone());
+        let is_some = |list: &Value| list.as_array().is_some_and(|list| !list.is_empty());
+        // Cilium takes several policies in one as well.
+        let allows =
+            is_some(&object["spec"]["ingress"]) || is_some(&object["spec"]["egress"]) || is_some(&object["specs"]);
+        let view = PolicyView { uid: text("uid"), allows };
+        let before = self.policies.entry(namespace.clone()).or_default().insert((kind, text("name")), view.clone());
         let is_news = before.is_none_or(|before| before.allows != view.allows);
         if is_news { some(self.tenant_of(&namespace)) } else { Concerns::Nobody }
     }
@@ -145,10 +155,7 @@ impl Known {
         if !namespace.as_str().strip_suffix(tenant.as_str()).is_some_and(|prefix| prefix.ends_with('-')) {
             return;
         }
-        let named = self.objects.get(key).and_then(|live| match &live.facts {
-            Facts::Route(facts) => facts.gateway.clone(),
-            Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::Claim(_) | Facts::StatefulSet(_) => None,
-        });
+        let named = self.objects.get(key).and_then(|live| live.facts.as_route()?.gateway.clone());
         let gateway = named.and_then(|(namespace, name)| Some(Gateway { namespace: namespace.parse().ok()?, name }));
         self.gateways.route_stands(namespace, &tenant, gateway);
     }

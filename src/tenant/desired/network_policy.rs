@@ -7,6 +7,7 @@ use crate::{
     api::{
         class::{EgressMode, IngressSource},
         labels,
+        names::NamespaceName,
         tenant::CidrRule,
     },
     tenant::{
@@ -17,10 +18,10 @@ use crate::{
 };
 
 /// Where the EKS Pod Identity agent listens on every node, port 80.
-const POD_IDENTITY_AGENT: [&str; 2] = ["169.254.170.23/32", "fd00:ec2::23/128"];
+pub(super) const POD_IDENTITY_AGENT: [&str; 2] = ["169.254.170.23/32", "fd00:ec2::23/128"];
 
 /// Where the instance metadata service listens, port 80.
-const INSTANCE_METADATA: [&str; 2] = ["169.254.169.254/32", "fd00:ec2::254/128"];
+pub(super) const INSTANCE_METADATA: [&str; 2] = ["169.254.169.254/32", "fd00:ec2::254/128"];
 
 pub(super) fn default_deny(blueprint: &Blueprint<'_>) -> Value {
     let spec = json!({ "podSelector": {}, "policyTypes": ["Ingress", "Egress"] });
@@ -39,7 +40,8 @@ pub(super) fn allowlist(blueprint: &Blueprint<'_>) -> Value {
 
 fn ingress(blueprint: &Blueprint<'_>) -> Vec<Value> {
     let mut gateway = json!({ "ports": [port("TCP", labels::GATEWAY_PORT)] });
-    let sources: Vec<Value> = blueprint.class.network.ingress_from.iter().map(source).collect();
+    let mut sources: Vec<Value> = blueprint.class.network.ingress_from.iter().map(source).collect();
+    sources.extend(blueprint.scaler.map(|scaler| of_namespace(&scaler.interceptor.namespace)));
     if !sources.is_empty() {
         gateway["from"] = json!(sources);
     }
@@ -51,6 +53,11 @@ fn source(source: &IngressSource) -> Value {
         (Some(cidr), _) => block(cidr),
         (None, labels) => json!({ "namespaceSelector": { "matchLabels": labels } }),
     }
+}
+
+/// All pods of a namespace: KEDA's add-on says which of its own is the interceptor in labels of its own making.
+fn of_namespace(namespace: &NamespaceName) -> Value {
+    json!({ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } } })
 }
 
 fn egress(blueprint: &Blueprint<'_>) -> Vec<Value> {
@@ -120,7 +127,7 @@ fn port(protocol: &str, port: u16) -> Value {
 }
 
 /// A single address as a range; a range stays as it is.
-fn as_cidr(address: &str) -> String {
+pub(super) fn as_cidr(address: &str) -> String {
     match (address.contains('/'), address.contains(':')) {
         (true, _) => address.to_owned(),
         (false, true) => format!("{address}/128"),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::object;
 use crate::{
     api::{
-        class::{GatewaySlot, RoutingMode, TenantClassSpec},
+        class::{GatewaySlot, Interceptor, RoutingMode, TenantClassSpec},
         labels,
         names::{DomainName, TenantName},
         record::{Placement, TenantRecordSpec},
@@ -26,7 +26,7 @@ pub(super) fn route(blueprint: &Blueprint<'_>) -> Option<Value> {
     if let Some(section) = slot(class, placement).and_then(|slot| slot.section_name.as_ref()) {
         parent["sectionName"] = json!(section);
     }
-    let backend = json!({ "group": "", "kind": "Service", "name": tenant, "port": labels::GATEWAY_PORT, "weight": 1 });
+    let backend = backend(blueprint);
     let rule = json!({
         "matches": [{ "path": { "type": "PathPrefix", "value": path } }],
         "backendRefs": [backend],
@@ -37,6 +37,18 @@ pub(super) fn route(blueprint: &Blueprint<'_>) -> Option<Value> {
         "rules": [rule],
     });
     Some(object(Child::Route, tenant, record, json!({ "spec": spec })))
+}
+
+/// The workspace itself, or the interceptor that wakes it.
+fn backend(blueprint: &Blueprint<'_>) -> Value {
+    match blueprint.scaler.map(|scaler| &scaler.interceptor) {
+        None => {
+            json!({ "group": "", "kind": "Service", "name": blueprint.tenant, "port": labels::GATEWAY_PORT, "weight": 1 })
+        }
+        Some(Interceptor { namespace, service, port }) => {
+            json!({ "group": "", "kind": "Service", "namespace": namespace, "name": service, "port": port, "weight": 1 })
+        }
+    }
 }
 
 /// The host on which a tenant is served.

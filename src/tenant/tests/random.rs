@@ -87,6 +87,12 @@ enum Event {
     /// So many rounds, in which actions suffer these faults in turn.
     Rounds(u8, Vec<Fault>),
     Controllers,
+    /// Somebody uses the workspace, or nobody does.
+    Use(bool),
+    /// Kinds that a cluster may do without come, or go.
+    Optional(bool),
+    /// The class lets workspaces sleep, through an interceptor in one of two namespaces, or not.
+    Sleep(Option<bool>),
 }
 
 fn child() -> impl Strategy<Value = Child> {
@@ -138,6 +144,9 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(Event::Move),
         4 => (1..4u8, proptest::collection::vec(fault(), 1..6)).prop_map(|(n, faults)| Event::Rounds(n, faults)),
         6 => Just(Event::Controllers),
+        1 => any::<bool>().prop_map(Event::Use),
+        1 => any::<bool>().prop_map(Event::Optional),
+        1 => any::<Option<bool>>().prop_map(Event::Sleep),
     ]
 }
 
@@ -180,6 +189,11 @@ fn rollout_and_rotation(world: &mut World, event: &Event) {
             let mut class = world.usual_class.clone();
             class["workload"]["env"] = json!([{ "name": "LOG_LEVEL", "value": level.to_string() }]);
             world.set_class(&class);
+        }
+        Event::Sleep(sleep) if world.class.is_some() => {
+            let of = |other: &bool| json!({ "interceptor": { "namespace": if *other { "keda" } else { "keda-two" } } });
+            world.usual_class["workload"]["scaleToZero"] = sleep.as_ref().map_or(Value::Null, of);
+            world.set_class(&world.usual_class.clone());
         }
         Event::GateFull(full) => super::rolling::somebody_rolls(world, *full, false),
         Event::BreakPods(broken) => world.break_pods(if *broken { |_| true } else { |_| false }),
@@ -236,7 +250,10 @@ fn happen(world: &mut World, event: &Event) {
             drift_in_kubernetes(world, event);
         }
         Event::LoseRecord | Event::ReinstallDefinitions => lose_the_record(world, event),
+        Event::Use(used) => world.is_used = *used,
+        Event::Optional(served) => world.serve_optional(*served),
         Event::Order(..)
+        | Event::Sleep(_)
         | Event::ChangeClass(_)
         | Event::GateFull(_)
         | Event::BreakPods(_)
@@ -503,10 +520,15 @@ proptest! {
         events in proptest::collection::vec(event(), 1..60),
         started in any::<bool>(),
         own_role in any::<bool>(),
+        sleeps in any::<bool>(),
     ) {
         let mut world = World::new();
+        world.serve_optional(sleeps);
         world.usual_class = class(own_role);
-        world.set_class(&class(own_role));
+        if sleeps {
+            world.usual_class["workload"]["scaleToZero"] = json!({});
+        }
+        world.set_class(&world.usual_class.clone());
         world.make_tenant(&spec_json());
         if started {
             world.settle();
@@ -530,5 +552,8 @@ proptest! {
         prop_assert_eq!(world.cloud.associations.len(), 1);
         agrees_on_one(&world);
         prop_assert_eq!(world.cloud.roles.len(), usize::from(own_role));
+        let is_scaled = world.serves_optional && !world.usual_class["workload"]["scaleToZero"].is_null();
+        prop_assert_eq!(world.children[&Kind::ReferenceGrant].len(), usize::from(is_scaled), "a grant for each who sleeps");
+        prop_assert_eq!(world.children[&Kind::ScaledObject].len(), usize::from(is_scaled));
     }
 }
