@@ -93,6 +93,10 @@ pub const KEEP_UNTIL: &str = "openclaw.io/keep-until";
 /// Annotation on a TenantRecord, an administrator's order: the incarnation whose removal may pass the breaker.
 pub const CONFIRM_DELETION: &str = "openclaw.io/confirm-deletion";
 
+/// Annotation on a TenantRecord, an administrator's order: the gateway of its class to which it is moved, as `namespace/name`, or
+/// `namespace/name/domain` where the class lists it under several domains.
+pub const MOVE_TO: &str = "openclaw.io/move-to";
+
 /// Annotation on a TenantClass: with the value `true` nothing of its tenants is removed for good.
 pub const HALT: &str = "openclaw.io/halt";
 

@@ -21,6 +21,7 @@ mod keeping;
 mod lost_answers;
 mod matrix;
 mod migrate;
+mod old_definitions;
 mod openclaw;
 mod operator_rights;
 mod optional;

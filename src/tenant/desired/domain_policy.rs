@@ -7,13 +7,14 @@
 use serde_json::{Value, json};
 
 use super::{
-    network_policy::{INSTANCE_METADATA, NOT_INTERNET_V4, NOT_INTERNET_V6, POD_IDENTITY_AGENT, as_cidr},
+    network_policy::{INSTANCE_METADATA, POD_IDENTITY_AGENT, as_cidr},
     object,
 };
 use crate::tenant::{
     blueprint::Blueprint,
     child::Child,
     egress::{holds, parse_cidr},
+    internet::{NOT_INTERNET_V4, NOT_INTERNET_V6},
 };
 
 pub(super) fn domain_policy(blueprint: &Blueprint<'_>) -> Option<Value> {
