@@ -50,6 +50,8 @@ use super::{
     printcolumn = r#"{"name":"Role","type":"string","jsonPath":".status.conditions[?(@.type=='RoleReady')].status"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     validation = Rule::new("size(self.metadata.name) <= 63").message("a class's name has at most 63 characters"),
+    validation = Rule::new("!has(self.spec.workload.scaleToZero) || !has(self.spec.rollout) || (self.spec.workload.scaleToZero.idleSeconds >= self.spec.rollout.deadlineSeconds && self.spec.workload.scaleToZero.idleSeconds >= self.spec.workload.scaleToZero.wakeSeconds)")
+        .message("a workspace that sleeps before it had its time to start is never seen to work: set workload.scaleToZero.idleSeconds to at least rollout.deadlineSeconds and wakeSeconds"),
     validation = Rule::new("!has(self.spec.secrets) || !has(self.spec.secrets.generated) || (has(self.spec.login) && has(self.spec.login.tokenSource) && self.spec.login.tokenSource == 'SecretsManager') || self.spec.secrets.generated.all(item, item.name != 'gateway-token' || !has(item.rotateEveryDays))")
         .message("the sign-in holds a copy of gateway-token, which a rotation would make worthless: let it read Secrets Manager and set login.tokenSource to SecretsManager, or take rotateEveryDays of gateway-token away"),
 )]

@@ -325,6 +325,10 @@ pub struct RecordedTemplate {
     /// Set from when it was let through the roll-out gate until a pod of it is ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolling: Option<Rolling>,
+
+    /// Set until a pod of it was ready, where it was not written for a workspace that slept: only what was seen to start may sleep.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unproven: bool,
 }
 
 /// The version of a secret that a pod template names.

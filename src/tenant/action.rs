@@ -65,6 +65,8 @@ pub enum Action {
         /// This very object.
         precondition: Precondition,
     },
+    /// Look whether a foreign object still stands in the place of the tenant's ReferenceGrant.
+    LookAtGrant,
     /// Delete a ReferenceGrant that stands where the record does not look for one.
     DeleteStray {
         /// Where it is.
@@ -195,7 +197,7 @@ impl Action {
             | Self::Update { child, .. }
             | Self::Delete { child, .. }
             | Self::Mark { child, .. } => child.part(),
-            Self::DeleteStray { .. } => Part::Route,
+            Self::DeleteStray { .. } | Self::LookAtGrant => Part::Route,
             Self::ScaleToZero { .. } | Self::DeletePod { .. } | Self::AskForTurn(_) => Part::Workload,
             Self::RetainVolume { .. } | Self::ReofferVolume { .. } | Self::ReleaseVolume { .. } => Part::Storage,
             Self::Aws(action) => action.part(),
@@ -218,6 +220,7 @@ impl Action {
         matches!(
             self,
             Self::AskForTurn(_)
+                | Self::LookAtGrant
                 | Self::LookInside(_)
                 | Self::LookAtCluster { .. }
                 | Self::Aws(
@@ -262,6 +265,7 @@ impl Action {
             | Self::RemoveNamespace { .. }
             | Self::ReleaseVolume { .. }
             | Self::DeleteStray { .. }
+            | Self::LookAtGrant
             | Self::ScaleToZero { .. }
             | Self::RetainVolume { .. }
             | Self::ReofferVolume { .. }

@@ -112,8 +112,14 @@ impl Hands {
             }
             Action::Delete { child, precondition } => {
                 let resource = Resource::child(&key(observed, *child)?);
-                self.kubernetes.delete(&resource, &preconditions(precondition)).await?;
+                let conditions = match child {
+                    // KEDA writes into its status many times a second while somebody is there.
+                    Child::ScaledObject => json!({ "uid": precondition.uid }),
+                    _ => preconditions(precondition),
+                };
+                self.kubernetes.delete(&resource, &conditions).await?;
             }
+            Action::LookAtGrant => self.look_at_grant(&key(observed, Child::InterceptorGrant)?, observed).await?,
             Action::DeleteStray { key, precondition } => {
                 self.kubernetes.delete(&Resource::child(key), &preconditions(precondition)).await?;
             }

@@ -64,6 +64,10 @@ pub struct Blueprint<'a> {
     pub domains: Vec<String>,
     /// How it sleeps, where the class wants that, the cluster can do it, and access has not ended.
     pub scaler: Option<&'a ScaleToZero>,
+    /// Whether a TargetGroupConfiguration that nobody wants stays until the route is away.
+    pub keeps_target_group: bool,
+    /// Whether the route leads through the interceptor.
+    pub through: bool,
     /// Wanted pods: under a scaler, which decides it, as many as there are wanted already.
     pub replicas: i64,
     /// The image.
@@ -132,6 +136,8 @@ pub fn blueprint<'a>(
         cidrs: egress.cidrs,
         domains: egress.domains,
         scaler: None,
+        keeps_target_group: false,
+        through: false,
         replicas: i64::from(!spec.suspend),
         image: resolve_image(spec, class)?,
         env: resolve_env(spec, class)?,

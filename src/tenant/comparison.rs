@@ -54,7 +54,11 @@ pub fn state(observed: &Observed, child: Child, wanted: Option<Value>) -> Option
         (Some(_), None) if !observed.serves(child.kind()) => Some(ChildState::Unserved),
         (None, Some(live)) if !is_ours_to_touch(observed, child, live) => None,
         (Some(_), Some(live)) if !is_ours_to_touch(observed, child, live) => Some(ChildState::Taken),
+        // Whoever has to take a finalizer off it may be gone with its kind's controllers.
+        (None, Some(live)) if live.deleting && child.kind().is_optional() => None,
         (None, Some(live)) if live.deleting => Some(ChildState::Going),
+        // A load balancer's controller holds it until no route leads to the workspace, and goes by it until then.
+        (Some(_), Some(live)) if live.deleting && child == Child::TargetGroup => None,
         (None, Some(live)) => Some(ChildState::Unwanted(precondition(live))),
         (Some(wanted), None) => Some(ChildState::Absent(wanted)),
         (Some(_), Some(live)) if live.deleting => Some(ChildState::Going),

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -179,6 +180,8 @@ pub struct Digest {
     pub tenant: Option<TenantName>,
     /// Whether it is being deleted.
     pub deleting: bool,
+    /// Since when.
+    pub deleting_since: Option<Timestamp>,
     /// What decisions ask of its kind.
     pub facts: Facts,
 }
@@ -203,7 +206,7 @@ pub enum Facts {
     Route(RouteFacts),
     /// Of a ReferenceGrant: the namespaces that it lets name something.
     Grant(BTreeSet<String>),
-    /// Of what another controller judges by one condition `Ready`.
+    /// Of what another controller judges by one condition.
     Judged(Judgement),
 }
 
@@ -234,7 +237,7 @@ impl Facts {
     }
 }
 
-/// What another controller says of an object, in its condition `Ready`.
+/// What another controller says of an object, in its condition `Ready` or `Valid`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Judgement {
     /// Nothing yet, or nothing of its present generation.
@@ -326,6 +329,7 @@ impl Digest {
             content: ContentHash::of_object(kind, object),
             tenant: label(labels::TENANT).filter(|_| managed).and_then(|name| name.parse().ok()),
             deleting: metadata["deletionTimestamp"].is_string(),
+            deleting_since: metadata["deletionTimestamp"].as_str().and_then(|time| time.parse().ok()),
             facts: facts(kind, object, managed),
         })
     }
@@ -353,9 +357,9 @@ fn facts(kind: Kind, object: &Value, managed: bool) -> Facts {
             let from = object["spec"]["from"].as_array().into_iter().flatten();
             Facts::Grant(from.map(|from| text(&from["namespace"])).collect())
         }
-        Kind::ScaledObject | Kind::InterceptorRoute => Facts::Judged(judgement(object)),
+        Kind::ScaledObject | Kind::InterceptorRoute => Facts::Judged(judgement(object, "Ready")),
+        Kind::CiliumNetworkPolicy => Facts::Judged(judgement(object, "Valid")),
         Kind::LimitRange
-        | Kind::CiliumNetworkPolicy
         | Kind::TargetGroupConfiguration
         | Kind::NetworkPolicy
         | Kind::PodDisruptionBudget
@@ -366,9 +370,9 @@ fn facts(kind: Kind, object: &Value, managed: bool) -> Facts {
 }
 
 /// KEDA gives its conditions no observedGeneration; its HTTP add-on does.
-fn judgement(object: &Value) -> Judgement {
+fn judgement(object: &Value, kind: &str) -> Judgement {
     let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
-    let Some(ready) = conditions.into_iter().find(|condition| condition["type"] == "Ready") else {
+    let Some(ready) = conditions.into_iter().find(|condition| condition["type"] == kind) else {
         return Judgement::Open;
     };
     let is_of_present = ready["observedGeneration"].is_null()

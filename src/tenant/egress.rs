@@ -88,7 +88,7 @@ fn check_domains(class: &TenantClassSpec) -> Result<(), Refusal> {
 }
 
 /// Whether every address of the range is public, so that a Tenant may open it. What cannot be read is not.
-fn is_public(cidr: &str) -> bool {
+pub(super) fn is_public(cidr: &str) -> bool {
     let Some(range) = parse_cidr(cidr) else { return false };
     let mut closed = NOT_INTERNET_V4.iter().chain(&NOT_INTERNET_V6).chain(&MULTICAST);
     closed.all(|closed| parse_cidr(closed).is_some_and(|closed| !overlap(range, closed)))

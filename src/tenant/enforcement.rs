@@ -5,7 +5,8 @@
 use super::{
     action::PartState,
     child::{Child, Kind},
-    observed::Observed,
+    digest::Judgement,
+    observed::{Observed, PodAddress, PodView},
     reason::Reason,
 };
 use crate::api::class::{Enforcement, TenantClassSpec};
@@ -34,15 +35,16 @@ pub(super) fn network(observed: &Observed, class: &TenantClassSpec) -> PartState
     PartState::Done(Reason::ForeignPolicy, message)
 }
 
-/// Pods that are not on their way out, by name.
-fn pods(observed: &Observed) -> Vec<&str> {
-    observed.pods.iter().filter(|pod| !pod.deleting).map(|pod| pod.name.as_str()).collect()
+/// Pods that are not on their way out and have an address: before they have one nothing can be said, nor done by them.
+fn pods(observed: &Observed) -> Vec<(&PodView, &str)> {
+    let running = observed.pods.iter().filter(|pod| !pod.deleting);
+    running.filter_map(|pod| Some((pod, pod.ip.as_deref()?))).collect()
 }
 
 fn unseen(who: &str, kind: &str, what_to_do: &str) -> PartState {
     let message = format!(
-        "the class says that {who} enforces network policies, but this cluster serves no {kind}: {what_to_do}, or set the class's \
-         network.enforcement to what does"
+        "the class says that {who} enforces network policies, but this cluster serves no {kind}, or the operator may not see \
+         it: {what_to_do}, or set the class's network.enforcement to what does"
     );
     PartState::Blocked(Reason::EnforcementUnseen, message)
 }
@@ -61,14 +63,21 @@ fn vpc_cni(observed: &Observed) -> Result<String, PartState> {
     }
     for policy in policies(observed) {
         let covered = endpoints.get(&policy);
-        if let Some(open) = running.iter().find(|pod| covered.is_none_or(|covered| !covered.contains(**pod))) {
+        let is_open = |(pod, ip): &&(&PodView, &str)| {
+            let address = PodAddress { name: pod.name.clone(), ip: (*ip).to_owned() };
+            covered.is_none_or(|covered| !covered.contains(&address))
+        };
+        if let Some((open, ip)) = running.iter().find(is_open) {
             let message = format!(
-                "no PolicyEndpoint applies NetworkPolicy {policy} to pod {open} yet: see that the VPC CNI's policy controller runs"
+                "no PolicyEndpoint applies NetworkPolicy {policy} to pod {} ({ip}) yet: see that the VPC CNI's policy controller runs",
+                open.name
             );
             return Err(PartState::Working(Reason::EnforcementPending, message));
         }
     }
-    Ok("PolicyEndpoints of the VPC CNI apply them to every pod".to_owned())
+    Ok("the VPC CNI's policy controller has resolved both of them to every pod (PolicyEndpoints); its agents on the nodes apply \
+        them and do not say so"
+        .to_owned())
 }
 
 /// The names of the tenant's NetworkPolicies.
@@ -78,21 +87,26 @@ fn policies(observed: &Observed) -> Vec<String> {
     all.map(|child| child.key(&observed.name, record).name).collect()
 }
 
-/// Cilium says of every pod's endpoint whether policies are enforced on it, by direction.
+/// Cilium says of every pod that it manages; of a managed pod it enforces all policies.
 fn cilium(observed: &Observed) -> Result<String, PartState> {
-    let Some(enforcing) = &observed.evidence.cilium_endpoints else {
+    let Some(managed) = &observed.evidence.cilium_endpoints else {
         return Err(unseen("Cilium", "CiliumEndpoint (cilium.io)", "see that Cilium is installed"));
     };
+    if let Some(Judgement::NotReady(why)) = observed.child(Child::DomainPolicy).and_then(|live| live.facts.as_judged())
+    {
+        let message = format!("Cilium does not take the CiliumNetworkPolicy: {why}");
+        return Err(PartState::Blocked(Reason::RequestRefused, message));
+    }
     let running = pods(observed);
     if running.is_empty() {
         return Ok(format!("the class says that Cilium enforces them; {NOT_YET}"));
     }
-    if let Some(open) = running.iter().find(|pod| !enforcing.contains(**pod)) {
+    if let Some((open, _)) = running.iter().find(|(pod, _)| !managed.contains(pod.uid.as_str())) {
         let message = format!(
-            "Cilium does not say yet that it enforces policies on pod {open} in both directions: kubectl get ciliumendpoint -n \
-             NAMESPACE {open} -o yaml shows what it says"
+            "Cilium does not say yet that it manages pod {}: kubectl get ciliumendpoint {} shows what it says",
+            open.name, open.name
         );
         return Err(PartState::Working(Reason::EnforcementPending, message));
     }
-    Ok("Cilium enforces them on every pod".to_owned())
+    Ok("Cilium manages every pod (CiliumEndpoints), and enforces them there".to_owned())
 }

@@ -10,7 +10,7 @@ use super::{
     action::{Action, PartState, Parts, Plan, Precondition, Story},
     adoption,
     blueprint::{Blueprint, Refusal, blueprint},
-    child::{Child, Part, Stage},
+    child::{Child, ObjectKey, Part, Stage},
     cloud::{self, Half},
     comparison::{self, ChildState},
     ledger::{claimed_size, wanted_record},
@@ -108,7 +108,7 @@ fn built(
     let plan = Blueprint { claim_size, record: &next, ..first.clone() };
     // AWS is judged by the record as it is stored: a token that is not recorded is not used (S6).
     let stored = Blueprint { claim_size, ..first };
-    let wanted = comparison::wanted(&plan);
+    let wanted = scaling::through(observed, &plan, comparison::wanted(&plan));
     let template = rollout::wanted_template(spec, &next, &wanted);
     let passage = template.as_ref().map_or(Passage::AtOnce, |template| rollout::passage(observed, &plan, template));
     let unplaced = plan.open && next.routing.placement.is_none();
@@ -143,9 +143,13 @@ fn built(
         (true, false) => TemplateGate::WaitsForConfiguration,
         (true, true) => TemplateGate::Changes,
     };
-    let gates = Gates { confined: standing.confined, recorded, template };
+    let route = !plan.open || survey.is_settled(Child::Route);
+    let gates = Gates { confined: standing.confined, recorded, template, ends: !plan.open || plan.stopped, route };
     actions.extend(child_actions(observed, &survey, gates, claim));
-    actions.extend(retire::end_strays(observed));
+    // The one that the record is about to name again is none.
+    let is_named = |key: &ObjectKey| key.namespace == next.routing.interceptor;
+    actions.extend(retire::end_strays(observed, is_named));
+    actions.extend(scaling::look_at_grant(&survey));
     // Nobody takes a place who cannot use it now.
     let at_gate = passage.is_at_gate() && standing.confined;
     actions.extend(rollout::ask(observed, class, &passage).filter(|_| at_gate));
@@ -188,7 +192,8 @@ fn standing(
 /// Whether a pod of the live template is ready, or none has to be.
 fn workload_stands(plan: &Blueprint<'_>, workload: &PartState) -> bool {
     match workload {
-        PartState::Done(reason, _) => !plan.open || matches!(reason, Reason::Verified | Reason::Asleep),
+        // One that sleeps has shown nothing.
+        PartState::Done(reason, _) => !plan.open || *reason == Reason::Verified,
         PartState::Working(..) | PartState::Blocked(..) => false,
     }
 }
@@ -285,6 +290,10 @@ struct Gates {
     recorded: bool,
     /// What writing the pod template does.
     template: TemplateGate,
+    /// No pod is wanted, whatever stands in the way.
+    ends: bool,
+    /// The route leads where it shall.
+    route: bool,
 }
 
 /// What writing the pod template does.
@@ -309,9 +318,11 @@ fn child_actions(observed: &Observed, survey: &Survey, gates: Gates, claim: bool
         {
             false
         }
+        // What the route leads through goes after the route has left it.
+        Stage::Workspace if is_way_through(child) && matches!(state, ChildState::Unwanted(_)) => gates.route,
         // Access ends whatever else stands in the way.
         Stage::Workspace => {
-            ends_access(child, state) || (namespace_stands && may_write_workspace(observed, child, state, gates))
+            ends_access(child, state, gates) || (namespace_stands && may_write_workspace(observed, child, state, gates))
         }
     };
     survey
@@ -349,6 +360,11 @@ fn may_write_workspace(observed: &Observed, child: Child, state: &ChildState, ga
     gates.recorded && (gates.confined || !is_new)
 }
 
+/// What leads through an interceptor, and wakes.
+const fn is_way_through(child: Child) -> bool {
+    matches!(child, Child::ScaledObject | Child::InterceptorRoute | Child::InterceptorGrant)
+}
+
 fn wanted_replicas(wanted: &Value) -> i64 {
     wanted.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1)
 }
@@ -358,7 +374,7 @@ fn starts_pods(observed: &Observed, wanted: &Value) -> bool {
 }
 
 fn stops_pods(observed: &Observed, state: &ChildState) -> bool {
-    matches!(state, ChildState::Differs(wanted, _) if wanted_replicas(wanted) < live_replicas(observed))
+    matches!(state, ChildState::Differs(wanted, _) if wanted_replicas(wanted) == 0 && live_replicas(observed) > 0)
 }
 
 fn live_replicas(observed: &Observed) -> i64 {
@@ -366,10 +382,11 @@ fn live_replicas(observed: &Observed) -> i64 {
     live.map_or(0, |facts| facts.replicas)
 }
 
-fn ends_access(child: Child, state: &ChildState) -> bool {
+fn ends_access(child: Child, state: &ChildState, gates: Gates) -> bool {
     match state {
         ChildState::Unwanted(_) => true,
-        ChildState::Differs(wanted, _) => child == Child::StatefulSet && wanted_replicas(wanted) == 0,
+        // Not where it only sleeps: that is nobody's end.
+        ChildState::Differs(..) => child == Child::StatefulSet && gates.ends,
         ChildState::Equal
         | ChildState::EqualAsRendered
         | ChildState::Absent(_)

@@ -96,8 +96,8 @@ pub struct Observed {
 pub struct Evidence {
     /// What the VPC CNI's policy controller has made of policies, where its kind is served: pods that each policy is applied to, by
     /// the policy's name.
-    pub policy_endpoints: Option<BTreeMap<String, BTreeSet<String>>>,
-    /// Pods of which Cilium says that it enforces policies in both directions, where its kind is served.
+    pub policy_endpoints: Option<BTreeMap<String, BTreeSet<PodAddress>>>,
+    /// UIDs of pods that Cilium manages, where its kind is served.
     pub cilium_endpoints: Option<BTreeSet<String>>,
 }
 
@@ -266,6 +266,8 @@ pub struct PodView {
     pub namespace: NamespaceName,
     /// Its UID.
     pub uid: Uid,
+    /// Its address, once it has one.
+    pub ip: Option<String>,
     /// The StatefulSet's revision that it was made from.
     pub revision: String,
     /// When it was made.
@@ -333,6 +335,15 @@ pub enum FoundAssociation {
     One(Association),
     /// More than one, which rule S1 forbids.
     Several(Vec<AssociationId>),
+}
+
+/// A pod by name and address: a StatefulSet's pods have one name after the other's end.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PodAddress {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub ip: String,
 }
 
 impl Observed {

@@ -132,6 +132,10 @@ fn completed(observed: &Observed, record: &TenantRecordSpec) -> Option<TenantRec
 
 /// What is kept for an owner who may come back: nobody else's matter, until its date.
 pub fn kept(observed: &Observed, record: &TenantRecordSpec) -> Plan {
+    let grants = retire::end_grants(observed);
+    if !grants.is_empty() {
+        return Plan { actions: grants, look_again: Some(SOON), ..Plan::silent() };
+    }
     let until = until(observed, record.purge_after.as_ref());
     let since = record.retained_since.as_ref().map(|since| observed.now.duration_since(since.0));
     let keeping = if since.is_some_and(|since| since < JUST_KEPT) { Keeping::TakenBack } else { Keeping::AtRest };
@@ -189,6 +193,11 @@ pub fn give_back_or_end(observed: &Observed, view: &RecordView, record: &TenantR
 
 /// Removes what a record holds, one step after the other.
 pub fn purge(observed: &Observed, view: &RecordView, record: &TenantRecordSpec, ground: &Ground) -> Plan {
+    // One that came into sight again gives nobody access any more, and has to go before anything else does.
+    let grants = retire::end_grants(observed);
+    if !grants.is_empty() {
+        return leaving(grants, "a way to the workspace is being taken away".into());
+    }
     if let Some(plan) = held_back(observed, record, ground) {
         return plan;
     }

@@ -8,7 +8,7 @@ use super::{
     action::{Action, PartState, Plan, Precondition, Story},
     adoption,
     beginning::purge_after,
-    child::{Child, WhenAccessEnds},
+    child::{Child, ObjectKey, WhenAccessEnds},
     cloud::{self, Keeping},
     comparison::{self, ChildState, precondition},
     desired,
@@ -118,20 +118,20 @@ fn end_children(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {
 }
 
 /// What lies outside the namespace is known by its label, and goes whatever has become of the namespace.
-fn end_grants(observed: &Observed) -> Vec<Action> {
+pub(super) fn end_grants(observed: &Observed) -> Vec<Action> {
     let recorded = own_grant(observed).filter(|live| !live.deleting);
     let recorded =
         recorded.map(|live| Action::Delete { child: Child::InterceptorGrant, precondition: precondition(live) });
-    recorded.into_iter().chain(end_strays(observed)).collect()
+    recorded.into_iter().chain(end_strays(observed, |_| false)).collect()
 }
 
 /// Grants that stand where the record does not look for one.
-pub(super) fn end_strays(observed: &Observed) -> impl Iterator<Item = Action> {
-    let strays = observed.stray_grants.iter().filter(|(_, live)| !live.deleting);
+pub(super) fn end_strays(observed: &Observed, is_named: impl Fn(&ObjectKey) -> bool) -> impl Iterator<Item = Action> {
+    let strays = observed.stray_grants.iter().filter(move |(key, live)| !live.deleting && !is_named(key));
     strays.map(|(key, live)| Action::DeleteStray { key: key.clone(), precondition: precondition(live) })
 }
 
-fn own_grant(observed: &Observed) -> Option<&Digest> {
+pub(super) fn own_grant(observed: &Observed) -> Option<&Digest> {
     observed.child(Child::InterceptorGrant).filter(|live| scaling::is_our_grant(observed, live))
 }
 
@@ -173,10 +173,21 @@ fn has_grant(observed: &Observed) -> bool {
 pub(super) fn has_way_in(observed: &Observed) -> bool {
     let stands = |child: &&Child| match child {
         Child::InterceptorGrant => has_grant(observed),
-        Child::ScaledObject => is_scaled(observed),
+        Child::ScaledObject => may_still_scale(observed),
+        // Without the route nothing leads to it.
+        Child::InterceptorRoute => observed.child(**child).is_some_and(|live| !live.deleting),
         child => observed.child(**child).is_some(),
     };
     Child::ALL.iter().filter(|child| child.when_access_ends() == WhenAccessEnds::Removed).any(|child| stands(&child))
+}
+
+/// For so long a scaler that is asked to go may still start a pod: KEDA may have been about to. Where no KEDA is left its finalizer
+/// stays for ever, and nobody waits for that.
+const LAST_WORD: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
+
+fn may_still_scale(observed: &Observed) -> bool {
+    let Some(scaler) = observed.child(Child::ScaledObject) else { return false };
+    !scaler.deleting || scaler.deleting_since.is_some_and(|since| observed.now.duration_since(since) < LAST_WORD)
 }
 
 /// Whether a scaler may start pods.

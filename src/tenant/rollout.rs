@@ -74,6 +74,7 @@ pub fn wanted_template(
         own: own_share(spec).to_hex(),
         secrets: applied_secrets(record),
         rolling: None,
+        unproven: false,
     })
 }
 
@@ -136,7 +137,8 @@ fn has_lost_a_version(observed: &Observed, applied: &RecordedTemplate) -> bool {
 /// Whether a ready pod of the template that was applied last runs, with its configuration, or would be the next to start where the
 /// workspace sleeps.
 pub fn is_rolled_onto(observed: &Observed, applied: &RecordedTemplate) -> bool {
-    stands(observed, applied) && (is_rolled(observed) || scaling::is_asleep(observed))
+    let may_sleep = applied.rolling.is_none() && !applied.unproven;
+    stands(observed, applied) && (is_rolled(observed) || (may_sleep && scaling::is_asleep(observed)))
 }
 
 /// Whether the template that was applied last, and its configuration, still stand. Only hashes of them are known, so what
@@ -214,13 +216,18 @@ pub fn recorded_template(
             // After a restart it is not known yet what is only the server's rendering.
             let still = || former.rendered.filter(|hash| live_template(observed).as_ref() == Some(hash));
             let rendered = wanted.rendered.clone().or_else(still);
-            RecordedTemplate { rendered, rolling, ..wanted.clone() }
+            RecordedTemplate { rendered, rolling, unproven: former.unproven && !ready, ..wanted.clone() }
+        }
+        // No pod has to be replaced. What a stopped roll-out keeps from others it has kept from this one too.
+        (_, Some(former)) if former.rolling.is_none() && !former.unproven && scaling::is_asleep(observed) => {
+            wanted.clone()
         }
         (_, former) => {
             let counts = counts(observed, passage, former.as_ref(), wanted);
             let counts = counts.or_else(|| rotation::is_under_way(blueprint.record).then_some(Counts::Nothing));
             let deadline = Time(deadline(observed, blueprint));
-            RecordedTemplate { rolling: counts.map(|counts| Rolling { counts, deadline }), ..wanted.clone() }
+            let rolling = counts.map(|counts| Rolling { counts, deadline });
+            RecordedTemplate { rolling, unproven: true, ..wanted.clone() }
         }
     }
 }

@@ -3,17 +3,27 @@
 //! PURE. How many pods are wanted is the scaler's to say while it stands: what it has said is rendered as wanted, so that nothing
 //! the operator writes takes it back.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::{
-    action::PartState,
+    action::{Action, PartState},
     blueprint::Blueprint,
     child::{Child, Kind},
+    comparison::{self, ChildState},
+    desired,
     digest::{Digest, Facts, Judgement},
     observed::Observed,
+    parts::Survey,
     reason::Reason,
     retire::is_scaled,
     workload::{has_ended, is_started},
 };
-use crate::api::class::{ScaleToZero, TenantClassSpec};
+use crate::api::{
+    class::{ScaleToZero, TenantClassSpec},
+    record::RecordedTemplate,
+};
 
 /// What a workspace needs of the cluster to sleep.
 const NEEDED: [Kind; 3] = [Kind::ScaledObject, Kind::InterceptorRoute, Kind::ReferenceGrant];
@@ -24,18 +34,25 @@ pub(super) fn scaler<'a>(observed: &Observed, class: &'a TenantClassSpec) -> Opt
     wanted.filter(|_| NEEDED.iter().all(|kind| observed.serves(*kind)))
 }
 
-/// The blueprint with what the scaler has to say in it.
+/// The blueprint with what the scaler has to say in it. What is being adopted does not sleep: its former workload may have to come
+/// back. Nor does what was not seen to start, until a scaler stands that is not taken away for that.
 pub(super) fn scaled<'a>(observed: &Observed, class: &'a TenantClassSpec, blueprint: Blueprint<'a>) -> Blueprint<'a> {
     let runs = blueprint.open && !blueprint.stopped;
-    let scaler = scaler(observed, class).filter(|_| runs);
+    let is_proven = blueprint.record.template.as_ref().is_some_and(|template| !template.unproven);
+    let may_sleep = blueprint.record.adoption.is_none() && (is_proven || is_scaled(observed));
+    let scaler = scaler(observed, class).filter(|_| runs && may_sleep);
     let live = observed.child(Child::StatefulSet).and_then(|live| live.facts.as_stateful_set());
-    let replicas = match (runs, scaler, live) {
-        (false, _, _) => 0,
-        (true, Some(_), Some(live)) => live.replicas.clamp(0, 1),
+    let replicas = match live {
+        _ if !runs => 0,
+        // It decides until it is asked to go, wanted or not.
+        Some(live) if is_scaled(observed) => live.replicas.clamp(0, 1),
+        // One that sleeps gets its scaler back before it is woken.
+        Some(live) if scaler.is_some() => live.replicas.clamp(0, 1),
         // A new one starts once, and is seen to start.
-        (true, _, _) => 1,
+        Some(_) | None => 1,
     };
-    Blueprint { scaler, replicas, ..blueprint }
+    let keeps_target_group = blueprint.open && observed.child(Child::TargetGroup).is_some();
+    Blueprint { scaler, replicas, keeps_target_group, ..blueprint }
 }
 
 /// Whether a grant in the interceptor's namespace is this tenant's: by our label, or because nobody but its namespace gets anything by
@@ -56,8 +73,42 @@ pub(super) fn rests(observed: &Observed) -> bool {
     is_scaled(observed) && observed.child(Child::StatefulSet).is_some() && !is_started(observed)
 }
 
-/// How a sleeping workspace stands: as well as what would wake it.
-pub(super) fn asleep(observed: &Observed) -> PartState {
+/// What is wanted, with a route through the interceptor once everything stands that leads on from there.
+pub(super) fn through(
+    observed: &Observed,
+    plan: &Blueprint<'_>,
+    mut wanted: BTreeMap<Child, Option<Value>>,
+) -> BTreeMap<Child, Option<Value>> {
+    const BEFORE: [Child; 4] =
+        [Child::Allowlist, Child::ScaledObject, Child::InterceptorGrant, Child::InterceptorRoute];
+    let stands = |child: &Child| {
+        let state = comparison::state(observed, *child, wanted.get(child).cloned().flatten());
+        state.is_some_and(|state| state.is_settled())
+    };
+    let route = observed.child(Child::InterceptorRoute).and_then(|live| live.facts.as_judged());
+    if plan.scaler.is_some() && route == Some(&Judgement::Ready) && BEFORE.iter().all(stands) {
+        let through = Blueprint { through: true, ..plan.clone() };
+        wanted.insert(Child::Route, desired::build(Child::Route, &through));
+    }
+    wanted
+}
+
+/// A foreign grant is out of the watch's sight: whether it still stands in the way is looked at.
+pub(super) fn look_at_grant(survey: &Survey) -> Option<Action> {
+    let is_taken = matches!(survey.children.get(&Child::InterceptorGrant), Some(ChildState::Taken));
+    is_taken.then_some(Action::LookAtGrant)
+}
+
+/// How a sleeping workspace stands: as well as what would wake it, and not before it was seen to start.
+pub(super) fn asleep(observed: &Observed, template: Option<&RecordedTemplate>) -> PartState {
+    if template.is_some_and(|template| template.unproven || template.rolling.is_some()) {
+        return PartState::Working(
+            Reason::PodNotReady,
+            "the scaler put the workspace to sleep before a pod of its present template was ready; when somebody comes it is tried \
+             again"
+                .into(),
+        );
+    }
     let scaler = observed.child(Child::ScaledObject).and_then(|scaler| scaler.facts.as_judged());
     match scaler {
         Some(Judgement::Ready) => PartState::Done(
@@ -82,8 +133,8 @@ pub(super) fn told(observed: &Observed, class: &TenantClassSpec, workload: PartS
         (Some(kind), PartState::Done(Reason::Verified, message)) => PartState::Done(
             Reason::ScalerNotServed,
             format!(
-                "{message}; the class wants it to sleep while nobody uses it, but the cluster does not serve {} ({}): it runs all the \
-                 time. It needs {}",
+                "{message}; the class wants it to sleep while nobody uses it, but the cluster does not serve {} ({}), or the operator may \
+                 not see it: it runs all the time. It needs {}",
                 kind.info().kind,
                 kind.info().api_version(),
                 kind.comes_with()

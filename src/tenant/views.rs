@@ -187,6 +187,7 @@ pub fn pod(object: &Value) -> Option<(TenantName, PodView)> {
         name: name(object).to_owned(),
         namespace: object["metadata"]["namespace"].as_str()?.parse().ok()?,
         uid: uid(object)?,
+        ip: object["status"]["podIP"].as_str().filter(|ip| !ip.is_empty()).map(str::to_owned),
         revision: label(object, "controller-revision-hash").unwrap_or_default().to_owned(),
         created: object["metadata"]["creationTimestamp"].as_str().and_then(|time| time.parse().ok()),
         ready,

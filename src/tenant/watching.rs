@@ -17,7 +17,7 @@ use kube::{
     },
 };
 use serde_json::Value;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use super::{
     cache::{Cache, Concerns, DEFINITIONS, Watched},
@@ -29,6 +29,12 @@ use crate::{api::labels, kubernetes::definitions, telemetry::health::Readiness};
 /// A watch that failed is tried again after so long at first, and at most so long later: a kind that is installed again
 /// is seen at once.
 const WATCH_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(3));
+
+/// An optional kind that is refused is asked for again after so long at most.
+const REFUSED_PAUSE: Duration = Duration::from_mins(1);
+
+/// For so long what was listed before is believed while the server refuses.
+const REFUSALS_BELIEVED: Duration = Duration::from_mins(5);
 
 /// Pauses of a watch that fails: doubling, up to the longest.
 #[derive(Default)]
@@ -201,9 +207,29 @@ impl<F: Fn() + Send> Follower<F> {
                 }
             }
             tokio::select! {
-                () = self.stream() => return,
+                () = self.follow_refused() => return,
                 gone = defined.wait_for(|all| all.get(&name) == Some(&false)) => if gone.is_err() { return },
             }
+        }
+    }
+
+    /// Follows a kind whose definition stands. Where the server refuses, the stream begins anew with a list, ever later: a definition
+    /// that does not serve our version, or a kind that the operator was not given, is nobody's to wait for. What was listed once is
+    /// believed for some minutes of refusals: nothing is forgotten by them, and nobody is woken.
+    async fn follow_refused(&self) {
+        let (mut pause, mut refused_since) = (WATCH_PAUSES.0, None::<Instant>);
+        loop {
+            let listed = self.stream().await;
+            if listed {
+                (pause, refused_since) = (WATCH_PAUSES.0, None);
+            }
+            let since = *refused_since.get_or_insert_with(Instant::now);
+            let is_known = self.cache.is_served(self.one.watched);
+            if !is_known || since.elapsed() > REFUSALS_BELIEVED {
+                self.is_not_served();
+            }
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2).min(REFUSED_PAUSE);
         }
     }
 
@@ -212,7 +238,8 @@ impl<F: Fn() + Send> Follower<F> {
         (self.synced)();
     }
 
-    async fn stream(&self) {
+    /// Follows until the watch ends, or an optional kind is refused; says whether a list was completed before.
+    async fn stream(&self) -> bool {
         let one = &self.one;
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &ApiResource::from(one.info));
         let mut config = watcher::Config::default();
@@ -221,14 +248,15 @@ impl<F: Fn() + Send> Follower<F> {
         let events = watcher::watcher(api, config).backoff(WatchPauses::default());
         let mut events = events.boxed();
         let mut seen = HashSet::new();
-        let mut is_interrupted = false;
+        let (mut is_interrupted, mut listed) = (false, false);
         loop {
             match events.try_next().await {
                 Ok(Some(event)) => {
                     is_interrupted &= matches!(event, Event::Init);
+                    listed |= matches!(event, Event::InitDone);
                     self.take_up(event, &mut seen);
                 }
-                Ok(None) => return,
+                Ok(None) => return listed,
                 Err(error) => {
                     // Said once; what is missing for long is what readiness tells of.
                     if std::mem::replace(&mut is_interrupted, true) {
@@ -236,21 +264,15 @@ impl<F: Fn() + Send> Follower<F> {
                     } else {
                         tracing::warn!(kind = one.info.kind, %error, "watch interrupted, tried again until it stands");
                     }
-                    self.judge(&error).await;
+                    if self.one.watched.is_optional() {
+                        if is_refusal(&error) {
+                            return listed;
+                        }
+                    } else if is_undefined(&self.client, &self.one).await {
+                        (self.synced)();
+                    }
                 }
             }
-        }
-    }
-
-    /// What cannot be listed is not waited for where nobody needs it: a definition that does not serve our version, a kind that the
-    /// operator was not given.
-    async fn judge(&self, error: &watcher::Error) {
-        if self.one.watched.is_optional() {
-            if is_refusal(error) {
-                self.is_not_served();
-            }
-        } else if is_undefined(&self.client, &self.one).await {
-            (self.synced)();
         }
     }
 
@@ -286,9 +308,13 @@ impl<F: Fn() + Send> Follower<F> {
     fn note_definition(&self, event: &Event<DynamicObject>, seen: &HashSet<String>) {
         let Some(name) = self.one.name().filter(|_| self.one.watched == Watched::Definition) else { return };
         let stands = match event {
-            Event::Init | Event::InitApply(_) => return,
-            Event::InitDone => seen.contains(name),
-            Event::Apply(_) => true,
+            Event::Init => return,
+            // A list of one name tells by its only object, or at its end that there is none.
+            Event::InitApply(object) => object.metadata.deletion_timestamp.is_none(),
+            Event::InitDone if seen.contains(name) => return,
+            Event::InitDone => false,
+            // With a definition that goes go its objects, and whoever works on them may be gone already.
+            Event::Apply(object) => object.metadata.deletion_timestamp.is_none(),
             Event::Delete(_) => false,
         };
         self.defined.send_if_modified(|all| all.insert(name.to_owned(), stands) != Some(stands));

@@ -68,7 +68,7 @@ pub fn workload(observed: &Observed, blueprint: &Blueprint<'_>, settled: bool, s
         };
     }
     if blueprint.scaler.is_some() && scaling::rests(observed) {
-        return Workload { actions: Vec::new(), state: scaling::asleep(observed) };
+        return Workload { actions: Vec::new(), state: scaling::asleep(observed, blueprint.record.template.as_ref()) };
     }
     let its_own = format!("{}-0", blueprint.tenant);
     let Some(pod) = observed.pods.iter().find(|pod| !pod.deleting && pod.name == its_own) else {

@@ -20,11 +20,15 @@ pub struct Network {
     #[schemars(length(max = 64))]
     pub cidrs: Vec<CidrRule>,
 
-    /// DNS names that every workspace may connect to, for Allowlist mode with an enforcement that knows names.
+    /// DNS names that every workspace may connect to on port 443, for Allowlist mode with an enforcement that knows names. `*.` stands
+    /// for one label. A name opens no private address, whatever its DNS says: list its range in `cidrs` as well, as for a VPC endpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 64),
-        inner(length(min = 1, max = 253), regex(pattern = r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))
+        inner(
+            length(min = 1, max = 253),
+            regex(pattern = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+        )
     )]
     pub domains: Vec<String>,
 

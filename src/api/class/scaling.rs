@@ -1,5 +1,7 @@
 //! How workspaces sleep while nobody uses them.
 
+use std::collections::BTreeMap;
+
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,13 +15,15 @@ use crate::api::names::NamespaceName;
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScaleToZero {
-    /// Seconds after the last request, and with no connection open, until a workspace sleeps. An open browser tab holds a
-    /// connection.
+    /// Seconds after the last request, and with no connection open, until a workspace sleeps: at least the roll-out's deadline and
+    /// `wakeSeconds`. An open browser tab holds a connection. What a workspace does by itself (chat channels that it polls, scheduled
+    /// work) counts for nothing, and stops while it sleeps.
     #[serde(default = "defaults::idle_seconds")]
     #[schemars(range(min = 60, max = 86_400))]
     pub idle_seconds: u32,
 
-    /// Seconds that a request waits for a workspace to wake. OpenClaw needs 13 to 18 s to start where nothing is missing.
+    /// Seconds that a request waits for a workspace to wake. OpenClaw needs 13 to 18 s to start where nothing is missing. A load
+    /// balancer before the interceptor has to be as patient: an Application Load Balancer gives up after 60 s where nobody says more.
     #[serde(default = "defaults::wake_seconds")]
     #[schemars(range(min = 10, max = 900))]
     pub wake_seconds: u16,
@@ -47,6 +51,12 @@ pub struct Interceptor {
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"))]
     pub service: String,
 
+    /// Labels of its pods. Without any, every pod of its namespace may connect to workspaces, and each change of one is a change of
+    /// every tenant's policy.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 8, "additionalProperties" = {"type": "string", "maxLength": 63}))]
+    pub pod_labels: BTreeMap<String, String>,
+
     /// The port of its Service.
     #[serde(default = "defaults::interceptor_port")]
     #[schemars(range(min = 1, max = 65_535))]
@@ -58,6 +68,7 @@ impl Default for Interceptor {
         Self {
             namespace: defaults::interceptor_namespace(),
             service: defaults::interceptor_service(),
+            pod_labels: BTreeMap::new(),
             port: defaults::interceptor_port(),
         }
     }

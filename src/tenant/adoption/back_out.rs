@@ -59,7 +59,7 @@ fn step(observed: &Observed, record: &TenantRecordSpec) -> (Vec<Action>, String)
         return (plan.actions, message);
     }
     let standing: Vec<Child> =
-        Child::ALL.iter().copied().filter(|child| is_taken_away(*child) && observed.child(*child).is_some()).collect();
+        Child::ALL.iter().copied().filter(|child| is_taken_away(*child) && stands(observed, *child)).collect();
     if !standing.is_empty() {
         let live = standing.iter().filter_map(|child| Some((*child, observed.child(*child)?)));
         let live = live.filter(|(_, live)| !live.deleting);
@@ -74,6 +74,14 @@ fn step(observed: &Observed, record: &TenantRecordSpec) -> (Vec<Action>, String)
     (recorded.into_iter().collect(), format!("{back}: that is being recorded"))
 }
 
+/// What is going and would take somebody else's hand to go is not waited for; what is somebody else's is not there.
+fn stands(observed: &Observed, child: Child) -> bool {
+    match child {
+        Child::InterceptorGrant => retire::own_grant(observed).is_some(),
+        child => observed.child(child).is_some_and(|live| !(live.deleting && child.kind().is_optional())),
+    }
+}
+
 fn attached_again(observed: &Observed, record: &TenantRecordSpec) -> TenantRecordSpec {
     let mut next = record.clone();
     if let Some(adoption) = &mut next.adoption {
@@ -82,6 +90,7 @@ fn attached_again(observed: &Observed, record: &TenantRecordSpec) -> TenantRecor
     // What was built next time is built as if for the first time.
     next.template = None;
     next.routing.placement = None;
+    next.routing.interceptor = None;
     next.identity.restarted_pod = None;
     // Also one that was gone before it was recorded: to its token EKS would answer with it again.
     if matches!(observed.aws.association, Look::At(_, FoundAssociation::None)) {

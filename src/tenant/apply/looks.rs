@@ -8,7 +8,7 @@ use super::{
         action::Step,
         adoption::{Belongings, belongings::places},
         cache::{DEFINITIONS, Watched},
-        child::{Child, Kind},
+        child::{Child, Kind, ObjectKey},
         observed::{Look, Observed},
     },
     ActionError, Hands, key,
@@ -95,6 +95,13 @@ impl Hands {
         Ok(())
     }
 
+    /// Looks at an object that carries no label of ours, of whose end no watch tells.
+    pub(super) async fn look_at_grant(&self, key: &ObjectKey, observed: &Observed) -> Result<(), ActionError> {
+        let uid = observed.child(Child::InterceptorGrant).map(|live| live.uid.clone());
+        let identity = json!({ "namespace": key.namespace, "name": key.name, "uid": uid });
+        self.look_at(Watched::Child(key.kind), &Resource::child(key), identity).await
+    }
+
     /// Looks at the definitions of our kinds themselves, not at what the watches have told of them so far.
     ///
     /// # Errors
@@ -113,7 +120,8 @@ impl Hands {
         let claims = list(Kind::PersistentVolumeClaim.info()).await?;
         let at = jiff::Timestamp::now();
         let pods = list(definitions::POD).await?;
-        let keys = places().filter_map(|child| Some((child, key(observed, child).ok()?)));
+        let keys = places().filter(|child| observed.serves(child.kind()));
+        let keys = keys.filter_map(|child| Some((child, key(observed, child).ok()?)));
         let standing = keys.map(|(child, key)| async move {
             self.kubernetes.get(&Resource::child(&key)).await.map(|found| found.map(|object| (child, object)))
         });

@@ -13,9 +13,9 @@ use crate::{
         record::TenantRecordSpec,
     },
     tenant::{
-        child::{Child, Kind, ObjectKey},
+        child::{Child, Kind, ObjectKey, grant_name},
         digest::Digest,
-        observed::Evidence,
+        observed::{Evidence, PodAddress},
         views,
     },
 };
@@ -26,8 +26,9 @@ pub(super) struct Witness {
     uid: String,
     /// The policy that it is about; of Cilium's none, which judges a pod by all of them.
     policy: Option<String>,
-    /// The pods that it vouches for.
-    pods: BTreeSet<String>,
+    /// The pods that it vouches for: by name and address, or of Cilium the one whose endpoint it is, by UID.
+    pods: BTreeSet<PodAddress>,
+    owner: Option<String>,
 }
 
 /// What vouches for a namespace: by kind and name.
@@ -59,6 +60,11 @@ impl Watched {
 }
 
 impl Cache {
+    /// Whether everything there is of an optional kind has been seen.
+    pub fn is_served(&self, watched: Watched) -> bool {
+        self.lock().served.contains(&watched)
+    }
+
     /// Forgets all objects of an optional kind that the cluster does not serve (any more).
     pub fn unserve(&self, watched: Watched) -> Concerns {
         let mut known = self.lock();
@@ -111,7 +117,8 @@ impl Known {
     /// a record that was lost, leaves one behind.
     pub(super) fn grants_of(&self, name: &TenantName, record: Option<&TenantRecordSpec>) -> Vec<(ObjectKey, Digest)> {
         let recorded = record.map(|record| Child::InterceptorGrant.key(name, record));
-        let strays = self.grants.get(name).into_iter().flatten().filter(|key| Some(*key) != recorded.as_ref());
+        let is_stray = |key: &&ObjectKey| key.name == grant_name(name) && Some(*key) != recorded.as_ref();
+        let strays = self.grants.get(name).into_iter().flatten().filter(is_stray);
         strays.filter_map(|key| Some((key.clone(), self.objects.get(key)?.clone()))).collect()
     }
 
@@ -141,7 +148,7 @@ impl Known {
             all.filter(move |((of, _), _)| *of == engine).map(|(_, witness)| witness)
         };
         let policy_endpoints = self.served.contains(&Watched::PolicyEndpoint).then(|| {
-            let mut pods: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+            let mut pods: BTreeMap<String, BTreeSet<PodAddress>> = BTreeMap::new();
             for witness in of(Engine::VpcCni) {
                 // Large policies are spread over several of them.
                 let policy = witness.policy.clone().unwrap_or_default();
@@ -152,7 +159,7 @@ impl Known {
         let cilium_endpoints = self
             .served
             .contains(&Watched::CiliumEndpoint)
-            .then(|| of(Engine::Cilium).flat_map(|witness| witness.pods.iter().cloned()).collect());
+            .then(|| of(Engine::Cilium).filter_map(|witness| witness.owner.clone()).collect());
         Evidence { policy_endpoints, cilium_endpoints }
     }
 
@@ -214,21 +221,24 @@ fn text(value: &Value) -> Option<String> {
 /// (aws/amazon-network-policy-controller-k8s, PolicyEndpointSpec).
 fn policy_endpoint(object: &Value) -> Witness {
     let pods = object["spec"]["podSelectorEndpoints"].as_array().into_iter().flatten();
+    let address = |pod: &Value| Some(PodAddress { name: text(&pod["name"])?, ip: text(&pod["podIP"])? });
     Witness {
         uid: text(&object["metadata"]["uid"]).unwrap_or_default(),
         policy: text(&object["spec"]["policyRef"]["name"]),
-        pods: pods.filter_map(|pod| text(&pod["name"])).collect(),
+        pods: pods.filter_map(address).collect(),
+        owner: None,
     }
 }
 
-/// What Cilium says of one pod; its endpoint has the pod's name (cilium/cilium, EndpointStatus).
+/// What Cilium says of one pod: that it manages it. Whether each policy is enforced it has not said since its endpoints carry no policy
+/// status any more (`GetCiliumEndpointStatus`; it was off by default since 1.8).
 fn cilium_endpoint(object: &Value) -> Witness {
-    let status = &object["status"];
-    let enforces = |direction: &str| status["policy"][direction]["enforcing"] == true;
-    let is_enforced = enforces("ingress") && enforces("egress");
+    let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+    let pod = owners.into_iter().find(|owner| owner["kind"] == "Pod").and_then(|owner| text(&owner["uid"]));
     Witness {
         uid: text(&object["metadata"]["uid"]).unwrap_or_default(),
         policy: None,
-        pods: text(&object["metadata"]["name"]).filter(|_| is_enforced).into_iter().collect(),
+        pods: BTreeSet::new(),
+        owner: pod.filter(|_| object["status"]["state"] == "ready"),
     }
 }

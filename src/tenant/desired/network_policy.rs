@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 use super::object;
 use crate::{
     api::{
-        class::{EgressMode, IngressSource},
+        class::{EgressMode, IngressSource, Interceptor},
         labels,
-        names::NamespaceName,
         tenant::CidrRule,
     },
     tenant::{
@@ -41,7 +40,10 @@ pub(super) fn allowlist(blueprint: &Blueprint<'_>) -> Value {
 fn ingress(blueprint: &Blueprint<'_>) -> Vec<Value> {
     let mut gateway = json!({ "ports": [port("TCP", labels::GATEWAY_PORT)] });
     let mut sources: Vec<Value> = blueprint.class.network.ingress_from.iter().map(source).collect();
-    sources.extend(blueprint.scaler.map(|scaler| of_namespace(&scaler.interceptor.namespace)));
+    // Where nobody is named, everybody may.
+    if !sources.is_empty() {
+        sources.extend(blueprint.scaler.map(|scaler| interceptor(&scaler.interceptor)));
+    }
     if !sources.is_empty() {
         gateway["from"] = json!(sources);
     }
@@ -55,9 +57,12 @@ fn source(source: &IngressSource) -> Value {
     }
 }
 
-/// All pods of a namespace: KEDA's add-on says which of its own is the interceptor in labels of its own making.
-fn of_namespace(namespace: &NamespaceName) -> Value {
-    json!({ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } } })
+fn interceptor(interceptor: &Interceptor) -> Value {
+    let namespace = json!({ "matchLabels": { "kubernetes.io/metadata.name": interceptor.namespace } });
+    if interceptor.pod_labels.is_empty() {
+        return json!({ "namespaceSelector": namespace });
+    }
+    json!({ "namespaceSelector": namespace, "podSelector": { "matchLabels": interceptor.pod_labels } })
 }
 
 fn egress(blueprint: &Blueprint<'_>) -> Vec<Value> {

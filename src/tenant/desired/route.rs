@@ -41,11 +41,11 @@ pub(super) fn route(blueprint: &Blueprint<'_>) -> Option<Value> {
 
 /// The workspace itself, or the interceptor that wakes it.
 fn backend(blueprint: &Blueprint<'_>) -> Value {
-    match blueprint.scaler.map(|scaler| &scaler.interceptor) {
+    match blueprint.scaler.map(|scaler| &scaler.interceptor).filter(|_| blueprint.through) {
         None => {
             json!({ "group": "", "kind": "Service", "name": blueprint.tenant, "port": labels::GATEWAY_PORT, "weight": 1 })
         }
-        Some(Interceptor { namespace, service, port }) => {
+        Some(Interceptor { namespace, service, port, pod_labels: _ }) => {
             json!({ "group": "", "kind": "Service", "namespace": namespace, "name": service, "port": port, "weight": 1 })
         }
     }

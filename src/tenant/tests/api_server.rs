@@ -51,6 +51,8 @@ impl World {
                 check(live, precondition)?;
                 self.delete_child(*child);
             }
+            // Every round of this world begins with a look at everything.
+            Action::LookAtGrant => {}
             Action::DeleteStray { key, precondition } => {
                 let all = self.children.get_mut(&key.kind).ok_or(Refused::Conflict)?;
                 check(all.get(&path(key)).ok_or(Refused::Conflict)?, precondition)?;

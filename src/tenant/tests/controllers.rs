@@ -160,7 +160,7 @@ fn move_pods(world: &mut World) -> bool {
     let never_ready = world.never_ready;
     let unready = |pod: &&mut Value| pod["status"]["conditions"].is_null() && !never_ready(pod);
     for pod in world.pods.values_mut().filter(unready) {
-        pod["status"]["conditions"] = json!([{ "type": "Ready", "status": "True" }]);
+        pod["status"] = json!({ "conditions": [{ "type": "Ready", "status": "True" }], "podIP": "10.0.0.7" });
         moved = true;
     }
     let set = world.children[&Kind::StatefulSet].iter().next().map(|(path, set)| (path.clone(), set.clone()));
@@ -252,7 +252,8 @@ fn judge(world: &mut World) -> bool {
 
 /// KEDA wants one pod while somebody uses the workspace, and none otherwise.
 fn scale(world: &mut World) -> bool {
-    if world.children[&Kind::ScaledObject].is_empty() || world.record.is_none() {
+    let mut scalers = world.children[&Kind::ScaledObject].values();
+    if !scalers.any(|scaler| !is_deleting(scaler)) || world.record.is_none() {
         return false;
     }
     let wanted = i64::from(world.is_used);

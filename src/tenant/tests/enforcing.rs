@@ -27,20 +27,24 @@ fn world(enforcement: &str, served: bool, network: &Value) -> World {
 }
 
 fn policy_endpoint(policy: &str, pods: &[&str]) -> Value {
-    let pods: Vec<Value> = pods.iter().map(|name| json!({ "name": name, "namespace": "openclaw-alice" })).collect();
+    let pod = |pod: &&str| {
+        let (name, ip) = pod.split_once('@').expect("a name and an address");
+        json!({ "name": name, "namespace": "openclaw-alice", "podIP": ip })
+    };
+    let pods: Vec<Value> = pods.iter().map(pod).collect();
     json!({
         "metadata": { "name": format!("{policy}-x7k2p"), "namespace": "openclaw-alice", "uid": policy },
         "spec": { "policyRef": { "name": policy, "namespace": "openclaw-alice" }, "podSelectorEndpoints": pods },
     })
 }
 
-fn cilium_endpoint(ingress: bool, egress: bool) -> Value {
+/// As Cilium 1.20's agent writes it.
+fn cilium_endpoint(world: &World, state: &str) -> Value {
+    let pod = world.pods.values().next().expect("a pod");
+    let owner = json!({ "kind": "Pod", "name": "alice-0", "uid": pod["metadata"]["uid"] });
     json!({
-        "metadata": { "name": "alice-0", "namespace": "openclaw-alice", "uid": "cep" },
-        "status": {
-            "state": "ready",
-            "policy": { "ingress": { "enforcing": ingress }, "egress": { "enforcing": egress } },
-        },
+        "metadata": { "name": "alice-0", "namespace": "openclaw-alice", "uid": "cep", "ownerReferences": [owner] },
+        "status": { "state": state, "networking": { "addressing": [{ "ipv4": "10.0.0.7" }] } },
     })
 }
 
@@ -50,9 +54,11 @@ fn the_vpc_cni_vouches_only_with_endpoints_that_name_the_pod_for_each_policy() {
     assert_eq!(reason(&mut world, "NetworkReady").0, "EnforcementPending");
     assert!(!world.ready().0, "the pod runs, and nothing shows that its policies are applied");
     for (policies, expected) in [
-        (vec![("default-deny", vec!["alice-0"])], "EnforcementPending"),
-        (vec![("default-deny", vec!["alice-0"]), ("alice", vec!["alice-1"])], "EnforcementPending"),
-        (vec![("default-deny", vec!["alice-0"]), ("alice", vec!["alice-1", "alice-0"])], "Verified"),
+        (vec![("default-deny", vec!["alice-0@10.0.0.7"])], "EnforcementPending"),
+        (vec![("default-deny", vec!["alice-0@10.0.0.7"]), ("alice", vec!["alice-1@10.0.0.8"])], "EnforcementPending"),
+        // A former pod of the same name.
+        (vec![("default-deny", vec!["alice-0@10.0.0.7"]), ("alice", vec!["alice-0@10.0.0.6"])], "EnforcementPending"),
+        (vec![("alice", vec!["alice-1@10.0.0.8", "alice-0@10.0.0.7"])], "Verified"),
     ] {
         for (policy, pods) in policies {
             world.cache.upsert(Watched::PolicyEndpoint, &policy_endpoint(policy, &pods));
@@ -65,27 +71,44 @@ fn the_vpc_cni_vouches_only_with_endpoints_that_name_the_pod_for_each_policy() {
 }
 
 #[test]
-fn cilium_vouches_only_with_both_directions() {
+fn cilium_vouches_for_the_very_pod_that_it_manages() {
     let mut world = world("Cilium", true, &json!({}));
     assert_eq!(reason(&mut world, "NetworkReady").0, "EnforcementPending");
-    for (ingress, egress, expected) in
-        [(true, false, "EnforcementPending"), (false, true, "EnforcementPending"), (true, true, "Verified")]
-    {
-        world.cache.upsert(Watched::CiliumEndpoint, &cilium_endpoint(ingress, egress));
-        assert_eq!(reason(&mut world, "NetworkReady").0, expected, "{ingress} {egress}");
+    for (state, expected) in [("regenerating", "EnforcementPending"), ("ready", "Verified")] {
+        let endpoint = cilium_endpoint(&world, state);
+        world.cache.upsert(Watched::CiliumEndpoint, &endpoint);
+        assert_eq!(reason(&mut world, "NetworkReady").0, expected, "{state}");
     }
     assert_eq!(world.ready(), (true, "Verified".into()));
+    // The next pod has the same name, and is another.
+    world.pods.clear();
+    world.settle();
+    assert_eq!(reason(&mut world, "NetworkReady").0, "EnforcementPending");
+}
+
+#[test]
+fn a_policy_that_cilium_does_not_take_needs_a_person() {
+    let mut world = world("Cilium", true, &json!({}));
+    let endpoint = cilium_endpoint(&world, "ready");
+    world.cache.upsert(Watched::CiliumEndpoint, &endpoint);
+    world.edit_child(Child::DomainPolicy, |policy| {
+        policy["status"]["conditions"] =
+            json!([{ "type": "Valid", "status": "False", "reason": "", "message": "no such port" }]);
+    });
+    let (reason_of, message) = reason(&mut world, "NetworkReady");
+    assert_eq!(reason_of, "RequestRefused");
+    assert!(message.contains("no such port"), "{message}");
 }
 
 #[test]
 fn what_is_not_in_the_cluster_cannot_vouch_and_a_person_has_to_say_what_does() {
-    for enforcement in ["VpcCni", "Cilium"] {
-        let mut world = world(enforcement, false, &json!({}));
-        let (reason_of, message) = reason(&mut world, "NetworkReady");
-        assert_eq!(reason_of, "EnforcementUnseen", "{enforcement}");
-        assert!(message.contains("network.enforcement"), "{message}");
-        assert_eq!(world.ready().1, "EnforcementUnseen");
-    }
+    let mut without_vpc_cni = world("VpcCni", false, &json!({}));
+    let (reason_of, message) = reason(&mut without_vpc_cni, "NetworkReady");
+    assert_eq!(reason_of, "EnforcementUnseen");
+    assert!(message.contains("network.enforcement"), "{message}");
+    assert_eq!(without_vpc_cni.ready().1, "EnforcementUnseen");
+    // Without its policy no workspace would reach the node's agent.
+    assert_eq!(world("Cilium", false, &json!({})).ready().1, "KindNotServed");
 }
 
 #[test]
@@ -108,21 +131,26 @@ fn names_need_a_cluster_that_knows_them_and_no_workspace_starts_without() {
     world.serve_optional(true);
     world.settle();
     assert_eq!(world.children[&Kind::CiliumNetworkPolicy].len(), 1);
-    world.cache.upsert(Watched::CiliumEndpoint, &cilium_endpoint(true, true));
+    let endpoint = cilium_endpoint(&world, "ready");
+    world.cache.upsert(Watched::CiliumEndpoint, &endpoint);
     assert_eq!(world.ready(), (true, "Verified".into()));
-    assert!(!world.pods.is_empty());
 }
 
 #[test]
-fn names_that_are_taken_off_take_their_policy_with_them() {
+fn names_that_are_taken_off_leave_no_more_than_the_node_s_agent() {
     let network = json!({ "egressMode": "Allowlist" });
     let mut world = world("Cilium", true, &network);
+    let rules = |world: &World| {
+        let policy = world.child(Child::DomainPolicy).expect("a policy");
+        (policy["spec"]["egress"].as_array().expect("rules").len(), policy["spec"]["egressDeny"].is_null())
+    };
+    assert_eq!(rules(&world), (1, true), "to Cilium the Pod Identity agent is no address, but the node");
     world.edit_tenant(|spec| spec["egress"] = json!({ "domains": ["api.example.com"] }));
     world.settle();
-    assert_eq!(world.children[&Kind::CiliumNetworkPolicy].len(), 1);
+    assert_eq!(rules(&world), (3, false));
     world.edit_tenant(|spec| spec["egress"] = json!({}));
     world.settle();
-    assert!(world.children[&Kind::CiliumNetworkPolicy].is_empty());
+    assert_eq!(rules(&world), (1, true));
 }
 
 #[test]
@@ -137,7 +165,8 @@ fn a_name_that_is_everybody_s_is_refused() {
 #[test]
 fn a_foreign_policy_of_cilium_is_named() {
     let mut world = world("Cilium", true, &json!({}));
-    world.cache.upsert(Watched::CiliumEndpoint, &cilium_endpoint(true, true));
+    let endpoint = cilium_endpoint(&world, "ready");
+    world.cache.upsert(Watched::CiliumEndpoint, &endpoint);
     let foreign = json!({
         "metadata": { "name": "open", "namespace": "openclaw-alice", "uid": "open" },
         "spec": { "endpointSelector": {}, "egress": [{ "toEntities": ["world"] }] },

@@ -66,7 +66,7 @@ impl Given {
         let built = blueprint(&tenant, &self.spec, &self.class, &self.record, &self.settings);
         // As in a cluster that serves every kind.
         let scaler = self.class.workload.scale_to_zero.as_ref().filter(|_| !self.spec.suspend);
-        then(built.map(|built| Blueprint { scaler, ..built }))
+        then(built.map(|built| Blueprint { scaler, through: scaler.is_some(), ..built }))
     }
 
     pub(super) fn build(&self, child: Child) -> Option<Value> {
@@ -105,7 +105,11 @@ fn a_host_mode_tenant_becomes_these_objects() {
 
 #[test]
 fn a_tenant_that_sleeps_becomes_these_objects_beside() {
-    let given = given(|class| class["workload"]["scaleToZero"] = json!({}), none);
+    let class = |class: &mut Value| {
+        class["network"] = json!({ "ingressFrom": [{ "cidr": "10.0.240.0/24" }] });
+        class["workload"]["scaleToZero"] = json!({ "interceptor": { "podLabels": { "app": "interceptor" } } });
+    };
+    let given = given(class, none);
     for (child, file) in [
         (Child::Allowlist, "sleeping-allowlist.json"),
         (Child::ScaledObject, "scaled-object.json"),
@@ -147,7 +151,7 @@ fn knows_names(class: &mut Value) {
         "egressMode": "Allowlist",
         "enforcement": "Cilium",
         "domains": ["*.amazonaws.com"],
-        "cidrs": [{ "cidr": "10.1.0.0/24", "ports": [443] }, { "cidr": "172.16.0.0/12" }],
+        "cidrs": [{ "cidr": "10.1.0.0/24", "ports": [443] }, { "cidr": "172.16.0.0/12", "ports": [5432] }],
     });
     class["allow"]["egressDomains"] = json!(true);
 }

@@ -210,3 +210,173 @@ fn a_tenant_that_goes_leaves_no_grant_behind_whatever_is_known_of_it() {
         assert!(world.children[&Kind::ReferenceGrant].is_empty(), "lost: {lost}");
     }
 }
+
+fn broken_class() -> Value {
+    let mut class = sleepy_class();
+    class["workload"]["env"] = json!([{ "name": "LOG_LEVEL", "value": "broken" }]);
+    class["rollout"] = json!({ "maxInFlight": 1, "maxFailures": 1, "deadlineSeconds": 300 });
+    class
+}
+
+fn is_broken(pod: &Value) -> bool {
+    pod["metadata"]["labels"]["template"].as_str().is_some_and(|template| template.contains("broken"))
+}
+
+#[test]
+fn what_was_never_seen_to_start_does_not_sleep() {
+    let mut world = World::new();
+    world.serve_optional(true);
+    world.set_class(&sleepy_class());
+    world.make_tenant(&spec_json());
+    world.is_used = false;
+    world.break_pods(|_| true);
+    world.settle();
+    assert!(world.children[&Kind::ScaledObject].is_empty());
+    assert!(!world.ready().0 && !world.pods.is_empty());
+    world.break_pods(|_| false);
+    world.settle();
+    assert_eq!(reason(&mut world, "WorkloadReady").0, "Asleep");
+}
+
+#[test]
+fn a_roll_out_that_failed_is_not_mended_by_sleep() {
+    let mut world = awake();
+    world.break_pods(is_broken);
+    world.set_class(&broken_class());
+    world.settle();
+    world.pass(1000);
+    assert_eq!(world.cache.gate_figures(world.now).failed, 1);
+    world.is_used = false;
+    world.settle();
+    world.pass(61);
+    assert!(world.pods.is_empty(), "the scaler knows nothing of readiness");
+    assert_eq!(world.cache.gate_figures(world.now).failed, 1);
+    assert!(!world.ready().0);
+    // Nor does a rotation count it as done.
+    let before = current(&world);
+    world.annotate_tenant(labels::ROTATE_SECRETS, "now");
+    world.settle();
+    assert_eq!(current(&world), before);
+}
+
+#[test]
+fn a_sleeping_tenant_s_template_is_written_after_its_configuration_and_record() {
+    let mut world = asleep();
+    world.set_class(&broken_class());
+    for round in 0..8 {
+        let config_is_new = |world: &World| {
+            let wanted = world.record_spec().template.map(|template| template.config);
+            let live = world.child(Child::ConfigMap).expect("a ConfigMap");
+            wanted == Some(crate::tenant::digest::ContentHash::of_object(Kind::ConfigMap, live).to_hex())
+        };
+        let plan = world.round_with(&mut |action| match action {
+            Action::Update { child: Child::ConfigMap, .. } => super::world::Fault::Lost,
+            _ => super::world::Fault::None,
+        });
+        let writes_set =
+            plan.actions.iter().any(|action| matches!(action, Action::Update { child: Child::StatefulSet, .. }));
+        assert!(!writes_set || config_is_new(&world), "round {round}");
+    }
+}
+
+#[test]
+fn there_is_never_more_than_one_replica_whatever_somebody_sets() {
+    let mut world = awake();
+    world.broken.push("scaler");
+    world.edit_child(Child::StatefulSet, |set| set["spec"]["replicas"] = json!(3));
+    world.round();
+    assert_eq!(replicas(&world), 1);
+}
+
+#[test]
+fn the_route_leads_through_the_interceptor_only_once_that_leads_on() {
+    let mut world = World::new();
+    world.serve_optional(true);
+    world.set_class(&sleepy_class());
+    world.make_tenant(&spec_json());
+    world.broken.push("judges");
+    world.settle();
+    let backend = |world: &World| {
+        world.child(Child::Route).expect("a route")["spec"]["rules"][0]["backendRefs"][0]["namespace"].clone()
+    };
+    assert_eq!(backend(&world), Value::Null, "nobody has taken the InterceptorRoute up");
+    world.broken.clear();
+    world.settle();
+    assert_eq!(backend(&world), "keda");
+    // And back: the route first.
+    world.set_class(&class_json());
+    world.done.clear();
+    world.settle();
+    assert_eq!(backend(&world), Value::Null);
+    let at = |is_it: &dyn Fn(&Action) -> bool| world.done.iter().position(is_it).expect("it was done");
+    let route = at(&|action| matches!(action, Action::Update { child: Child::Route, .. }));
+    let grant = at(&|action| matches!(action, Action::Delete { child: Child::InterceptorGrant, .. }));
+    assert!(route < grant);
+}
+
+#[test]
+fn a_scaler_whose_keda_is_gone_is_waited_for_by_nobody_for_long() {
+    let mut world = asleep();
+    world.held.push(Kind::ScaledObject);
+    world.set_class(&class_json());
+    world.settle();
+    assert_eq!((world.ready(), replicas(&world)), ((true, "Verified".into()), &json!(1)));
+
+    let mut world = awake();
+    world.held.push(Kind::ScaledObject);
+    world.suspend(true);
+    world.settle();
+    assert_eq!(replicas(&world), 0, "at once");
+    world.pass(61);
+    assert_eq!(world.ready(), (true, "Suspended".into()));
+    world.delete_tenant();
+    world.settle();
+    world.pass(61);
+    assert!(world.tenant.is_none());
+}
+
+#[test]
+fn a_target_group_that_its_controller_holds_is_nobody_s_trouble() {
+    let mut world = World::new();
+    world.serve_optional(true);
+    let mut class = class_json();
+    class["routing"]["targetGroup"] = json!({});
+    world.set_class(&class);
+    world.make_tenant(&spec_json());
+    world.settle();
+    world.held.push(Kind::TargetGroupConfiguration);
+    world.set_class(&class_json());
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    let live = world.child(Child::TargetGroup).expect("while a route leads to the workspace");
+    assert_eq!(live["spec"]["defaultConfiguration"], json!({}));
+    assert!(live["metadata"]["deletionTimestamp"].is_null());
+    // Deleted by hand it stays until the route goes, and counts until then.
+    world.delete_child(Child::TargetGroup);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+}
+
+#[test]
+fn a_lost_record_takes_no_grant_away() {
+    let mut world = awake();
+    world.record = None;
+    world.done.clear();
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert!(!world.done.iter().any(|action| matches!(action, Action::DeleteStray { .. })), "{:#?}", world.done);
+    assert_eq!(world.record_spec().routing.interceptor.expect("recorded").as_str(), "keda");
+}
+
+#[test]
+fn a_grant_that_comes_into_sight_again_goes_although_nobody_holds_the_name() {
+    let mut world = awake();
+    let grant = world.children[&Kind::ReferenceGrant]["keda/openclaw-alice"].clone();
+    world.delete_tenant();
+    world.settle();
+    assert!(world.tenant.is_none());
+    let back = world.born(grant);
+    world.children.entry(Kind::ReferenceGrant).or_default().insert("keda/openclaw-alice".into(), back);
+    world.settle();
+    assert!(world.children[&Kind::ReferenceGrant].is_empty());
+}

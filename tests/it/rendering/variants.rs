@@ -332,13 +332,15 @@ pub fn a_load_balancer(_: &Instance) -> Variant {
 }
 
 pub fn a_workspace_that_sleeps(_: &Instance) -> Variant {
-    let interceptor =
-        json!({ "namespace": INTERCEPTOR, "service": "keda-add-ons-http-interceptor-proxy", "port": 8080 });
+    let interceptor = json!({
+        "namespace": INTERCEPTOR, "service": "keda-add-ons-http-interceptor-proxy", "port": 8080,
+        "podLabels": { "app.kubernetes.io/component": "interceptor" },
+    });
     let scaler = json!({
-        "idleSeconds": 60, "wakeSeconds": 30, "interceptor": interceptor, "scalerAddress": "scaler.keda:9090",
+        "idleSeconds": 600, "wakeSeconds": 30, "interceptor": interceptor, "scalerAddress": "scaler.keda:9090",
     });
     let shows = [
-        ("ScaledObject", "/spec/cooldownPeriod", json!(60)),
+        ("ScaledObject", "/spec/cooldownPeriod", json!(600)),
         ("InterceptorRoute", "/spec/timeouts/readiness", json!("30s")),
         ("HTTPRoute", "/spec/rules/0/backendRefs/0/namespace", json!(INTERCEPTOR)),
     ];

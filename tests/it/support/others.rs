@@ -37,8 +37,9 @@ impl Bed {
                 ticks.tick().await;
                 bed.judge("ScaledObject").await;
                 bed.judge("InterceptorRoute").await;
-                if bed.child("Pod", &format!("{}-0", bed.tenant)).await.is_some() {
-                    bed.vouch().await;
+                let pod = bed.child("Pod", &format!("{}-0", bed.tenant)).await;
+                if let Some(pod) = pod.filter(|pod| pod["status"]["podIP"].is_string()) {
+                    bed.vouch(&pod).await;
                 }
             }
         };
@@ -67,19 +68,20 @@ impl Bed {
     }
 
     /// Shows that both policies of the tenant are applied to its pod.
-    async fn vouch(&self) {
+    async fn vouch(&self, live: &Value) {
         let (namespace, pod) = (self.namespace(), format!("{}-0", self.tenant));
+        let address = &live["status"]["podIP"];
         for policy in ["default-deny", self.tenant.as_str()] {
             let spec = json!({
                 "policyRef": { "name": policy, "namespace": namespace },
-                "podSelectorEndpoints": [{ "name": pod, "namespace": namespace, "podIP": "10.0.0.9", "hostIP": "10.0.0.1" }],
+                "podSelectorEndpoints": [{ "name": pod, "namespace": namespace, "podIP": address, "hostIP": "10.0.0.1" }],
             });
             let _ = self.apply("PolicyEndpoint", Some(&namespace), policy, json!({ "spec": spec })).await;
         }
-        let enforcing = json!({ "enforcing": true });
-        let status = json!({ "state": "ready", "policy": { "ingress": enforcing, "egress": enforcing } });
-        let labels = json!({ "openclaw.io/managed": "true", "openclaw.io/tenant": self.tenant });
-        let endpoint = json!({ "metadata": { "labels": labels }, "status": status });
+        // As Cilium's agent writes it: the pod's labels and the pod as owner (pkg/endpointmanager, GetCiliumEndpointStatus).
+        let owner = json!([{ "apiVersion": "v1", "kind": "Pod", "name": pod, "uid": live["metadata"]["uid"] }]);
+        let metadata = json!({ "labels": live["metadata"]["labels"], "ownerReferences": owner });
+        let endpoint = json!({ "metadata": metadata, "status": { "state": "ready" } });
         let _ = self.apply("CiliumEndpoint", Some(&namespace), &pod, endpoint).await;
     }
 
