@@ -14,9 +14,11 @@ use super::{
     cloud::{self, Half},
     comparison::{self, ChildState},
     digest::Facts,
+    fit,
     ledger::{claimed_size, wanted_record},
     observed::{Observed, RecordView, TenantView},
     parts::{Made, Survey, is_quota_enforced, parts, wait_for_earlier},
+    quota,
     reason::Reason,
     retire,
     rollout::{self, Passage},
@@ -109,11 +111,13 @@ fn built(
     let plan = Blueprint { claim_size, record: &next, ..first.clone() };
     // AWS is judged by the record as it is stored: a token that is not recorded is not used (S6).
     let stored = Blueprint { claim_size, ..first };
-    let wanted = comparison::wanted(&plan);
+    let mut wanted = comparison::wanted(&plan);
+    fit::check(&wanted)?;
     let template = rollout::wanted_template(spec, &next, &wanted);
     let passage = template.as_ref().map_or(Passage::AtOnce, |template| rollout::passage(observed, &plan, template));
     let unplaced = plan.open && next.routing.placement.is_none();
-    let survey = Survey { children: survey(observed, wanted, &passage), unplaced };
+    let quota_held = quota::hold(observed, &mut wanted);
+    let survey = Survey { children: survey(observed, wanted, &passage), unplaced, quota_held };
 
     let (identity, secrets) = aws_halves(observed, &stored, &survey);
     let storage = storage::storage(observed, &stored, survey.children.get(&Child::Claim));
@@ -369,7 +373,8 @@ fn look_again(
     parts: &Parts,
 ) -> Option<Duration> {
     let unfinished = |part: Part| matches!(parts.get(&part), Some(PartState::Working(..)));
-    let waits = parts.values().any(|state| matches!(state, PartState::Done(Reason::RolloutPending, _)));
+    let is_awaited = |reason: &Reason| matches!(reason, Reason::RolloutPending | Reason::QuotaBelowUse);
+    let waits = parts.values().any(|state| matches!(state, PartState::Done(reason, _) if is_awaited(reason)));
     let watches = adoption::is_watching(observed, record, parts);
     let net = if unfinished(Part::Identity) || unfinished(Part::Secrets) || watches {
         Some(SOON)

@@ -61,7 +61,7 @@ pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Bluepri
 pub fn claimed_size(observed: &Observed) -> Option<Quantity> {
     match &observed.child(Child::Claim)?.facts {
         Facts::Claim(facts) => facts.requested.as_deref()?.parse().ok(),
-        Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::StatefulSet(_) | Facts::Route(_) => None,
+        Facts::None | Facts::Namespace(_) | Facts::Quota(_) | Facts::StatefulSet(_) | Facts::Route(_) => None,
     }
 }
 

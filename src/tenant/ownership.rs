@@ -344,7 +344,7 @@ fn check_reserved(observed: &Observed, class: &TenantClassSpec, namespace: &Name
 pub(super) fn namespace_facts(live: &Digest) -> NamespaceFacts {
     match &live.facts {
         Facts::Namespace(facts) => facts.clone(),
-        Facts::None | Facts::Quota { .. } | Facts::Claim(_) | Facts::StatefulSet(_) | Facts::Route(_) => {
+        Facts::None | Facts::Quota(_) | Facts::Claim(_) | Facts::StatefulSet(_) | Facts::Route(_) => {
             NamespaceFacts::default()
         }
     }

@@ -167,6 +167,8 @@ reasons! {
     RollingPod,
     /// A changed pod template waits at the roll-out gate; the former one runs.
     RolloutPending,
+    /// The quota was lowered below what is used, and what stood stays so far.
+    QuotaBelowUse,
     /// The quota controller has not taken the quota up yet.
     QuotaNotEnforced,
     /// Pods are still ending.

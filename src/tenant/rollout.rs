@@ -149,7 +149,7 @@ pub fn stands(observed: &Observed, applied: &RecordedTemplate) -> bool {
 fn live_template(observed: &Observed) -> Option<String> {
     match &observed.child(Child::StatefulSet).filter(|live| !live.deleting)?.facts {
         Facts::StatefulSet(facts) => facts.template.map(ContentHash::to_hex),
-        Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::Claim(_) | Facts::Route(_) => None,
+        Facts::None | Facts::Namespace(_) | Facts::Quota(_) | Facts::Claim(_) | Facts::Route(_) => None,
     }
 }
 

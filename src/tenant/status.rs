@@ -263,7 +263,8 @@ pub struct Announcement {
 }
 
 /// What a part tells while it stands, and people should hear of when it begins.
-const ANNOUNCED: [Reason; 3] = [Reason::RotationBlocked, Reason::RotationFailed, Reason::ForeignPolicy];
+const ANNOUNCED: [Reason; 4] =
+    [Reason::RotationBlocked, Reason::RotationFailed, Reason::ForeignPolicy, Reason::QuotaBelowUse];
 
 /// What is announced when one status follows another: transitions only.
 pub fn announcements(previous: &TenantStatus, next: &TenantStatus) -> Vec<Announcement> {

@@ -58,7 +58,7 @@ pub fn claim_size(observed: &Observed, blueprint: &Blueprint<'_>) -> Quantity {
 fn claim_facts(observed: &Observed) -> Option<&ClaimFacts> {
     match &observed.child(Child::Claim)?.facts {
         Facts::Claim(facts) => Some(facts),
-        Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::StatefulSet(_) | Facts::Route(_) => None,
+        Facts::None | Facts::Namespace(_) | Facts::Quota(_) | Facts::StatefulSet(_) | Facts::Route(_) => None,
     }
 }
 

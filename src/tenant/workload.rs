@@ -217,7 +217,7 @@ fn judge_pod(pod: &PodView) -> Workload {
 fn set_facts(observed: &Observed) -> StatefulSetFacts {
     match observed.child(Child::StatefulSet).map(|live| &live.facts) {
         Some(Facts::StatefulSet(facts)) => facts.clone(),
-        Some(Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::Claim(_) | Facts::Route(_)) | None => {
+        Some(Facts::None | Facts::Namespace(_) | Facts::Quota(_) | Facts::Claim(_) | Facts::Route(_)) | None => {
             StatefulSetFacts::default()
         }
     }

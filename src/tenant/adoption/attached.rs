@@ -8,7 +8,8 @@ use super::{
         blueprint::{Blueprint, Refusal, blueprint},
         child::{Child, Part, claim_name},
         cloud,
-        comparison::ChildState,
+        comparison::{ChildState, wanted},
+        fit,
         keep::{Kept, replace_record},
         ledger::wanted_record,
         observed::Observed,
@@ -71,6 +72,7 @@ pub(super) fn kept(
         return Err(not_ours_to_stop(observed));
     }
     let blueprint = blueprint(&observed.name, spec, class, record, &observed.settings)?;
+    fit::check(&wanted(&blueprint))?;
     let namespace = namespace(observed, record);
     let identity = Piece::of(cloud::former_attached(observed, &blueprint));
     let secrets = Piece::of(cloud::secrets_attached(observed, &blueprint));

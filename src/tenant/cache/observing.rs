@@ -86,7 +86,7 @@ impl Known {
         }
         let bound = observed.children.get(&Child::Claim).and_then(|claim| match &claim.facts {
             Facts::Claim(facts) => facts.volume.clone(),
-            Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::StatefulSet(_) | Facts::Route(_) => None,
+            Facts::None | Facts::Namespace(_) | Facts::Quota(_) | Facts::StatefulSet(_) | Facts::Route(_) => None,
         });
         let volume = bound.or_else(|| record.storage.volume.as_ref().map(|volume| volume.name.clone()));
         observed.volume = volume.and_then(|name| self.volumes.get(&name)).cloned();
@@ -171,7 +171,7 @@ impl Known {
                 ObjectKey { kind: Kind::Namespace, namespace: None, name: self.namespaces.get(name)?.to_string() };
             match &self.objects.get(&key)?.facts {
                 Facts::Namespace(facts) => facts.annotations.get(labels::CLASS)?.parse().ok(),
-                Facts::None | Facts::Quota { .. } | Facts::Claim(_) | Facts::StatefulSet(_) | Facts::Route(_) => None,
+                Facts::None | Facts::Quota(_) | Facts::Claim(_) | Facts::StatefulSet(_) | Facts::Route(_) => None,
             }
         };
         let class = named.or_else(|| record.map(|record| record.class_name.clone())).or_else(mirrored);

@@ -97,9 +97,7 @@ impl Known {
         }) {
             return Concerns::Nobody;
         }
-        let unchanged = before.is_some_and(|before| {
-            Digest { resource_version: digest.resource_version.clone(), ..before.clone() } == digest
-        });
+        let unchanged = before.is_some_and(|before| before.tells_nothing_new(&digest));
         let mut concerned: Vec<TenantName> =
             before.and_then(|before| before.tenant.clone()).into_iter().chain(digest.tenant.clone()).collect();
         if kind == Kind::Namespace {

@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 use super::world::{Objects, World};
 use crate::{
     api::labels,
-    tenant::{child::Kind, digest::ContentHash},
+    tenant::{
+        child::Kind,
+        digest::ContentHash,
+        fit::{self, Defaults},
+    },
 };
 
 /// One controller's step; says whether it moved anything.
@@ -135,13 +139,31 @@ fn bind_claims(world: &mut World) -> bool {
 
 fn count_quota(world: &mut World) -> bool {
     let quotas = &world.children[&Kind::ResourceQuota];
-    let uncounted = |path: &&String| quotas[*path]["status"]["hard"] != quotas[*path]["spec"]["hard"];
+    let used = used(world);
+    let status = |quota: &Value| json!({ "hard": quota["spec"]["hard"], "used": used });
+    let uncounted = |path: &&String| quotas[*path]["status"] != status(&quotas[*path]);
     let Some(path) = paths(quotas).iter().find(uncounted).cloned() else { return false };
     let mut quota = quotas[&path].clone();
-    quota["status"] = json!({ "hard": quota["spec"]["hard"], "used": {} });
+    quota["status"] = status(&quota);
     world.touch(&mut quota);
     world.children.get_mut(&Kind::ResourceQuota).expect("quotas").insert(path, quota);
     true
+}
+
+/// What pods and claims of the tenant use, and others in its namespace.
+fn used(world: &World) -> Value {
+    let of_pod = |pod: &Value| {
+        let template: Value = pod["metadata"]["labels"]["template"].as_str()?.parse().ok()?;
+        Some(fit::pod(&fit::containers(&template), &Defaults::default()).amounts)
+    };
+    let pods = world.pods.values().filter_map(of_pod);
+    let claims = world.children[&Kind::PersistentVolumeClaim].values().map(fit::claim);
+    let mut used = world.used_by_others.clone();
+    for (resource, amount) in pods.chain(claims).flatten() {
+        let sum = used.entry(resource).or_default();
+        *sum = sum.plus(amount);
+    }
+    json!(used)
 }
 
 /// The StatefulSet controller, the Pod Identity webhook and the kubelet.

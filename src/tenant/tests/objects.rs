@@ -21,15 +21,15 @@ use crate::{
 };
 
 /// What a tenant is made from.
-pub(super) struct Given {
-    pub(super) class: TenantClassSpec,
+pub(in crate::tenant) struct Given {
+    pub(in crate::tenant) class: TenantClassSpec,
     pub(super) spec: TenantSpec,
     pub(super) record: TenantRecordSpec,
     pub(super) settings: Settings,
 }
 
 /// A tenant of the ordinary class with a bound volume and a place.
-pub(super) fn given(class: impl FnOnce(&mut Value), spec: impl FnOnce(&mut Value)) -> Given {
+pub(in crate::tenant) fn given(class: impl FnOnce(&mut Value), spec: impl FnOnce(&mut Value)) -> Given {
     let (mut class_value, mut spec_value) = (class_json(), spec_json());
     class(&mut class_value);
     spec(&mut spec_value);
@@ -59,7 +59,7 @@ pub(super) fn given(class: impl FnOnce(&mut Value), spec: impl FnOnce(&mut Value
 }
 
 impl Given {
-    pub(super) fn try_blueprint<R>(&self, then: impl FnOnce(Result<Blueprint<'_>, Refusal>) -> R) -> R {
+    pub(in crate::tenant) fn try_blueprint<R>(&self, then: impl FnOnce(Result<Blueprint<'_>, Refusal>) -> R) -> R {
         let tenant = alice();
         then(blueprint(&tenant, &self.spec, &self.class, &self.record, &self.settings))
     }

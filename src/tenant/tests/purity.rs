@@ -24,7 +24,7 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// Files that hold decisions and must say so. Types and tables without a decision need not.
-const DECISIONS: [&str; 43] = [
+const DECISIONS: [&str; 45] = [
     "action",
     "action/in_aws",
     "adoption",
@@ -51,6 +51,7 @@ const DECISIONS: [&str; 43] = [
     "rollout",
     "rotation",
     "failure",
+    "fit",
     "keep",
     "ledger",
     "looks",
@@ -59,6 +60,7 @@ const DECISIONS: [&str; 43] = [
     "ownership",
     "plan",
     "purge",
+    "quota",
     "receipt",
     "replacement",
     "reserved",

@@ -19,6 +19,7 @@ use crate::{
         action::{Action, AwsAction, Plan},
         cache::{Cache, DEFINITIONS, Watched},
         child::{Child, Kind, ObjectKey},
+        fit::Amounts,
         observed::Observed,
         plan::plan,
         settings::Settings,
@@ -89,6 +90,8 @@ pub(super) struct World {
     pub(super) broken: Vec<&'static str>,
     /// Whether the Pod Identity webhook gives pods their credentials.
     pub(super) injects: bool,
+    /// What others use of the quota.
+    pub(super) used_by_others: Amounts,
     /// Pods that never become ready.
     pub(super) never_ready: fn(&Value) -> bool,
     /// When a Tenant of the name was seen last.
@@ -123,6 +126,7 @@ impl World {
             others: Vec::new(),
             broken: Vec::new(),
             injects: true,
+            used_by_others: Amounts::new(),
             never_ready: |_| false,
             had_tenant: start(),
             known_before: Vec::new(),
