@@ -13,6 +13,7 @@ use super::{
     adoption::marks::Marks,
     blueprint::Refusal,
     child::{Child, Part},
+    explain::Awaited,
     reason::Reason,
 };
 use crate::api::{
@@ -94,6 +95,13 @@ pub enum Action {
         name: String,
         /// This very pod.
         uid: Uid,
+    },
+    /// Look what the events of an object say of why something does not come.
+    LookAtEvents {
+        /// What is waited for.
+        awaited: Awaited,
+        /// The object.
+        of: Uid,
     },
     /// Look which claims lie in a namespace that is being adopted, and which pods mount them.
     LookInside(NamespaceName),
@@ -188,6 +196,7 @@ impl Action {
             | Self::Update { child, .. }
             | Self::Delete { child, .. }
             | Self::Mark { child, .. } => child.part(),
+            Self::LookAtEvents { awaited, .. } => awaited.part(),
             Self::ScaleToZero { .. } | Self::DeletePod { .. } | Self::AskForTurn(_) => Part::Workload,
             Self::RetainVolume { .. } | Self::ReofferVolume { .. } | Self::ReleaseVolume { .. } => Part::Storage,
             Self::Aws(action) => action.part(),
@@ -210,6 +219,7 @@ impl Action {
         matches!(
             self,
             Self::AskForTurn(_)
+                | Self::LookAtEvents { .. }
                 | Self::LookInside(_)
                 | Self::LookAtCluster { .. }
                 | Self::Aws(
@@ -258,6 +268,7 @@ impl Action {
             | Self::ReofferVolume { .. }
             | Self::DeletePod { .. }
             | Self::LookInside(_)
+            | Self::LookAtEvents { .. }
             | Self::AskForTurn(_) => {}
         }
         Target { action: std::mem::discriminant(self), child, aws, secret }

@@ -26,6 +26,7 @@ use super::{
     breaker::{Deletion, deletions},
     child::{Kind, ObjectKey},
     digest::Digest,
+    explain::{Awaited, Wait, Waits},
     gate::{Gate, GateFigures},
     observed::{
         AwsView, ClassView, DefinitionView, Definitions, Look, Observed, PodView, RecordView, Rendering,
@@ -37,7 +38,7 @@ use super::{
 use crate::{
     api::{
         class::Rollout,
-        names::{ClassName, NamespaceName, Nonce, TenantName},
+        names::{ClassName, NamespaceName, Nonce, TenantName, Uid},
         record::{RecordPhase, TenantRecordSpec},
         tenant::TenantStatus,
     },
@@ -113,6 +114,8 @@ struct Known {
     /// Objects that this process has written or rehearsed since it started.
     met: HashSet<ObjectKey>,
     aws: HashMap<TenantName, AwsView>,
+    /// What tenants wait for.
+    waits: HashMap<TenantName, Waits>,
     /// What lies in namespaces that are being adopted.
     belongings: HashMap<TenantName, Look<Belongings>>,
     gateways: Allocator,
@@ -315,6 +318,16 @@ impl Cache {
     #[cfg(test)]
     pub(super) fn with_gate<R>(&self, change: impl FnOnce(&mut Gate) -> R) -> R {
         change(&mut self.lock().gate)
+    }
+
+    /// The events of an object that is waited for were looked at; what they say of it.
+    pub fn saw_events(&self, name: &TenantName, awaited: Awaited, of: &Uid, at: Timestamp, said: Option<String>) {
+        let mut known = self.lock();
+        let wait = known.waits.get_mut(name).and_then(|waits| waits.get_mut(&awaited)).filter(|wait| wait.of == *of);
+        if let Some(wait) = wait {
+            let looks = wait.looks.saturating_add(1);
+            *wait = Wait { of: of.clone(), since: wait.since, looks, looked: Some(at), said };
+        }
     }
 
     /// What lies in a namespace was looked at, or is not known any more.

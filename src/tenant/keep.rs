@@ -14,7 +14,7 @@ use super::{
     cloud::{self, Half},
     comparison::{self, ChildState},
     digest::Facts,
-    fit,
+    explain, fit,
     ledger::{claimed_size, wanted_record},
     observed::{Observed, RecordView, TenantView},
     parts::{Made, Survey, is_quota_enforced, parts, wait_for_earlier},
@@ -140,7 +140,7 @@ fn built(
     let begins = rotation::begin(observed, &stored, &mut ledger, &mut parts);
 
     let mut actions = record_action(observed, record, &ledger);
-    actions.extend(rotation::looks(observed, &stored));
+    actions.extend(rotation::looks(observed, &stored).into_iter().chain(explain::looks(observed)));
     // A claim is refused while the quota has no figures yet.
     let claim = storage.claim_may_be_written && is_quota_enforced(observed);
     let template = match (passage.changes(), survey.is_settled(Child::ConfigMap)) {
@@ -385,6 +385,7 @@ fn look_again(
     };
     let settled = |part: Part| parts.get(&part).is_none_or(PartState::is_done);
     let role = cloud::role_believed_for(observed).map(|rest| rest.max(SOON));
+    let events = explain::until_due(observed).map(|rest| rest.max(SOON));
     let deadline = rollout::until_overdue(observed, record.template.as_ref()).map(|rest| rest.max(SOON));
     let rotation = rotation::until_due(observed, class).map(|rest| rest.max(SOON));
     let mended = if settled(Part::Identity) && settled(Part::Secrets) {
@@ -393,5 +394,5 @@ fn look_again(
         // What is overdue is asked for by the plan itself; looking again at once would only spin.
         cloud::believed_for(observed).map(|rest| rest.max(SOON))
     };
-    [net, mended, role, deadline, rotation].into_iter().flatten().min()
+    [net, mended, role, events, deadline, rotation].into_iter().flatten().min()
 }

@@ -15,6 +15,7 @@ pub mod controller;
 pub mod desired;
 pub mod digest;
 pub mod egress;
+pub mod explain;
 pub mod failure;
 pub mod fit;
 pub mod gate;

@@ -17,6 +17,7 @@ use crate::{
         breaker::{Fleet, pending},
         child::{Child, Kind, ObjectKey},
         digest::{Digest, Facts},
+        explain::{Waits, waits},
         gate::Turn,
         observed::{ClassView, Observed, TenantView, VolumeView},
         place,
@@ -52,6 +53,7 @@ impl Known {
             storage_class: None,
             volume: None,
             pods: Vec::new(),
+            waits: Waits::new(),
             belongings: self.belongings.get(name).cloned().unwrap_or_default(),
             aws: self.aws.get(name).cloned().unwrap_or_default(),
             place: None,
@@ -66,10 +68,22 @@ impl Known {
         if let Some(spec) = &spec {
             self.observe_recorded(&mut observed, spec);
         }
+        observed.waits = self.note_waits(&observed);
         if let ClassView::Found(class) = &observed.class {
             observed.turn = self.gate.look(name, &class.rollout, now);
         }
         observed
+    }
+
+    /// What the tenant waits for, and since when.
+    fn note_waits(&mut self, observed: &Observed) -> Waits {
+        let waits = waits(observed, self.waits.get(&observed.name));
+        if waits.is_empty() {
+            self.waits.remove(&observed.name);
+        } else {
+            self.waits.insert(observed.name.clone(), waits.clone());
+        }
+        waits
     }
 
     fn observe_recorded(&mut self, observed: &mut Observed, record: &TenantRecordSpec) {

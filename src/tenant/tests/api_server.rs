@@ -7,11 +7,12 @@ use super::{
     world::{Objects, Refused, UNWATCHED, World, has_finalizers, path},
 };
 use crate::{
-    api::labels,
+    api::{labels, names::Uid},
     tenant::{
         action::{Action, Precondition},
         adoption::{Belongings, belongings::places, marks::Marks},
         child::{Child, Kind},
+        explain::{Awaited, told},
         observed::Look,
         replacement::{completed, replacement},
     },
@@ -115,10 +116,17 @@ impl World {
                 }
                 marked?;
             }
+            Action::LookAtEvents { awaited, of } => self.look_at_events(*awaited, of),
             Action::AskForTurn(rollout) => self.cache.ask_for_turn(&alice(), rollout, self.now),
             Action::Aws(action) => self.cloud.perform(action, &self.cache, self.now)?,
         }
         Ok(())
+    }
+
+    fn look_at_events(&self, awaited: Awaited, of: &Uid) {
+        let is_its = |event: &&Value| event["involvedObject"]["uid"] == *of.as_str();
+        let events: Vec<Value> = self.events.iter().filter(is_its).cloned().collect();
+        self.cache.saw_events(&alice(), awaited, of, self.now, told(awaited, &events));
     }
 
     fn mark(&mut self, child: Child, precondition: &Precondition, marks: &Marks) -> Result<(), Refused> {

@@ -31,3 +31,4 @@ mod schemas;
 mod sights;
 mod situations;
 mod transferring;
+mod waiting;

@@ -90,6 +90,7 @@ pub(super) fn before(world: &World, action: &Action) {
         | Action::RetainVolume { .. }
         | Action::ReofferVolume { .. }
         | Action::LookInside(_)
+        | Action::LookAtEvents { .. }
         | Action::AskForTurn(_) => {}
         Action::DeletePod { uid, .. } => {
             let inside = format!("{}/", world.record_spec().namespace.name);

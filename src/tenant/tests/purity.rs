@@ -24,7 +24,7 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// Files that hold decisions and must say so. Types and tables without a decision need not.
-const DECISIONS: [&str; 45] = [
+const DECISIONS: [&str; 46] = [
     "action",
     "action/in_aws",
     "adoption",
@@ -50,6 +50,7 @@ const DECISIONS: [&str; 45] = [
     "parts",
     "rollout",
     "rotation",
+    "explain",
     "failure",
     "fit",
     "keep",

@@ -90,6 +90,8 @@ pub(super) struct World {
     pub(super) broken: Vec<&'static str>,
     /// Whether the Pod Identity webhook gives pods their credentials.
     pub(super) injects: bool,
+    /// Events of objects in the tenant's namespace.
+    pub(super) events: Vec<Value>,
     /// What others use of the quota.
     pub(super) used_by_others: Amounts,
     /// Pods that never become ready.
@@ -126,6 +128,7 @@ impl World {
             others: Vec::new(),
             broken: Vec::new(),
             injects: true,
+            events: Vec::new(),
             used_by_others: Amounts::new(),
             never_ready: |_| false,
             had_tenant: start(),
