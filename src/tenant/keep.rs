@@ -141,8 +141,9 @@ fn built(
 
     let mut actions = record_action(observed, record, &ledger);
     actions.extend(rotation::looks(observed, &stored).into_iter().chain(explain::looks(observed)));
-    // A claim is refused while the quota has no figures yet.
-    let claim = storage.claim_may_be_written && is_quota_enforced(observed);
+    // A claim is refused while the quota has no figures yet, and while it has no room for it yet: the quota grows first.
+    let has_room = is_quota_enforced(observed) && survey.is_settled(Child::ResourceQuota);
+    let claim = storage.claim_may_be_written && has_room;
     let template = match (passage.changes(), survey.is_settled(Child::ConfigMap)) {
         (false, _) => TemplateGate::BringsBack,
         (true, false) => TemplateGate::WaitsForConfiguration,

@@ -91,7 +91,7 @@ fn before_claim(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Storag
     let class_name = &blueprint.record.storage.class_name;
     let Some(class) = &observed.storage_class else {
         let message = format!(
-            "StorageClass {class_name} does not exist: create it (deploy/examples/class-eks.yaml has one for EFS)"
+            "StorageClass {class_name} does not exist: create it (deploy/aws/storage-class.yaml is one for EFS)"
         );
         return Some(Storage::blocked(Reason::StorageClassNotFound, message));
     };

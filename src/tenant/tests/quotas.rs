@@ -155,3 +155,25 @@ fn a_quota_below_the_workspace_itself_is_refused() {
     let touched = world.done.iter().any(|action| matches!(action, Action::Update { .. }));
     assert!(!touched && hard(&world, "limits.cpu") == "8");
 }
+
+/// A claim that grows before its quota is refused.
+#[test]
+fn the_quota_grows_before_the_claim_does() {
+    let mut world = settled(&class_with_quota("4", 10));
+    world.done.clear();
+    world.edit_tenant(|spec| spec["storage"] = json!({ "size": "40Gi" }));
+    let written = |plan: &crate::tenant::action::Plan| {
+        let child = |action: &Action| match action {
+            Action::Update { child, .. } => Some(*child),
+            _ => None,
+        };
+        plan.actions.iter().filter_map(child).collect::<Vec<_>>()
+    };
+    let plan = world.round();
+    assert_eq!(written(&plan), [Child::ResourceQuota], "and its figures are waited for");
+    world.settle();
+    assert_eq!(hard(&world, "requests.storage"), "40Gi");
+    let claim = world.child(Child::Claim).expect("a claim");
+    assert_eq!(claim["spec"]["resources"]["requests"]["storage"], "40Gi");
+    assert_eq!(world.ready(), (true, "Verified".into()));
+}
