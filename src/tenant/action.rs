@@ -14,6 +14,7 @@ use super::{
     blueprint::Refusal,
     child::{Child, Part},
     explain::Awaited,
+    progress::Reached,
     reason::Reason,
 };
 use crate::api::{
@@ -328,8 +329,8 @@ pub enum Story {
         suspended: bool,
         /// How its parts stand.
         parts: Parts,
-        /// Whether it has business at the roll-out gate: who has none gives back what it was given.
-        at_gate: bool,
+        /// How far its pod template has come: who has no business at the gate gives back what it was given there.
+        template: Reached,
     },
     /// Nothing is written on request.
     Paused {
@@ -355,7 +356,7 @@ pub enum Story {
 impl Plan {
     /// Whether the tenant has business at the roll-out gate.
     pub const fn is_at_gate(&self) -> bool {
-        matches!(&self.story, Story::Kept { at_gate: true, .. })
+        matches!(&self.story, Story::Kept { template: Reached::AtGate, .. })
     }
 
     /// One thing to do of which nothing is said, and another look soon: some of it makes no event.

@@ -6,6 +6,7 @@ mod answers;
 mod census;
 mod forgetting;
 mod observing;
+mod rolling;
 mod taking_up;
 
 use answers::{Gone, Source};
@@ -21,23 +22,23 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    action::{Plan, Step, Story},
+    action::Step,
     adoption::Belongings,
     breaker::{Deletion, deletions},
     child::{Kind, ObjectKey},
     digest::Digest,
     explain::{Awaited, Wait, Waits},
-    gate::{Gate, GateFigures},
+    gate::Gate,
     observed::{
         AwsView, ClassView, DefinitionView, Definitions, Look, Observed, PodView, RecordView, Rendering,
         StorageClassView, TenantView, VolumeView,
     },
+    progress::Reached,
     settings::Settings,
     views,
 };
 use crate::{
     api::{
-        class::Rollout,
         names::{ClassName, NamespaceName, Nonce, TenantName, Uid},
         record::{RecordPhase, TenantRecordSpec},
         tenant::TenantStatus,
@@ -120,6 +121,10 @@ struct Known {
     belongings: HashMap<TenantName, Look<Belongings>>,
     gateways: Allocator,
     gate: Gate,
+    /// How far pod templates have come, as decisions left it.
+    reached: HashMap<TenantName, Reached>,
+    /// Generations of classes.
+    generations: HashMap<ClassName, i64>,
     /// The last look at the cluster itself before a removal, by tenant.
     looked: HashMap<TenantName, (Step, Timestamp)>,
     /// What is gone, of each kind, since its last list: an answer that comes late does not bring it back.
@@ -279,27 +284,6 @@ impl Cache {
         self.lock().met.insert(key.clone())
     }
 
-    /// Asks for a tenant's turn at the roll-out gate; the next decision sees what came of it.
-    pub fn ask_for_turn(&self, name: &TenantName, rollout: &Rollout, now: Timestamp) {
-        self.lock().gate.ask(name, rollout, now);
-    }
-
-    /// A tenant was decided about. One that has no business at the roll-out gate gives back what it was given; one that is
-    /// not kept (refused, paused, being deleted) holds no place either, at the gate or on a gateway: nobody works on its
-    /// becoming ready.
-    pub fn stand_at_gate(&self, name: &TenantName, plan: &Plan) {
-        let mut known = self.lock();
-        if !plan.is_at_gate() {
-            known.gate.leave(name);
-        }
-        if matches!(plan.story, Story::Kept { .. }) {
-            known.note_rolling(name);
-        } else {
-            known.gate.recorded(name, None);
-            known.gateways.release(name);
-        }
-    }
-
     /// Tenants that wait at the roll-out gate, or for a place on a gateway, and should look again; all of them where a look has found
     /// a definition changed.
     pub fn take_woken(&self) -> Vec<TenantName> {
@@ -307,17 +291,6 @@ impl Cache {
         let mut woken = known.gate.take_woken();
         woken.append(&mut known.gateways.take_woken());
         if std::mem::take(&mut known.wakes_everybody) { known.names() } else { woken }
-    }
-
-    /// Figures of the roll-out gate.
-    pub fn gate_figures(&self, now: Timestamp) -> GateFigures {
-        self.lock().gate.figures(now)
-    }
-
-    /// Changes what is known of the roll-out gate.
-    #[cfg(test)]
-    pub(super) fn with_gate<R>(&self, change: impl FnOnce(&mut Gate) -> R) -> R {
-        change(&mut self.lock().gate)
     }
 
     /// The events of an object that is waited for were looked at; what they say of it.

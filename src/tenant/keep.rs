@@ -18,6 +18,7 @@ use super::{
     ledger::{claimed_size, wanted_record},
     observed::{Observed, RecordView, TenantView},
     parts::{Made, Survey, is_quota_enforced, parts, wait_for_earlier},
+    progress::Reached,
     quota,
     reason::Reason,
     retire,
@@ -50,9 +51,9 @@ pub fn keep(
         return finalizer_first(tenant);
     }
     match kept(observed, spec, class, record) {
-        Ok(Kept { actions, parts, at_gate }) => {
+        Ok(Kept { actions, parts, template }) => {
             let look_again = look_again(observed, class, record, &parts);
-            Plan { actions, story: Story::Kept { suspended: spec.suspend, parts, at_gate }, look_again }
+            Plan { actions, story: Story::Kept { suspended: spec.suspend, parts, template }, look_again }
         }
         Err(refusal) => {
             // What cannot be built as it is written can still be ended.
@@ -81,8 +82,8 @@ pub(super) struct Kept {
     pub(super) actions: Vec<Action>,
     /// How its parts stand.
     pub(super) parts: Parts,
-    /// Whether it has business at the roll-out gate.
-    pub(super) at_gate: bool,
+    /// How far its pod template has come.
+    pub(super) template: Reached,
 }
 
 /// What to do for a living tenant, and how its parts stand.
@@ -151,13 +152,11 @@ fn built(
     };
     let gates = Gates { confined: standing.confined, recorded, template };
     actions.extend(child_actions(observed, &survey, gates, claim));
-    // Nobody takes a place who cannot use it now.
-    let at_gate = passage.is_at_gate() && standing.confined;
-    actions.extend(rollout::ask(observed, class, &passage).filter(|_| at_gate));
+    actions.extend(rollout::ask(observed, class, &passage).filter(|_| standing.confined));
     // A rotation that begins now takes the place of one that is about to end.
     actions.extend(moves.into_iter().filter(|_| !begins));
     actions.extend([identity.actions, secrets.actions, storage.actions, workload.actions].into_iter().flatten());
-    Ok(Kept { actions, parts, at_gate })
+    Ok(Kept { actions, parts, template: rollout::reached(&passage, standing.confined) })
 }
 
 /// What is to be built, by the record as it is stored.

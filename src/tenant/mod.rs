@@ -29,6 +29,7 @@ pub mod ownership;
 pub mod parts;
 pub mod place;
 pub mod plan;
+pub mod progress;
 pub mod purge;
 pub mod queue;
 pub mod quota;

@@ -17,6 +17,7 @@ use super::{
     digest::{ContentHash, Facts},
     gate::Turn,
     observed::{Look, Observed},
+    progress::Reached,
     reason::Reason,
     rotation,
     workload::{NewestPod, is_rolled, newest_pod},
@@ -52,10 +53,14 @@ impl Passage {
     pub const fn holds(&self) -> bool {
         matches!(self, Self::Waits(_))
     }
+}
 
-    /// Whether the tenant has business at the gate: it waits, or has a leave that it has not used yet.
-    pub const fn is_at_gate(&self) -> bool {
-        matches!(self, Self::Waits(_) | Self::Granted)
+/// How far a template has come by its passage. Nobody takes a place at the gate who cannot use it now.
+pub const fn reached(passage: &Passage, confined: bool) -> Reached {
+    match passage {
+        Passage::Unchanged => Reached::Present,
+        Passage::Waits(_) | Passage::Granted if confined => Reached::AtGate,
+        Passage::Waits(_) | Passage::Granted | Passage::AtOnce => Reached::Former,
     }
 }
 
@@ -115,7 +120,8 @@ pub fn passage(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &Recorded
     }
 }
 
-fn stopped(failed: &[TenantName], count: usize) -> String {
+/// What is said where too many that were let through are not ready in time.
+pub fn stopped(failed: &[TenantName], count: usize) -> String {
     let names: Vec<&str> = failed.iter().map(TenantName::as_str).collect();
     let more = if count > names.len() { " and others" } else { "" };
     format!(

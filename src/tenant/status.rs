@@ -303,7 +303,7 @@ pub fn announcements(previous: &TenantStatus, next: &TenantStatus) -> Vec<Announ
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::progress::Reached, *};
 
     fn parts(state: &PartState) -> Parts {
         Part::ALL.iter().map(|part| (*part, state.clone())).collect()
@@ -335,7 +335,7 @@ mod tests {
         let working = PartState::Working(Reason::Progressing, "soon".into());
         let awaiting = PartState::Blocked(Reason::AwaitingValue, "put one".into());
         let refusal = super::super::blueprint::Refusal { reason: Reason::ClassNotFound, message: "no".into() };
-        let kept = |parts, suspended| Story::Kept { suspended, parts, at_gate: false };
+        let kept = |parts, suspended| Story::Kept { suspended, parts, template: Reached::Present };
         let paused = |drift: Vec<String>| Story::Paused { parts: parts(&done), drift };
         let none = TenantStatus::default();
         let rows = [
@@ -360,7 +360,7 @@ mod tests {
         let story = Story::Kept {
             suspended: false,
             parts: parts(&PartState::Done(Reason::Verified, "ok".into())),
-            at_gate: false,
+            template: Reached::Present,
         };
         let failure = |needs_person| Failure {
             part: Part::Secrets,
@@ -378,7 +378,7 @@ mod tests {
         let story = Story::Kept {
             suspended: false,
             parts: parts(&PartState::Done(Reason::Verified, "ok".into())),
-            at_gate: false,
+            template: Reached::Present,
         };
         let mut first = tell(&story, &[], &TenantStatus::default());
         let long_ago = Time(Timestamp::from_second(1).expect("time"));
@@ -393,7 +393,7 @@ mod tests {
         let done = Story::Kept {
             suspended: false,
             parts: parts(&PartState::Done(Reason::Verified, "ok".into())),
-            at_gate: false,
+            template: Reached::Present,
         };
         let ready = tell(&done, &[], &TenantStatus::default());
         assert_eq!(announcements(&TenantStatus::default(), &ready).len(), 1);

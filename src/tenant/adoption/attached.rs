@@ -13,6 +13,7 @@ use super::{
         keep::{Kept, replace_record},
         ledger::wanted_record,
         observed::Observed,
+        progress::Reached,
         reason::Reason,
         storage,
     },
@@ -112,7 +113,7 @@ pub(super) fn kept(
     parts.insert(Part::Workload, workload);
     let view = observed.record.as_ref().filter(|_| next != *record);
     actions.extend(view.map(|view| replace_record(view, &next)));
-    Ok(Kept { actions, parts, at_gate: false })
+    Ok(Kept { actions, parts, template: Reached::Another })
 }
 
 fn is_settled(state: &PartState) -> bool {

@@ -152,11 +152,7 @@ fn count_quota(world: &mut World) -> bool {
 
 /// What pods and claims of the tenant use, and others in its namespace.
 fn used(world: &World) -> Value {
-    let of_pod = |pod: &Value| {
-        let template: Value = pod["metadata"]["labels"]["template"].as_str()?.parse().ok()?;
-        Some(fit::pod(&fit::containers(&template), &Defaults::default()).amounts)
-    };
-    let pods = world.pods.values().filter_map(of_pod);
+    let pods = world.pods.values().map(|pod| fit::amounts(&pod["takes"]));
     let claims = world.children[&Kind::PersistentVolumeClaim].values().map(fit::claim);
     let mut used = world.used_by_others.clone();
     for (resource, amount) in pods.chain(claims).flatten() {
@@ -230,6 +226,8 @@ fn make_pod(world: &mut World, set: &Value, revision: &str, path: String) -> boo
     let pod = world.born(json!({
         // What the init container copies at the start, and the pod never looks at again.
         "copied": config["data"],
+        // What it takes of the quota, as the quota controller counts it.
+        "takes": fit::pod(&fit::containers(&set["spec"]["template"]), &Defaults::default()).amounts,
         "metadata": {
             "name": "alice-0",
             "namespace": namespace,

@@ -20,6 +20,7 @@ mod leftovers;
 mod lifecycle;
 mod mishaps;
 mod ordering;
+mod progress;
 mod purity;
 mod quotas;
 mod random;

@@ -24,7 +24,7 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// Files that hold decisions and must say so. Types and tables without a decision need not.
-const DECISIONS: [&str; 46] = [
+const DECISIONS: [&str; 47] = [
     "action",
     "action/in_aws",
     "adoption",
@@ -60,6 +60,7 @@ const DECISIONS: [&str; 46] = [
     "orders",
     "ownership",
     "plan",
+    "progress",
     "purge",
     "quota",
     "receipt",

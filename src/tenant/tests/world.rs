@@ -410,7 +410,7 @@ impl World {
         self.let_arrive();
         let observed = self.observe();
         let decided = plan(&observed);
-        self.cache.stand_at_gate(&alice(), &decided);
+        self.cache.stand_at_gate(&observed, &decided);
         promises::story(self, &observed, &decided);
         for action in &decided.actions {
             promises::before(self, action);
