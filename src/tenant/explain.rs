@@ -95,7 +95,8 @@ pub fn waits(observed: &Observed, before: Option<&Waits>) -> Waits {
         (awaited, earlier.cloned().unwrap_or_else(|| Wait::from(of, observed.now)))
     };
     let all = [volume(observed), pod(observed), start(observed)];
-    all.into_iter().flatten().map(continued).collect()
+    // In a dry run nothing is carried out, looks included: what is never answered is not asked.
+    all.into_iter().flatten().filter(|_| !observed.settings.dry_run).map(continued).collect()
 }
 
 fn volume(observed: &Observed) -> Option<(Awaited, Uid)> {

@@ -127,3 +127,16 @@ fn another_object_of_the_name_has_nothing_to_do_with_the_former_one_s_events() {
     world.edit_child(Child::Claim, |claim| claim["metadata"]["uid"] = json!("99999999-aaaa-4bbb-8ccc-ddddeeeeffff"));
     assert!(!message(&mut world, Part::Storage).contains("former"));
 }
+
+/// What a dry run cannot ask it does not wait to ask: it comes back no sooner for it.
+#[test]
+fn a_dry_run_asks_for_no_events() {
+    let mut world = waiting_for("volumes");
+    let dry = crate::tenant::settings::Settings { dry_run: true, ..world.settings.as_ref().clone() };
+    world.settings = std::sync::Arc::new(dry);
+    world.restart();
+    world.observe();
+    world.now += SignedDuration::from_mins(10);
+    let plan = crate::tenant::plan::plan(&world.observe());
+    assert_eq!((looks(&plan), world.observe().waits.len()), (Vec::new(), 0));
+}
