@@ -10,16 +10,17 @@ use serde_json::{Value, json};
 
 use super::{
     child::Child,
-    digest::{Facts, QuotaFacts},
+    digest::QuotaFacts,
     fit::{self, Amounts, Defaults},
     observed::Observed,
 };
 use crate::api::quantity::Quantity;
 
-/// Holds the wanted quota at what is used, where it would be lowered below that. Says what is held, if anything is.
-pub fn hold(observed: &Observed, wanted: &mut BTreeMap<Child, Option<Value>>) -> Option<String> {
+/// Holds the wanted quota at what is used, where it would be lowered below that. Says what is held, if anything is. A workspace
+/// that `runs` may have no pod at this moment: its pod is away, or it sleeps.
+pub fn hold(observed: &Observed, runs: bool, wanted: &mut BTreeMap<Child, Option<Value>>) -> Option<String> {
     let live = live(observed)?;
-    let needed = needed(observed, live, wanted);
+    let needed = needed(observed, live, runs, wanted);
     let hard = wanted.get_mut(&Child::ResourceQuota)?.as_mut()?.pointer_mut("/spec/hard")?;
     let mut held = Vec::new();
     for (resource, asked) in fit::amounts(hard) {
@@ -35,18 +36,15 @@ pub fn hold(observed: &Observed, wanted: &mut BTreeMap<Child, Option<Value>>) ->
 }
 
 fn live(observed: &Observed) -> Option<&QuotaFacts> {
-    match &observed.child(Child::ResourceQuota).filter(|live| !live.deleting)?.facts {
-        Facts::Quota(facts) => Some(facts),
-        Facts::None | Facts::Namespace(_) | Facts::Claim(_) | Facts::StatefulSet(_) | Facts::Route(_) => None,
-    }
+    observed.child(Child::ResourceQuota).filter(|live| !live.deleting)?.facts.as_quota()
 }
 
 /// What is used, and what the workspace itself needs and does not use at this moment: the pod that is being replaced must
 /// not find its place taken away. `None` for what nobody knows the use of yet.
-fn needed(observed: &Observed, live: &QuotaFacts, wanted: &BTreeMap<Child, Option<Value>>) -> Amounts {
+fn needed(observed: &Observed, live: &QuotaFacts, runs: bool, wanted: &BTreeMap<Child, Option<Value>>) -> Amounts {
     let Some(used) = &live.used else { return Amounts::new() };
     let mut needed = used.clone();
-    for (resource, amount) in absent(observed, wanted) {
+    for (resource, amount) in absent(observed, runs, wanted) {
         let sum = needed.entry(resource).or_default();
         *sum = sum.plus(amount);
     }
@@ -58,17 +56,14 @@ fn needed(observed: &Observed, live: &QuotaFacts, wanted: &BTreeMap<Child, Optio
 }
 
 /// What the workspace needs beside what it has: its pod, by the live template or the wanted one, and its claim.
-fn absent(observed: &Observed, wanted: &BTreeMap<Child, Option<Value>>) -> Amounts {
+fn absent(observed: &Observed, runs: bool, wanted: &BTreeMap<Child, Option<Value>>) -> Amounts {
     let object = |child: Child| wanted.get(&child).and_then(Option::as_ref);
     let mut all = Amounts::new();
-    if observed.pods.is_empty() {
+    if runs && observed.pods.is_empty() {
         let defaults = object(Child::LimitRange).map(Defaults::of).unwrap_or_default();
-        let starts = |set: &&Value| set["spec"]["replicas"] != 0;
-        let next = object(Child::StatefulSet).filter(starts).map(|set| fit::containers(&set["spec"]["template"]));
-        let former = match observed.child(Child::StatefulSet).map(|live| &live.facts) {
-            Some(Facts::StatefulSet(facts)) if facts.replicas > 0 => Some(facts.containers.clone()),
-            _ => None,
-        };
+        let next = object(Child::StatefulSet).map(|set| fit::containers(&set["spec"]["template"]));
+        let former = observed.child(Child::StatefulSet).and_then(|live| live.facts.as_stateful_set());
+        let former = former.map(|facts| facts.containers.clone());
         for containers in next.iter().chain(&former) {
             for (resource, amount) in fit::pod(containers, &defaults).amounts {
                 let largest: &mut Quantity = all.entry(resource).or_default();

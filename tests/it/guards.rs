@@ -56,7 +56,7 @@ async fn a_tenant_s_namespace_and_claims_are_deleted_by_the_operator_alone() {
     let controllers = ["namespace-controller", "generic-garbage-collector"];
     let mut free: Vec<String> =
         controllers.iter().map(|name| format!("system:serviceaccount:kube-system:{name}")).collect();
-    free.extend([OPERATOR.to_owned(), "system:kube-controller-manager".to_owned()]);
+    free.push("system:kube-controller-manager".to_owned());
     let mut allowed = vec![bed.breaking_glass().await];
     for user in free {
         allowed.push(bed.acting_as(&user, &["system:masters"]).await);
@@ -67,6 +67,12 @@ async fn a_tenant_s_namespace_and_claims_are_deleted_by_the_operator_alone() {
             person.delete_with("PersistentVolumeClaim", Some(place), name, &rehearsed()).await.expect("let through");
         }
     }
+    // The operator, which has to have said so on a namespace before: see operator_rights.rs.
+    let operator = bed.acting_as(OPERATOR, &["system:masters"]).await;
+    operator
+        .delete_with("PersistentVolumeClaim", Some(&namespace), &bed.tenant, &rehearsed())
+        .await
+        .expect("let through");
     bed.ready().await;
 
     // For good: the namespace controller ends what was let through, the claim in it too.

@@ -24,7 +24,7 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// Files that hold decisions and must say so. Types and tables without a decision need not.
-const DECISIONS: [&str; 47] = [
+const DECISIONS: [&str; 49] = [
     "action",
     "action/in_aws",
     "adoption",
@@ -47,6 +47,7 @@ const DECISIONS: [&str; 47] = [
     "desired/mod",
     "digest",
     "gate",
+    "internet",
     "parts",
     "rollout",
     "rotation",
@@ -58,6 +59,7 @@ const DECISIONS: [&str; 47] = [
     "looks",
     "observed",
     "orders",
+    "orders/moving",
     "ownership",
     "plan",
     "progress",

@@ -240,7 +240,7 @@ impl Bed {
         self.until_so(what, look).await
     }
 
-    fn api(&self, kind: &str, namespace: Option<&str>) -> Api<DynamicObject> {
+    pub(super) fn api(&self, kind: &str, namespace: Option<&str>) -> Api<DynamicObject> {
         match namespace {
             Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource(kind)),
             None => Api::all_with(self.client.clone(), &resource(kind)),
@@ -384,11 +384,18 @@ fn resource(kind: &str) -> ApiResource {
         "StorageClass" => ("storage.k8s.io", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
         "RuntimeClass" => ("node.k8s.io", "v1"),
+        "CiliumNetworkPolicy" | "CiliumEndpoint" => ("cilium.io", "v2"),
+        "ScaledObject" => ("keda.sh", "v1alpha1"),
+        "InterceptorRoute" => ("http.keda.sh", "v1beta1"),
+        "ReferenceGrant" => ("gateway.networking.k8s.io", "v1beta1"),
+        "TargetGroupConfiguration" => ("gateway.k8s.aws", "v1beta1"),
+        "PolicyEndpoint" => ("networking.k8s.aws", "v1alpha1"),
         "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         _ => ("", "v1"),
     };
     let plural = match kind {
         "NetworkPolicy" => "networkpolicies".to_owned(),
+        "CiliumNetworkPolicy" => "ciliumnetworkpolicies".to_owned(),
         "TenantClass" => "tenantclasses".to_owned(),
         "StorageClass" => "storageclasses".to_owned(),
         "RuntimeClass" => "runtimeclasses".to_owned(),

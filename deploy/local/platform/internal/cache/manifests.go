@@ -10,74 +10,131 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
 )
 
-// The CRDs of the Gateway API are read from its module as an archive. It cannot be a requirement of a module here: its
-// go.mod asks for a newer Go than its CRDs do. The sum takes go.sum's place.
-const (
-	gatewayAPIModule = "sigs.k8s.io/gateway-api@v1.7.0"
-	gatewayAPISum    = "h1:duVnm7nO6oXfMMUWfcDoBph47CYR/ME3NGxccOVglaY="
-	gatewayAPICRDs   = "config/crd/standard/gateway.networking.k8s.io_"
-)
+// An archive is a published module of which only manifests are taken. It cannot be a requirement of a module here: what its
+// go.mod asks for has nothing to do with its CRDs. The sum takes go.sum's place.
+type archive struct {
+	what, module, sum string
+	// Files of it, or what their names begin with.
+	files []string
+	// What of them is of no use in a cluster that lives for an hour.
+	except string
+}
 
-func (c *Cache) gatewayAPI(tools *Tools) error {
-	dir, err := c.place("gateway-api", nil, gatewayAPIModule, gatewayAPISum, "json")
+var gatewayAPI = archive{
+	what: "the Gateway API's CRDs", module: "sigs.k8s.io/gateway-api@v1.7.0", sum: "h1:duVnm7nO6oXfMMUWfcDoBph47CYR/ME3NGxccOVglaY=",
+	files:  []string{"config/crd/standard/gateway.networking.k8s.io_"},
+	except: "config/crd/standard/gateway.networking.k8s.io_vap_", // a policy against downgrades
+}
+
+// The kinds that a cluster may do without.
+var optionalKinds = []archive{
+	{
+		what: "KEDA's CRD", module: "github.com/kedacore/keda/v2@v2.21.0", sum: "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=",
+		files: []string{"config/crd/bases/keda.sh_scaledobjects.yaml"},
+	},
+	{
+		what: "the CRD of KEDA's HTTP add-on", module: "github.com/kedacore/http-add-on@v0.15.0",
+		sum: "h1:6xqqvzFB/Yw9zBSsPD/T6DBTaOj6N4/NqbAs26E5XGA=", files: []string{"config/crd/bases/http.keda.sh_interceptorroutes.yaml"},
+	},
+	{
+		what: "Cilium's CRDs", module: "github.com/cilium/cilium@v1.20.2", sum: "h1:dqiEGIcXc+gqCLYG/l7VCFJ8GHyb4HUrwbZOpkX5dL8=",
+		files: []string{
+			"pkg/k8s/apis/cilium.io/client/crds/v2/ciliumnetworkpolicies.yaml", "pkg/k8s/apis/cilium.io/client/crds/v2/ciliumendpoints.yaml",
+		},
+	},
+	{
+		what:   "the CRD of the AWS Load Balancer Controller",
+		module: "github.com/kubernetes-sigs/aws-load-balancer-controller@v0.0.0-20260423195125-93ff3b5fdaad",
+		sum:    "h1:sttxR+rS5X6cS1ldieB5JKVucs61EHq8XO7VKySyU5w=", files: []string{"config/crd/gateway/gateway.k8s.aws_targetgroupconfigurations.yaml"},
+	},
+}
+
+// manifests puts the CRDs of archives into one directory.
+func (c *Cache) manifests(kind, what string, archives ...archive) (string, error) {
+	var pins []string
+	for _, one := range archives {
+		pins = append(pins, one.module, one.sum, strings.Join(one.files, " "))
+	}
+	dir, err := c.place(kind, nil, append(pins, "json")...)
 	if err != nil {
-		return err
+		return "", err
 	}
-	tools.GatewayAPI = filepath.Join(dir, "crds")
-	if exists(tools.GatewayAPI) {
-		return nil
+	crds := filepath.Join(dir, "crds")
+	if exists(crds) {
+		return crds, nil
 	}
-	return c.locked(dir, func() error {
-		if exists(tools.GatewayAPI) {
+	return crds, c.locked(dir, func() error {
+		if exists(crds) {
 			return nil
 		}
-		return c.Log.Stage("fetching the Gateway API's CRDs", func() error { return fetchGatewayAPI(tools.GatewayAPI) })
+		return c.Log.Stage("fetching "+what, func() error {
+			return installDir(crds, func(scratch string) error {
+				for _, one := range archives {
+					if err := one.fetch(scratch); err != nil {
+						return fmt.Errorf("%s: %w", one.what, err)
+					}
+				}
+				return nil
+			})
+		})
 	})
 }
 
 type downloaded struct{ Zip, Sum, Error string }
 
-func fetchGatewayAPI(dir string) error {
-	cmd := exec.Command("go", "mod", "download", "-json", gatewayAPIModule)
+func (a archive) fetch(dir string) error {
+	cmd := exec.Command("go", "mod", "download", "-json", a.module)
 	cmd.Dir = os.TempDir() // outside any module
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	out, runErr := cmd.Output()
 	var got downloaded
 	if err := json.Unmarshal(out, &got); err != nil {
-		return errors.Join(runErr, fmt.Errorf("go mod download %s: %w", gatewayAPIModule, err))
+		return errors.Join(runErr, fmt.Errorf("go mod download %s: %w", a.module, err))
 	}
 	// An older Go complains about the module's go line, after it has fetched and checked the archive.
 	if got.Zip == "" {
-		return fmt.Errorf("go mod download %s: %s", gatewayAPIModule, got.Error)
+		return fmt.Errorf("go mod download %s: %s", a.module, got.Error)
 	}
-	if got.Sum != gatewayAPISum {
-		return fmt.Errorf("%s has the sum %s, expected %s; the download is not what was pinned", gatewayAPIModule, got.Sum, gatewayAPISum)
+	if got.Sum != a.sum {
+		return fmt.Errorf("%s has the sum %s, expected %s; the download is not what was pinned", a.module, got.Sum, a.sum)
 	}
-	return installDir(dir, func(scratch string) error { return unpackCRDs(got.Zip, scratch) })
+	return a.unpack(got.Zip, dir)
 }
 
-func unpackCRDs(archive, dir string) error {
-	reader, err := zip.OpenReader(archive)
+func (a archive) unpack(path, dir string) error {
+	reader, err := zip.OpenReader(path)
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
+	found := 0
 	for _, file := range reader.File {
-		name := strings.TrimPrefix(file.Name, gatewayAPIModule+"/")
-		// vap_…: a policy against downgrades, of no use in a cluster that lives for an hour.
-		if !strings.HasPrefix(name, gatewayAPICRDs) || strings.HasPrefix(name, gatewayAPICRDs+"vap_") {
+		name := strings.TrimPrefix(file.Name, a.module+"/")
+		if !a.wants(name) {
 			continue
 		}
-		if err := unpack(file, filepath.Join(dir, path.Base(name))); err != nil {
+		found++
+		if err := unpack(file, filepath.Join(dir, filepath.Base(name))); err != nil {
 			return err
 		}
 	}
+	if found < len(a.files) {
+		return fmt.Errorf("%s holds %d of %v", a.module, found, a.files)
+	}
 	return nil
+}
+
+func (a archive) wants(name string) bool {
+	if a.except != "" && strings.HasPrefix(name, a.except) {
+		return false
+	}
+	return slices.ContainsFunc(a.files, func(file string) bool { return strings.HasPrefix(name, file) })
 }
 
 func unpack(file *zip.File, to string) error {
