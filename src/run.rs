@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::names::{ClusterArn, NamespaceName, SecretsPrefix, Uid},
     aws::{self, AwsClients, AwsError, AwsSettings, AwsStartError, Discovered, Rates, types::Cluster},
-    class::ClassChecks,
+    class::{ClassChecks, Rollouts},
     fence::Fence,
     kubernetes::{Kubernetes, RequestError, Resource, definitions},
     lease::{self, LeaderLease, LeaseError},
@@ -278,6 +278,8 @@ impl Parts {
         let events = Events::new(self.kubernetes.client(), self.fence.clone(), self.metrics.clone(), &identity);
         let classes =
             ClassChecks { kubernetes: self.kubernetes.clone(), aws: aws.clone(), settings: Arc::clone(&settings) };
+        let rollouts =
+            Rollouts { kubernetes: self.kubernetes.clone(), cache: Arc::clone(&cache), dry_run: settings.dry_run };
         let reach = aws.clone().map(|aws| Reach {
             aws,
             cache: Arc::clone(&cache),
@@ -316,7 +318,7 @@ impl Parts {
                 let mut sweeping = JoinSet::new();
                 let heartbeat = controller.heartbeat.clone();
                 heartbeat.during(begin_sweeping(reach, &self.liveness, &mut sweeping, stop)).await;
-                tokio::join!(controller.run(stop.clone()), classes.run(stop.clone()));
+                tokio::join!(controller.run(stop.clone()), classes.run(stop.clone()), rollouts.run(stop.clone()));
             }
             written.cancel();
         };

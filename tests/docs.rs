@@ -4,7 +4,8 @@
 
 use std::{fs, path::Path};
 
-use openclaw_tenant_operator::tenant::reason::Reason;
+use openclaw_tenant_operator::{api::class::TenantClassSpec, tenant::reason::Reason};
+use serde_json::{Value, json};
 
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -41,4 +42,40 @@ fn the_tests_that_the_readme_names_exist() {
             }
         }
     }
+}
+
+/// The first document of a YAML file, as JSON.
+fn yaml(path: &str) -> Value {
+    serde_saphyr::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// What the volumes of tenants hang on: none is deleted with its claim, none shares a directory with another.
+#[test]
+fn the_storage_class_for_efs_keeps_every_volume_and_keeps_them_apart() {
+    let class = yaml("deploy/aws/storage-class.yaml");
+    let expected = json!({
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": { "name": "openclaw-efs" },
+        "provisioner": "efs.csi.aws.com",
+        "volumeBindingMode": "Immediate",
+        "reclaimPolicy": "Retain",
+        "allowVolumeExpansion": true,
+        "mountOptions": ["tls"],
+        "parameters": {
+            "provisioningMode": "efs-ap",
+            "fileSystemId": "fs-0123456789abcdef0",
+            "directoryPerms": "0700",
+            "uid": "1000",
+            "gid": "1000",
+            "basePath": "/openclaw",
+            "subPathPattern": "${.PV.name}",
+            "ensureUniqueDirectory": "true",
+        },
+    });
+    assert_eq!(class, expected);
+    let example = yaml("deploy/examples/class-eks.yaml");
+    assert_eq!(example["spec"]["storage"]["className"], class["metadata"]["name"]);
+    let spec = serde_json::from_value::<TenantClassSpec>(example["spec"].clone());
+    assert!(spec.is_ok(), "{spec:?}");
 }

@@ -20,7 +20,7 @@ pub use rollout::Rollout;
 pub use routing::{GatewaySlot, Routing, RoutingMode, TargetGroup};
 pub use scaling::{Interceptor, ScaleToZero};
 pub use secrets::{GeneratedSecret, Login, Secrets, SecretsMode, TokenSource};
-pub use status::{ProposedIdentity, TenantClassStatus};
+pub use status::{ProposedIdentity, RolloutStatus, TenantClassStatus};
 pub use workload::{Image, PullPolicy, Workload};
 
 use super::{
@@ -47,6 +47,9 @@ use super::{
     printcolumn = r#"{"name":"Storage","type":"string","jsonPath":".spec.storage.className"}"#,
     printcolumn = r#"{"name":"Routing","type":"string","jsonPath":".spec.routing.mode"}"#,
     printcolumn = r#"{"name":"Egress","type":"string","jsonPath":".spec.network.egressMode"}"#,
+    printcolumn = r#"{"name":"Tenants","type":"integer","jsonPath":".status.rollout.total"}"#,
+    printcolumn = r#"{"name":"Updated","type":"integer","jsonPath":".status.rollout.updated"}"#,
+    printcolumn = r#"{"name":"RolledOut","type":"string","jsonPath":".status.conditions[?(@.type=='RolledOut')].status"}"#,
     printcolumn = r#"{"name":"Role","type":"string","jsonPath":".status.conditions[?(@.type=='RoleReady')].status"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     validation = Rule::new("size(self.metadata.name) <= 63").message("a class's name has at most 63 characters"),

@@ -1,8 +1,12 @@
-//! What is to be said about a class itself: whether the role that its tenants share is as safe as the class needs it.
+//! What is to be said about a class itself: whether the role that its tenants share is as safe as the class needs it, and
+//! how far its pod template has come to them.
 //!
-//! Looked at when the class changes and as often as everything else in AWS; told in the class's status, and written only
+//! The role is looked at when the class changes and as often as everything else in AWS; told in the class's status, and written only
 //! where that differs.
 
+mod condition;
+mod rolled;
+mod rollouts;
 mod sights;
 mod told;
 
@@ -19,7 +23,7 @@ use kube::{
     api::{ApiResource, DynamicObject},
     runtime::{Controller, controller::Action, watcher},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -37,6 +41,7 @@ use crate::{
     kubernetes::{Kubernetes, RequestError, Resource, definitions},
     tenant::{settings::Settings, views},
 };
+pub use rollouts::Rollouts;
 use sights::{Read, Sights};
 use told::{Seen, told};
 
@@ -107,7 +112,9 @@ async fn check(class: Arc<DynamicObject>, context: Arc<Context>) -> Result<Actio
         let before: TenantClassStatus = serde_json::from_value(object["status"].clone()).unwrap_or_default();
         let next = told(&seen, &before, generation, Timestamp::now());
         if next != before {
-            context.checks.write(&class, &next).await?;
+            let version = &class.metadata.resource_version;
+            let metadata = json!({ "name": name, "uid": class.metadata.uid, "resourceVersion": version });
+            written(&context.checks.kubernetes, metadata, &object["spec"], &next).await?;
         }
     }
     let interval = jittered(context.checks.settings.sweeps.interval, chance());
@@ -160,26 +167,25 @@ impl Context {
     }
 }
 
-impl ClassChecks {
-    async fn write(&self, class: &DynamicObject, status: &TenantClassStatus) -> Result<(), RequestError> {
-        let name = class.metadata.name.as_deref().unwrap_or_default();
-        let object = json!({
-            "apiVersion": format!("{GROUP}/v1alpha1"),
-            "kind": "TenantClass",
-            "metadata": {
-                "name": name,
-                "uid": class.metadata.uid,
-                "resourceVersion": class.metadata.resource_version,
-            },
-            "spec": class.data["spec"],
-            "status": status,
-        });
-        match self.kubernetes.replace(&Resource::class_status(name), &object).await {
-            Ok(_) => Ok(()),
-            // It went meanwhile: nobody is left to be told.
-            Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(error),
-        }
+/// Replaces the status of a class as it was read. One that went meanwhile needs no status.
+async fn written(
+    kubernetes: &Kubernetes,
+    metadata: Value,
+    spec: &Value,
+    status: &TenantClassStatus,
+) -> Result<(), RequestError> {
+    let resource = Resource::class_status(metadata["name"].as_str().unwrap_or_default());
+    let object = json!({
+        "apiVersion": format!("{GROUP}/v1alpha1"),
+        "kind": "TenantClass",
+        "metadata": metadata,
+        "spec": spec,
+        "status": status,
+    });
+    match kubernetes.replace(&resource, &object).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -3,8 +3,8 @@
 //! PURE.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use super::condition::{Words, with};
 use crate::{
     api::{
         class::{ProposedIdentity, TenantClassStatus},
@@ -17,7 +17,7 @@ use crate::{
 /// The longest message; the API takes 32,768 characters, people fewer.
 const LONGEST_MESSAGE: usize = 8_192;
 
-/// The one condition that is ours.
+/// The condition.
 const ROLE_READY: &str = "RoleReady";
 
 /// What was seen of a class's role.
@@ -47,23 +47,12 @@ pub(super) enum Seen {
 /// The status after what was seen. Conditions of others stay as they are.
 pub(super) fn told(seen: &Seen, before: &TenantClassStatus, generation: i64, now: Timestamp) -> TenantClassStatus {
     let (status, reason, message) = words(seen);
-    let earlier = before.conditions.iter().find(|condition| condition.type_ == ROLE_READY);
-    let since = earlier.filter(|earlier| earlier.status == status).map(|earlier| earlier.last_transition_time.clone());
-    let condition = Condition {
-        type_: ROLE_READY.to_owned(),
-        status: status.to_owned(),
-        reason: reason.as_str().to_owned(),
-        message: message.chars().take(LONGEST_MESSAGE).collect(),
-        observed_generation: Some(generation),
-        last_transition_time: since.unwrap_or(Time(now)),
-    };
-    let mut conditions: Vec<Condition> =
-        before.conditions.iter().filter(|condition| condition.type_ != ROLE_READY).cloned().collect();
-    conditions.push(condition);
-    TenantClassStatus { observed_generation: generation, conditions, identity: proposed(seen) }
+    let message = message.chars().take(LONGEST_MESSAGE).collect();
+    let conditions = with(&before.conditions, ROLE_READY, (status, reason, message), generation, now);
+    TenantClassStatus { observed_generation: generation, conditions, identity: proposed(seen), rollout: before.rollout }
 }
 
-fn words(seen: &Seen) -> (&'static str, Reason, String) {
+fn words(seen: &Seen) -> Words {
     match seen {
         Seen::NoIdentity => ("True", Reason::IdentityNone, "the class gives workspaces no AWS identity".to_owned()),
         Seen::NoAws => {
@@ -86,7 +75,7 @@ fn words(seen: &Seen) -> (&'static str, Reason, String) {
     }
 }
 
-fn judged(role: &RoleArn, judgement: &Judgement) -> (&'static str, Reason, String) {
+fn judged(role: &RoleArn, judgement: &Judgement) -> Words {
     if judgement.is_clean() {
         let unweighed = match judgement.unweighed.as_slice() {
             [] => String::new(),
@@ -166,7 +155,7 @@ mod tests {
     #[test]
     fn conditions_of_others_stay() {
         let mut before = told(&Seen::NoIdentity, &TenantClassStatus::default(), 1, at(1));
-        before.conditions[0].type_ = "RolledOut".into();
+        before.conditions[0].type_ = "Foreign".into();
         let after = told(&Seen::RolePerTenant, &before, 2, at(2));
         assert_eq!(after.conditions.len(), 2);
         assert_eq!(after.conditions[0], before.conditions[0]);

@@ -89,6 +89,22 @@ impl Kubernetes {
         Ok(answer["items"].as_array_mut().map(std::mem::take).unwrap_or_default())
     }
 
+    /// Up to so many objects of a collection, of those whose field has this value.
+    ///
+    /// # Errors
+    /// Where the server refuses or does not answer in time.
+    pub async fn list_some(
+        &self,
+        resource: &Resource,
+        (field, value): (&str, &str),
+        most: u16,
+    ) -> Result<Vec<Value>, RequestError> {
+        let query = format!("fieldSelector={field}%3D{value}&limit={most}");
+        let request = build(Method::GET, resource.collection_path(), &query, None)?;
+        let mut answer = self.send(resource, "list", request).await?;
+        Ok(answer["items"].as_array_mut().map(std::mem::take).unwrap_or_default())
+    }
+
     /// The version that the server's store has now, as a list of one kind tells it; `None` where it does not read as a number.
     ///
     /// # Errors

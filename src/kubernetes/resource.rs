@@ -37,6 +37,9 @@ pub mod definitions {
     pub const CLASS: KindInfo = ours("TenantClass", "tenantclasses");
     /// Pod.
     pub const POD: KindInfo = KindInfo { group: "", version: "v1", kind: "Pod", plural: "pods", namespaced: true };
+    /// Event.
+    pub const EVENT: KindInfo =
+        KindInfo { group: "", version: "v1", kind: "Event", plural: "events", namespaced: true };
     /// PersistentVolume.
     pub const VOLUME: KindInfo =
         KindInfo { group: "", version: "v1", kind: "PersistentVolume", plural: "persistentvolumes", namespaced: false };

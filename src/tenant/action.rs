@@ -13,6 +13,8 @@ use super::{
     adoption::marks::Marks,
     blueprint::Refusal,
     child::{Child, ObjectKey, Part},
+    explain::Awaited,
+    progress::Reached,
     reason::Reason,
 };
 use crate::api::{
@@ -103,6 +105,13 @@ pub enum Action {
         name: String,
         /// This very pod.
         uid: Uid,
+    },
+    /// Look what the events of an object say of why something does not come.
+    LookAtEvents {
+        /// What is waited for.
+        awaited: Awaited,
+        /// The object.
+        of: Uid,
     },
     /// Look which claims lie in a namespace that is being adopted, and which pods mount them.
     LookInside(NamespaceName),
@@ -198,6 +207,7 @@ impl Action {
             | Self::Delete { child, .. }
             | Self::Mark { child, .. } => child.part(),
             Self::DeleteStray { .. } | Self::LookAtGrant => Part::Route,
+            Self::LookAtEvents { awaited, .. } => awaited.part(),
             Self::ScaleToZero { .. } | Self::DeletePod { .. } | Self::AskForTurn(_) => Part::Workload,
             Self::RetainVolume { .. } | Self::ReofferVolume { .. } | Self::ReleaseVolume { .. } => Part::Storage,
             Self::Aws(action) => action.part(),
@@ -221,6 +231,7 @@ impl Action {
             self,
             Self::AskForTurn(_)
                 | Self::LookAtGrant
+                | Self::LookAtEvents { .. }
                 | Self::LookInside(_)
                 | Self::LookAtCluster { .. }
                 | Self::Aws(
@@ -271,6 +282,7 @@ impl Action {
             | Self::ReofferVolume { .. }
             | Self::DeletePod { .. }
             | Self::LookInside(_)
+            | Self::LookAtEvents { .. }
             | Self::AskForTurn(_) => {}
         }
         Target { action: std::mem::discriminant(self), child, aws, secret }
@@ -330,8 +342,8 @@ pub enum Story {
         suspended: bool,
         /// How its parts stand.
         parts: Parts,
-        /// Whether it has business at the roll-out gate: who has none gives back what it was given.
-        at_gate: bool,
+        /// How far its pod template has come: who has no business at the gate gives back what it was given there.
+        template: Reached,
     },
     /// Nothing is written on request.
     Paused {
@@ -357,7 +369,7 @@ pub enum Story {
 impl Plan {
     /// Whether the tenant has business at the roll-out gate.
     pub const fn is_at_gate(&self) -> bool {
-        matches!(&self.story, Story::Kept { at_gate: true, .. })
+        matches!(&self.story, Story::Kept { template: Reached::AtGate, .. })
     }
 
     /// Whether administrators' orders are carried out by it.

@@ -153,6 +153,7 @@ impl Hands {
                 self.patch_volume(name, &json!({ "metadata": metadata, "spec": spec })).await?;
             }
             Action::DeletePod { name, uid } => self.delete_pod(observed, name, uid).await?,
+            Action::LookAtEvents { awaited, of } => self.look_at_events(observed, *awaited, of).await,
             Action::LookInside(namespace) => self.look_inside(observed, namespace).await?,
             Action::Mark { child, precondition, marks } => {
                 let marked = self.mark(&key(observed, *child)?, precondition, marks).await;

@@ -10,12 +10,7 @@ use crate::api::{
     tenant::{CidrRule, CpuMemory, EnvVar, TenantSpec},
 };
 
-use super::{
-    desired::{RELAY_LIMITS, RELAY_REQUESTS},
-    egress::resolve_egress,
-    reason::Reason,
-    settings::Settings,
-};
+use super::{egress::resolve_egress, reason::Reason, settings::Settings};
 
 /// Why a Tenant cannot be built as it is written. Only a person can mend it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,8 +61,8 @@ pub struct Blueprint<'a> {
     pub scaler: Option<&'a ScaleToZero>,
     /// Whether a TargetGroupConfiguration that nobody wants stays until the route is away.
     pub keeps_target_group: bool,
-    /// Whether the route leads through the interceptor.
-    pub through: bool,
+    /// Where the route leads.
+    pub backend: Backend,
     /// Wanted pods: under a scaler, which decides it, as many as there are wanted already.
     pub replicas: i64,
     /// The image.
@@ -80,6 +75,15 @@ pub struct Blueprint<'a> {
     pub secrets: Vec<WantedSecret>,
     /// What it may spend in a month, in US dollars.
     pub budget: u32,
+}
+
+/// Where a route leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// To the workspace itself.
+    Workspace,
+    /// To the interceptor that wakes it.
+    Interceptor,
 }
 
 /// The quota of a namespace.
@@ -118,7 +122,6 @@ pub fn blueprint<'a>(
     check_deletion(spec, class)?;
     let quota = resolve_quota(spec, class)?;
     let (requests, limits) = resolve_resources(spec, class)?;
-    check_fit(&quota, &requests, &limits)?;
     let size = resolve_size(spec, class, record)?;
     let egress = resolve_egress(spec, class)?;
     Ok(Blueprint {
@@ -137,7 +140,7 @@ pub fn blueprint<'a>(
         domains: egress.domains,
         scaler: None,
         keeps_target_group: false,
-        through: false,
+        backend: Backend::Workspace,
         replicas: i64::from(!spec.suspend),
         image: resolve_image(spec, class)?,
         env: resolve_env(spec, class)?,
@@ -197,28 +200,6 @@ fn resolve_resources(spec: &TenantSpec, class: &TenantClassSpec) -> Result<(CpuM
         CpuMemory { cpu: wish.cpu.or(default.cpu), memory: wish.memory.or(default.memory) }
     };
     Ok((merge(wish.requests, class.workload.requests), merge(wish.limits, class.workload.limits)))
-}
-
-/// A pod that can never be admitted is told before it hangs. The relay runs beside the gateway; the init container is
-/// smaller than both and runs before them.
-fn check_fit(quota: &ResolvedQuota, requests: &CpuMemory, limits: &CpuMemory) -> Result<(), Refusal> {
-    let sum = |gateway: Option<Quantity>, relay: Option<Quantity>| Some(gateway?.plus(relay.unwrap_or_default()));
-    let rows = [
-        ("requests.cpu", sum(requests.cpu, RELAY_REQUESTS.cpu), quota.cpu),
-        ("limits.cpu", sum(limits.cpu, RELAY_LIMITS.cpu), quota.cpu),
-        ("requests.memory", sum(requests.memory, RELAY_REQUESTS.memory), quota.memory),
-        ("limits.memory", sum(limits.memory, RELAY_LIMITS.memory), quota.memory),
-    ];
-    for (what, needed, available) in rows {
-        if let Some(needed) = needed.filter(|needed| *needed > available) {
-            let message = format!(
-                "the workspace cannot start: with its relay its {what} are {needed}, above the namespace's quota {available}; \
-                 raise the quota or lower the resources"
-            );
-            return Err(Refusal::new(Reason::WorkloadAboveQuota, message));
-        }
-    }
-    Ok(())
 }
 
 fn resolve_size(spec: &TenantSpec, class: &TenantClassSpec, record: &TenantRecordSpec) -> Result<Quantity, Refusal> {

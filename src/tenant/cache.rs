@@ -7,6 +7,7 @@ mod census;
 mod forgetting;
 mod observing;
 mod optional;
+mod rolling;
 mod taking_up;
 
 use answers::{Gone, Source};
@@ -25,23 +26,24 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    action::{Plan, Step, Story},
+    action::Step,
     adoption::Belongings,
     breaker::{Deletion, deletions},
     child::{Kind, ObjectKey},
     digest::Digest,
-    gate::{Gate, GateFigures},
+    explain::{Awaited, Wait, Waits},
+    gate::Gate,
     observed::{
         AwsView, ClassView, DefinitionView, Definitions, Look, Observed, PodView, RecordView, Rendering,
         StorageClassView, TenantView, VolumeView,
     },
+    progress::Reached,
     settings::Settings,
     views,
 };
 use crate::{
     api::{
-        class::Rollout,
-        names::{ClassName, NamespaceName, Nonce, TenantName},
+        names::{ClassName, NamespaceName, Nonce, TenantName, Uid},
         record::{RecordPhase, TenantRecordSpec},
         tenant::TenantStatus,
     },
@@ -129,10 +131,16 @@ struct Known {
     /// Objects that this process has written or rehearsed since it started.
     met: HashSet<ObjectKey>,
     aws: HashMap<TenantName, AwsView>,
+    /// What tenants wait for.
+    waits: HashMap<TenantName, Waits>,
     /// What lies in namespaces that are being adopted.
     belongings: HashMap<TenantName, Look<Belongings>>,
     gateways: Allocator,
     gate: Gate,
+    /// How far pod templates have come, as decisions left it.
+    reached: HashMap<TenantName, Reached>,
+    /// Generations of classes.
+    generations: HashMap<ClassName, i64>,
     /// The last look at the cluster itself before a removal, by tenant.
     looked: HashMap<TenantName, (Step, Timestamp)>,
     /// What is gone, of each kind, since its last list: an answer that comes late does not bring it back.
@@ -294,29 +302,6 @@ impl Cache {
         self.lock().met.insert(key.clone())
     }
 
-    /// Asks for a tenant's turn at the roll-out gate; the next decision sees what came of it.
-    pub fn ask_for_turn(&self, name: &TenantName, rollout: &Rollout, now: Timestamp) {
-        self.lock().gate.ask(name, rollout, now);
-    }
-
-    /// A tenant was decided about. One that has no business at the roll-out gate gives back what it was given; one that is
-    /// not kept (refused, paused, being deleted) holds no place either, at the gate or on a gateway: nobody works on its
-    /// becoming ready. What an order asks for stays held until the record says it.
-    pub fn stand_at_gate(&self, name: &TenantName, plan: &Plan) {
-        let mut known = self.lock();
-        if !plan.is_at_gate() {
-            known.gate.leave(name);
-        }
-        if matches!(plan.story, Story::Kept { .. }) {
-            known.note_rolling(name);
-        } else {
-            known.gate.recorded(name, None);
-            if !plan.carries_out_orders() {
-                known.gateways.release(name);
-            }
-        }
-    }
-
     /// Tenants that wait at the roll-out gate, or for a place on a gateway, and should look again; all of them where a look has found
     /// a definition changed.
     pub fn take_woken(&self) -> Vec<TenantName> {
@@ -326,15 +311,14 @@ impl Cache {
         if std::mem::take(&mut known.wakes_everybody) { known.names() } else { woken }
     }
 
-    /// Figures of the roll-out gate.
-    pub fn gate_figures(&self, now: Timestamp) -> GateFigures {
-        self.lock().gate.figures(now)
-    }
-
-    /// Changes what is known of the roll-out gate.
-    #[cfg(test)]
-    pub(super) fn with_gate<R>(&self, change: impl FnOnce(&mut Gate) -> R) -> R {
-        change(&mut self.lock().gate)
+    /// The events of an object that is waited for were looked at; what they say of it.
+    pub fn saw_events(&self, name: &TenantName, awaited: Awaited, of: &Uid, at: Timestamp, said: Option<String>) {
+        let mut known = self.lock();
+        let wait = known.waits.get_mut(name).and_then(|waits| waits.get_mut(&awaited)).filter(|wait| wait.of == *of);
+        if let Some(wait) = wait {
+            let looks = wait.looks.saturating_add(1);
+            *wait = Wait { of: of.clone(), since: wait.since, looks, looked: Some(at), said };
+        }
     }
 
     /// What lies in a namespace was looked at, or is not known any more.

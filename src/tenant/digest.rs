@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::child::Kind;
+use super::{
+    child::Kind,
+    fit::{Amounts, Container, amounts, containers},
+};
 use crate::api::{
     labels,
     names::{Incarnation, TenantName, Uid},
@@ -193,11 +196,8 @@ pub enum Facts {
     None,
     /// Of a namespace.
     Namespace(NamespaceFacts),
-    /// Of a quota: whether the quota controller has taken it up.
-    Quota {
-        /// `status.hard` equals `spec.hard` and `status.used` is there.
-        enforced: bool,
-    },
+    /// Of a quota.
+    Quota(QuotaFacts),
     /// Of a claim.
     Claim(ClaimFacts),
     /// Of a StatefulSet.
@@ -214,6 +214,11 @@ impl Facts {
     /// Those of a namespace.
     pub const fn as_namespace(&self) -> Option<&NamespaceFacts> {
         if let Self::Namespace(facts) = self { Some(facts) } else { None }
+    }
+
+    /// Those of a quota.
+    pub const fn as_quota(&self) -> Option<&QuotaFacts> {
+        if let Self::Quota(facts) = self { Some(facts) } else { None }
     }
 
     /// Those of a claim.
@@ -266,6 +271,17 @@ pub struct NamespaceFacts {
     pub blockers: Vec<String>,
 }
 
+/// What decisions ask of a quota.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct QuotaFacts {
+    /// Whether the quota controller has taken it up: `status.hard` equals `spec.hard` and `status.used` is there.
+    pub enforced: bool,
+    /// `spec.hard`.
+    pub hard: Amounts,
+    /// `status.used`, once it is there.
+    pub used: Option<Amounts>,
+}
+
 /// What decisions ask of a claim.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClaimFacts {
@@ -278,7 +294,7 @@ pub struct ClaimFacts {
 }
 
 /// What decisions ask of a StatefulSet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatefulSetFacts {
     /// Whether its controller has seen the present spec.
     pub observed: bool,
@@ -292,6 +308,8 @@ pub struct StatefulSetFacts {
     pub template: Option<ContentHash>,
     /// Hash of everything else in its normalised content.
     pub frame: Option<ContentHash>,
+    /// The containers of the pod template.
+    pub containers: Vec<Container>,
 }
 
 /// What decisions ask of a route.
@@ -313,6 +331,18 @@ pub struct RouteFacts {
 pub struct NotAnObject;
 
 impl Digest {
+    /// Whether a later state of the object has nothing new for decisions. What is used of a quota comes and goes with every
+    /// pod, and where somebody waits for it, it is looked at again.
+    pub fn tells_nothing_new(&self, later: &Self) -> bool {
+        let mut same = Self { resource_version: later.resource_version.clone(), ..self.clone() };
+        if let (Facts::Quota(same), Facts::Quota(later)) = (&mut same.facts, &later.facts)
+            && same.used.is_some() == later.used.is_some()
+        {
+            same.used.clone_from(&later.used);
+        }
+        same == *later
+    }
+
     /// Digests a live object.
     ///
     /// # Errors
@@ -343,8 +373,10 @@ fn facts(kind: Kind, object: &Value, managed: bool) -> Facts {
         }),
         Kind::ResourceQuota => {
             let hard = &object["spec"]["hard"];
-            let enforced = object["status"]["used"].is_object() && object["status"]["hard"] == *hard;
-            Facts::Quota { enforced }
+            let used = &object["status"]["used"];
+            let enforced = used.is_object() && object["status"]["hard"] == *hard;
+            let used = used.is_object().then(|| amounts(used));
+            Facts::Quota(QuotaFacts { enforced, hard: amounts(hard), used })
         }
         Kind::PersistentVolumeClaim => Facts::Claim(ClaimFacts {
             phase: text(&object["status"]["phase"]),
@@ -396,6 +428,7 @@ fn stateful_set_facts(object: &Value) -> StatefulSetFacts {
         update_revision: text(&object["status"]["updateRevision"]),
         template: template.as_ref().map(ContentHash::of_value),
         frame: Some(ContentHash::of_value(&frame)),
+        containers: containers(&object["spec"]["template"]),
     }
 }
 

@@ -63,6 +63,19 @@ impl GateFigures {
     }
 }
 
+/// What a tenant has to do with the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Nothing.
+    None,
+    /// It waits.
+    Waits,
+    /// It was let through and is not ready yet.
+    OnItsWay,
+    /// It was ready before and is not in time.
+    Failed,
+}
+
 /// As many names as a message has room for.
 const NAMED: usize = 3;
 
@@ -89,8 +102,8 @@ impl Gate {
         }
         let figures = self.figures(now);
         let turn = if figures.failed >= usize::from(rollout.max_failures) {
-            let failed = self.failed(now).take(NAMED).cloned().collect();
-            Turn::Stopped { failed, count: figures.failed }
+            let (failed, count) = self.failures(now);
+            Turn::Stopped { failed, count }
         } else if figures.in_flight >= usize::from(rollout.max_in_flight) {
             Turn::Full { in_flight: figures.in_flight }
         } else {
@@ -153,9 +166,24 @@ impl Gate {
         }
     }
 
+    /// What a tenant has to do with the gate.
+    pub fn place(&self, tenant: &TenantName, now: Timestamp) -> Place {
+        match self.recorded.get(tenant) {
+            Some(rolling) if is_failed(rolling, now) => Place::Failed,
+            Some(_) => Place::OnItsWay,
+            None if self.granted.contains(tenant) => Place::OnItsWay,
+            None if self.waiting.contains_key(tenant) => Place::Waits,
+            None => Place::None,
+        }
+    }
+
+    /// Some of those who are not ready in time, and how many there are.
+    pub fn failures(&self, now: Timestamp) -> (Vec<TenantName>, usize) {
+        (self.failed(now).take(NAMED).cloned().collect(), self.failed(now).count())
+    }
+
     fn failed(&self, now: Timestamp) -> impl Iterator<Item = &TenantName> {
-        let is_failed = move |rolling: &Rolling| rolling.counts == Counts::Fully && now >= rolling.deadline.0;
-        self.recorded.iter().filter(move |(_, rolling)| is_failed(rolling)).map(|(name, _)| name)
+        self.recorded.iter().filter(move |(_, rolling)| is_failed(rolling, now)).map(|(name, _)| name)
     }
 
     /// A place may be free: whoever has waited longest asks again, and where that one is let through, the next.
@@ -165,6 +193,10 @@ impl Gate {
             self.woken.insert(name.clone());
         }
     }
+}
+
+fn is_failed(rolling: &Rolling, now: Timestamp) -> bool {
+    rolling.counts == Counts::Fully && now >= rolling.deadline.0
 }
 
 #[cfg(test)]

@@ -53,7 +53,9 @@ fn described(action: &Action) -> Option<String> {
         Action::CreateRecord(_) => Some("the record is missing".into()),
         Action::ReplaceRecord { .. } => Some("the record is not up to date".into()),
         Action::CarryOutOrders { .. } => Some("an order waits".into()),
-        Action::LookAtCluster { .. } | Action::LookInside(_) | Action::LookAtGrant => None,
+        Action::LookAtCluster { .. } | Action::LookAtEvents { .. } | Action::LookInside(_) | Action::LookAtGrant => {
+            None
+        }
         Action::RemoveNamespace { .. } => Some("the namespace is to be deleted".into()),
         Action::ReleaseVolume { name, .. } => Some(format!("volume {name} is to be deleted")),
         Action::SetFinalizers { .. } => Some("the finalizers differ".into()),

@@ -13,9 +13,12 @@ use super::{
     child::{Child, ObjectKey, Part, Stage},
     cloud::{self, Half},
     comparison::{self, ChildState},
+    explain, fit,
     ledger::{claimed_size, wanted_record},
     observed::{Observed, RecordView, TenantView},
     parts::{Made, Survey, is_quota_enforced, parts, wait_for_earlier},
+    progress::Reached,
+    quota,
     reason::Reason,
     retire,
     rollout::{self, Passage},
@@ -47,9 +50,9 @@ pub fn keep(
         return finalizer_first(tenant);
     }
     match kept(observed, spec, class, record) {
-        Ok(Kept { actions, parts, at_gate }) => {
+        Ok(Kept { actions, parts, template }) => {
             let look_again = look_again(observed, class, record, &parts);
-            Plan { actions, story: Story::Kept { suspended: spec.suspend, parts, at_gate }, look_again }
+            Plan { actions, story: Story::Kept { suspended: spec.suspend, parts, template }, look_again }
         }
         Err(refusal) => {
             // What cannot be built as it is written can still be ended.
@@ -78,8 +81,8 @@ pub(super) struct Kept {
     pub(super) actions: Vec<Action>,
     /// How its parts stand.
     pub(super) parts: Parts,
-    /// Whether it has business at the roll-out gate.
-    pub(super) at_gate: bool,
+    /// How far its pod template has come.
+    pub(super) template: Reached,
 }
 
 /// What to do for a living tenant, and how its parts stand.
@@ -108,11 +111,13 @@ fn built(
     let plan = Blueprint { claim_size, record: &next, ..first.clone() };
     // AWS is judged by the record as it is stored: a token that is not recorded is not used (S6).
     let stored = Blueprint { claim_size, ..first };
-    let wanted = scaling::through(observed, &plan, comparison::wanted(&plan));
+    let mut wanted = scaling::through(observed, &plan, comparison::wanted(&plan));
+    fit::check(&wanted)?;
     let template = rollout::wanted_template(spec, &next, &wanted);
     let passage = template.as_ref().map_or(Passage::AtOnce, |template| rollout::passage(observed, &plan, template));
     let unplaced = plan.open && next.routing.placement.is_none();
-    let survey = Survey { children: survey(observed, wanted, &passage), unplaced };
+    let quota_held = quota::hold(observed, plan.open && !plan.stopped, &mut wanted);
+    let survey = Survey { children: survey(observed, wanted, &passage), unplaced, quota_held };
 
     let (identity, secrets) = aws_halves(observed, &stored);
     let storage = storage::storage(observed, &stored, survey.children.get(&Child::Claim));
@@ -135,28 +140,31 @@ fn built(
     let begins = rotation::begin(observed, &stored, &mut ledger, &mut parts);
 
     let mut actions = record_action(observed, record, &ledger);
-    actions.extend(rotation::looks(observed, &stored));
-    // A claim is refused while the quota has no figures yet.
-    let claim = storage.claim_may_be_written && is_quota_enforced(observed);
+    actions.extend(rotation::looks(observed, &stored).into_iter().chain(explain::looks(observed)));
+    // A claim is refused while the quota has no figures yet, and while it has no room for it yet: the quota grows first.
+    let has_room = is_quota_enforced(observed) && survey.is_settled(Child::ResourceQuota);
+    let claim = storage.claim_may_be_written && has_room;
     let template = match (passage.changes(), survey.is_settled(Child::ConfigMap)) {
         (false, _) => TemplateGate::BringsBack,
         (true, false) => TemplateGate::WaitsForConfiguration,
         (true, true) => TemplateGate::Changes,
     };
-    let route = !plan.open || survey.is_settled(Child::Route);
-    let gates = Gates { confined: standing.confined, recorded, template, ends: !plan.open || plan.stopped, route };
+    let aim = if !plan.open || plan.stopped {
+        Aim::Ends
+    } else {
+        Aim::Runs { route_stands: survey.is_settled(Child::Route) }
+    };
+    let gates = Gates { confined: standing.confined, recorded, template, aim };
     actions.extend(child_actions(observed, &survey, gates, claim));
     // The one that the record is about to name again is none.
     let is_named = |key: &ObjectKey| key.namespace == next.routing.interceptor;
     actions.extend(retire::end_strays(observed, is_named));
     actions.extend(scaling::look_at_grant(&survey));
-    // Nobody takes a place who cannot use it now.
-    let at_gate = passage.is_at_gate() && standing.confined;
-    actions.extend(rollout::ask(observed, class, &passage).filter(|_| at_gate));
+    actions.extend(rollout::ask(observed, class, &passage).filter(|_| standing.confined));
     // A rotation that begins now takes the place of one that is about to end.
     actions.extend(moves.into_iter().filter(|_| !begins));
     actions.extend([identity.actions, secrets.actions, storage.actions, workload.actions].into_iter().flatten());
-    Ok(Kept { actions, parts, at_gate })
+    Ok(Kept { actions, parts, template: rollout::reached(&passage, standing.confined) })
 }
 
 /// What is to be built, by the record as it is stored.
@@ -290,10 +298,20 @@ struct Gates {
     recorded: bool,
     /// What writing the pod template does.
     template: TemplateGate,
-    /// No pod is wanted, whatever stands in the way.
-    ends: bool,
-    /// The route leads where it shall.
-    route: bool,
+    /// What is wanted of the workspace.
+    aim: Aim,
+}
+
+/// What is wanted of the workspace.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    /// No pod, whatever stands in the way.
+    Ends,
+    /// A pod whenever there is reason for one.
+    Runs {
+        /// Whether the route leads where it shall.
+        route_stands: bool,
+    },
 }
 
 /// What writing the pod template does.
@@ -319,7 +337,9 @@ fn child_actions(observed: &Observed, survey: &Survey, gates: Gates, claim: bool
             false
         }
         // What the route leads through goes after the route has left it.
-        Stage::Workspace if is_way_through(child) && matches!(state, ChildState::Unwanted(_)) => gates.route,
+        Stage::Workspace if is_way_through(child) && matches!(state, ChildState::Unwanted(_)) => {
+            gates.aim != Aim::Runs { route_stands: false }
+        }
         // Access ends whatever else stands in the way.
         Stage::Workspace => {
             ends_access(child, state, gates) || (namespace_stands && may_write_workspace(observed, child, state, gates))
@@ -386,7 +406,7 @@ fn ends_access(child: Child, state: &ChildState, gates: Gates) -> bool {
     match state {
         ChildState::Unwanted(_) => true,
         // Not where it only sleeps: that is nobody's end.
-        ChildState::Differs(..) => child == Child::StatefulSet && gates.ends,
+        ChildState::Differs(..) => child == Child::StatefulSet && gates.aim == Aim::Ends,
         ChildState::Equal
         | ChildState::EqualAsRendered
         | ChildState::Absent(_)
@@ -404,7 +424,8 @@ fn look_again(
     parts: &Parts,
 ) -> Option<Duration> {
     let unfinished = |part: Part| matches!(parts.get(&part), Some(PartState::Working(..)));
-    let waits = parts.values().any(|state| matches!(state, PartState::Done(Reason::RolloutPending, _)));
+    let is_awaited = |reason: &Reason| matches!(reason, Reason::RolloutPending | Reason::QuotaBelowUse);
+    let waits = parts.values().any(|state| matches!(state, PartState::Done(reason, _) if is_awaited(reason)));
     let watches = adoption::is_watching(observed, record, parts);
     let net = if unfinished(Part::Identity) || unfinished(Part::Secrets) || watches {
         Some(SOON)
@@ -415,6 +436,7 @@ fn look_again(
     };
     let settled = |part: Part| parts.get(&part).is_none_or(PartState::is_done);
     let role = cloud::role_believed_for(observed).map(|rest| rest.max(SOON));
+    let events = explain::until_due(observed).map(|rest| rest.max(SOON));
     let deadline = rollout::until_overdue(observed, record.template.as_ref()).map(|rest| rest.max(SOON));
     let rotation = rotation::until_due(observed, class).map(|rest| rest.max(SOON));
     let mended = if settled(Part::Identity) && settled(Part::Secrets) {
@@ -423,5 +445,5 @@ fn look_again(
         // What is overdue is asked for by the plan itself; looking again at once would only spin.
         cloud::believed_for(observed).map(|rest| rest.max(SOON))
     };
-    [net, mended, role, deadline, rotation].into_iter().flatten().min()
+    [net, mended, role, events, deadline, rotation].into_iter().flatten().min()
 }

@@ -16,6 +16,7 @@ use super::{
     breaker::Fleet,
     child::{Child, Kind, ObjectKey},
     digest::{ContentHash, Digest},
+    explain::Waits,
     gate::Turn,
     looks::Subject,
     settings::Settings,
@@ -62,6 +63,8 @@ pub struct Observed {
     pub volume: Option<VolumeView>,
     /// The pods of the workspace.
     pub pods: Vec<PodView>,
+    /// What is waited for and does not come.
+    pub waits: Waits,
     /// What lies in the namespace beside what is watched, as far as it was looked at: only while it is being adopted.
     pub belongings: Look<Belongings>,
     /// What is known of AWS.

@@ -23,6 +23,8 @@ pub(super) struct Survey {
     pub(super) children: BTreeMap<Child, ChildState>,
     /// Whether no gateway has room.
     pub(super) unplaced: bool,
+    /// What of the quota is not lowered yet.
+    pub(super) quota_held: Option<String>,
 }
 
 impl Survey {
@@ -61,7 +63,8 @@ pub(super) fn parts(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey, 
 }
 
 pub(super) fn is_quota_enforced(observed: &Observed) -> bool {
-    observed.child(Child::ResourceQuota).is_some_and(|quota| quota.facts == Facts::Quota { enforced: true })
+    let is_enforced = |facts: &Facts| matches!(facts, Facts::Quota(quota) if quota.enforced);
+    observed.child(Child::ResourceQuota).is_some_and(|quota| is_enforced(&quota.facts))
 }
 
 /// The first unsettled child of a part; a blocked one before all others.
@@ -90,11 +93,18 @@ fn namespace_state(observed: &Observed, survey: &Survey, recorded: bool) -> Part
     if !recorded {
         return PartState::Working(Reason::Progressing, "what is known of the tenant is being recorded".into());
     }
-    if is_quota_enforced(observed) {
-        PartState::Done(Reason::Verified, "namespace, quota and container defaults stand".into())
-    } else {
-        PartState::Working(Reason::QuotaNotEnforced, "the quota controller has not taken the quota up yet".into())
+    if !is_quota_enforced(observed) {
+        let message = "the quota controller has not taken the quota up yet";
+        return PartState::Working(Reason::QuotaNotEnforced, message.into());
     }
+    let Some(held) = &survey.quota_held else {
+        return PartState::Done(Reason::Verified, "namespace, quota and container defaults stand".into());
+    };
+    let message = format!(
+        "the quota is not lowered below what is used: {held}. It follows as soon as less is used: end what runs in the namespace \
+         beside the workspace, or raise the quota of Tenant or class"
+    );
+    PartState::Done(Reason::QuotaBelowUse, message)
 }
 
 fn route_state(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey) -> PartState {

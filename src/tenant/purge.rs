@@ -132,7 +132,8 @@ fn completed(observed: &Observed, record: &TenantRecordSpec) -> Option<TenantRec
 
 /// What is kept for an owner who may come back: nobody else's matter, until its date.
 pub fn kept(observed: &Observed, record: &TenantRecordSpec) -> Plan {
-    let grants = retire::end_grants(observed);
+    // Of what runs on though no Tenant holds it nothing is touched.
+    let grants = if observed.child(Child::Route).is_none() { retire::end_grants(observed) } else { Vec::new() };
     if !grants.is_empty() {
         return Plan { actions: grants, look_again: Some(SOON), ..Plan::silent() };
     }

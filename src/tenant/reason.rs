@@ -181,6 +181,12 @@ reasons! {
     RollingPod,
     /// A changed pod template waits at the roll-out gate; the former one runs.
     RolloutPending,
+    /// The present pod template of a class has not come to all of its tenants yet.
+    RolloutProgressing,
+    /// Too many tenants that took a changed pod template are not ready: nobody else is let through.
+    RolloutStopped,
+    /// The quota was lowered below what is used, and what stood stays so far.
+    QuotaBelowUse,
     /// The quota controller has not taken the quota up yet.
     QuotaNotEnforced,
     /// Pods are still ending.

@@ -97,7 +97,7 @@ impl Reconciler {
     pub async fn reconcile(&self, name: &TenantName) -> (Next, Outcome) {
         let mut pass = Pass::default();
         let (observed, plan) = self.carry_out(name, &mut pass).await;
-        self.hands.cache.stand_at_gate(name, &plan);
+        self.hands.cache.stand_at_gate(&observed, &plan);
         let told = self.tell(&observed, &plan, &mut pass).await;
         if let Err(error) = told {
             tracing::info!(%error, "status not written, tried again");

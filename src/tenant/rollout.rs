@@ -17,7 +17,9 @@ use super::{
     digest::ContentHash,
     gate::Turn,
     observed::{Look, Observed},
+    progress::Reached,
     reason::Reason,
+    retire::is_scaled,
     rotation, scaling,
     workload::{NewestPod, is_rolled, newest_pod},
 };
@@ -52,10 +54,14 @@ impl Passage {
     pub const fn holds(&self) -> bool {
         matches!(self, Self::Waits(_))
     }
+}
 
-    /// Whether the tenant has business at the gate: it waits, or has a leave that it has not used yet.
-    pub const fn is_at_gate(&self) -> bool {
-        matches!(self, Self::Waits(_) | Self::Granted)
+/// How far a template has come by its passage. Nobody takes a place at the gate who cannot use it now.
+pub const fn reached(passage: &Passage, confined: bool) -> Reached {
+    match passage {
+        Passage::Unchanged => Reached::Present,
+        Passage::Waits(_) | Passage::Granted if confined => Reached::AtGate,
+        Passage::Waits(_) | Passage::Granted | Passage::AtOnce => Reached::Former,
     }
 }
 
@@ -116,7 +122,8 @@ pub fn passage(observed: &Observed, blueprint: &Blueprint<'_>, wanted: &Recorded
     }
 }
 
-fn stopped(failed: &[TenantName], count: usize) -> String {
+/// What is said where too many that were let through are not ready in time.
+pub fn stopped(failed: &[TenantName], count: usize) -> String {
     let names: Vec<&str> = failed.iter().map(TenantName::as_str).collect();
     let more = if count > names.len() { " and others" } else { "" };
     format!(
@@ -137,8 +144,7 @@ fn has_lost_a_version(observed: &Observed, applied: &RecordedTemplate) -> bool {
 /// Whether a ready pod of the template that was applied last runs, with its configuration, or would be the next to start where the
 /// workspace sleeps.
 pub fn is_rolled_onto(observed: &Observed, applied: &RecordedTemplate) -> bool {
-    let may_sleep = applied.rolling.is_none() && !applied.unproven;
-    stands(observed, applied) && (is_rolled(observed) || (may_sleep && scaling::is_asleep(observed)))
+    stands(observed, applied) && (is_rolled(observed) || (is_proven(applied) && scaling::is_asleep(observed)))
 }
 
 /// Whether the template that was applied last, and its configuration, still stand. Only hashes of them are known, so what
@@ -219,17 +225,21 @@ pub fn recorded_template(
             RecordedTemplate { rendered, rolling, unproven: former.unproven && !ready, ..wanted.clone() }
         }
         // No pod has to be replaced. What a stopped roll-out keeps from others it has kept from this one too.
-        (_, Some(former)) if former.rolling.is_none() && !former.unproven && scaling::is_asleep(observed) => {
-            wanted.clone()
-        }
+        // Where the record was lost a scaler shows that a pod was ready once: it was not made before.
+        (_, former) if scaling::is_asleep(observed) && former.as_ref().is_none_or(is_proven) => wanted.clone(),
         (_, former) => {
             let counts = counts(observed, passage, former.as_ref(), wanted);
             let counts = counts.or_else(|| rotation::is_under_way(blueprint.record).then_some(Counts::Nothing));
             let deadline = Time(deadline(observed, blueprint));
             let rolling = counts.map(|counts| Rolling { counts, deadline });
-            RecordedTemplate { rolling, unproven: true, ..wanted.clone() }
+            let unproven = former.is_some() || !is_scaled(observed);
+            RecordedTemplate { rolling, unproven, ..wanted.clone() }
         }
     }
+}
+
+const fn is_proven(template: &RecordedTemplate) -> bool {
+    template.rolling.is_none() && !template.unproven
 }
 
 /// The time of a pod begins when the one before it can be replaced: nobody may have worked on that for long.

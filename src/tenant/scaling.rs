@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     action::{Action, PartState},
-    blueprint::Blueprint,
+    blueprint::{Backend, Blueprint},
     child::{Child, Kind},
     comparison::{self, ChildState},
     desired,
@@ -52,7 +52,7 @@ pub(super) fn scaled<'a>(observed: &Observed, class: &'a TenantClassSpec, bluepr
         Some(_) | None => 1,
     };
     let keeps_target_group = blueprint.open && observed.child(Child::TargetGroup).is_some();
-    Blueprint { scaler, replicas, keeps_target_group, ..blueprint }
+    Blueprint { scaler, keeps_target_group, replicas, ..blueprint }
 }
 
 /// Whether a grant in the interceptor's namespace is this tenant's: by our label, or because nobody but its namespace gets anything by
@@ -87,7 +87,7 @@ pub(super) fn through(
     };
     let route = observed.child(Child::InterceptorRoute).and_then(|live| live.facts.as_judged());
     if plan.scaler.is_some() && route == Some(&Judgement::Ready) && BEFORE.iter().all(stands) {
-        let through = Blueprint { through: true, ..plan.clone() };
+        let through = Blueprint { backend: Backend::Interceptor, ..plan.clone() };
         wanted.insert(Child::Route, desired::build(Child::Route, &through));
     }
     wanted

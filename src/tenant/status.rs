@@ -284,7 +284,8 @@ pub struct Announcement {
 }
 
 /// What a part tells while it stands, and people should hear of when it begins.
-const ANNOUNCED: [Reason; 3] = [Reason::RotationBlocked, Reason::RotationFailed, Reason::ForeignPolicy];
+const ANNOUNCED: [Reason; 4] =
+    [Reason::RotationBlocked, Reason::RotationFailed, Reason::ForeignPolicy, Reason::QuotaBelowUse];
 
 /// What is announced when one status follows another: transitions only.
 pub fn announcements(previous: &TenantStatus, next: &TenantStatus) -> Vec<Announcement> {
@@ -323,7 +324,7 @@ pub fn announcements(previous: &TenantStatus, next: &TenantStatus) -> Vec<Announ
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::progress::Reached, *};
 
     fn parts(state: &PartState) -> Parts {
         Part::ALL.iter().map(|part| (*part, state.clone())).collect()
@@ -355,7 +356,7 @@ mod tests {
         let working = PartState::Working(Reason::Progressing, "soon".into());
         let awaiting = PartState::Blocked(Reason::AwaitingValue, "put one".into());
         let refusal = super::super::blueprint::Refusal { reason: Reason::ClassNotFound, message: "no".into() };
-        let kept = |parts, suspended| Story::Kept { suspended, parts, at_gate: false };
+        let kept = |parts, suspended| Story::Kept { suspended, parts, template: Reached::Present };
         let paused = |drift: Vec<String>| Story::Paused { parts: parts(&done), drift };
         let none = TenantStatus::default();
         let rows = [
@@ -380,7 +381,7 @@ mod tests {
         let story = Story::Kept {
             suspended: false,
             parts: parts(&PartState::Done(Reason::Verified, "ok".into())),
-            at_gate: false,
+            template: Reached::Present,
         };
         let failure = |needs_person| Failure {
             part: Part::Secrets,
@@ -398,7 +399,7 @@ mod tests {
         let story = Story::Kept {
             suspended: false,
             parts: parts(&PartState::Done(Reason::Verified, "ok".into())),
-            at_gate: false,
+            template: Reached::Present,
         };
         let mut first = tell(&story, &[], &TenantStatus::default());
         let long_ago = Time(Timestamp::from_second(1).expect("time"));
@@ -413,7 +414,7 @@ mod tests {
         let done = Story::Kept {
             suspended: false,
             parts: parts(&PartState::Done(Reason::Verified, "ok".into())),
-            at_gate: false,
+            template: Reached::Present,
         };
         let ready = tell(&done, &[], &TenantStatus::default());
         assert_eq!(announcements(&TenantStatus::default(), &ready).len(), 1);

@@ -9,6 +9,7 @@ use super::{
     child::{Child, claim_name},
     comparison::ChildState,
     digest::ClaimFacts,
+    explain::{Awaited, said},
     ledger::is_claimed,
     observed::{Observed, VolumeView},
     reason::Reason,
@@ -87,7 +88,7 @@ fn before_claim(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Storag
     let class_name = &blueprint.record.storage.class_name;
     let Some(class) = &observed.storage_class else {
         let message = format!(
-            "StorageClass {class_name} does not exist: create it (deploy/examples/class-eks.yaml has one for EFS)"
+            "StorageClass {class_name} does not exist: create it (deploy/aws/storage-class.yaml is one for EFS)"
         );
         return Some(Storage::blocked(Reason::StorageClassNotFound, message));
     };
@@ -156,10 +157,11 @@ fn judge_claim(observed: &Observed, blueprint: &Blueprint<'_>, facts: &ClaimFact
         if facts.phase == LOST {
             return claim_lost(observed, blueprint, facts);
         }
-        let message = format!(
-            "the claim is {}, not bound yet: kubectl describe pvc shows what the storage says",
-            if facts.phase.is_empty() { "new" } else { &facts.phase }
-        );
+        let phase = if facts.phase.is_empty() { "new" } else { &facts.phase };
+        let message = match said(observed, Awaited::Volume) {
+            Some(said) => format!("the claim is {phase}, not bound yet; its last event that matters says: {said}"),
+            None => format!("the claim is {phase}, not bound yet: kubectl describe pvc shows what the storage says"),
+        };
         return Storage::working(reoffer(observed, blueprint), Reason::ClaimPending, message);
     }
     let Some(volume) = &observed.volume else {

@@ -309,13 +309,11 @@ impl<F: Fn() + Send> Follower<F> {
         let Some(name) = self.one.name().filter(|_| self.one.watched == Watched::Definition) else { return };
         let stands = match event {
             Event::Init => return,
-            // A list of one name tells by its only object, or at its end that there is none.
-            Event::InitApply(object) => object.metadata.deletion_timestamp.is_none(),
             Event::InitDone if seen.contains(name) => return,
-            Event::InitDone => false,
-            // With a definition that goes go its objects, and whoever works on them may be gone already.
-            Event::Apply(object) => object.metadata.deletion_timestamp.is_none(),
-            Event::Delete(_) => false,
+            // A list of one name tells by its only object, or at its end that there is none. With a definition that goes go its objects,
+            // and whoever works on them may be gone already.
+            Event::InitApply(object) | Event::Apply(object) => object.metadata.deletion_timestamp.is_none(),
+            Event::InitDone | Event::Delete(_) => false,
         };
         self.defined.send_if_modified(|all| all.insert(name.to_owned(), stands) != Some(stands));
     }

@@ -11,6 +11,7 @@ use super::{
     blueprint::Blueprint,
     child::Child,
     digest::StatefulSetFacts,
+    explain::{Awaited, said},
     observed::{Observed, PodView},
     reason::Reason,
     scaling,
@@ -72,7 +73,11 @@ pub fn workload(observed: &Observed, blueprint: &Blueprint<'_>, settled: bool, s
     }
     let its_own = format!("{}-0", blueprint.tenant);
     let Some(pod) = observed.pods.iter().find(|pod| !pod.deleting && pod.name == its_own) else {
-        return working(Vec::new(), Reason::PodNotReady, "the pod is being made".into());
+        let message = match said(observed, Awaited::Pod) {
+            Some(said) => format!("the pod cannot be made; the last event of its StatefulSet says: {said}"),
+            None => "the pod is being made".to_owned(),
+        };
+        return working(Vec::new(), Reason::PodNotReady, message);
     };
     if pod.revision != facts.update_revision {
         let message = format!("pod {} is being replaced by one of the present template", pod.name);
@@ -84,7 +89,7 @@ pub fn workload(observed: &Observed, blueprint: &Blueprint<'_>, settled: bool, s
         let actions = replacement(pod, standing.confined && is_recorded);
         return working(actions, Reason::CredentialsNotInjected, message);
     }
-    judge_pod(pod)
+    judge_pod(observed, pod)
 }
 
 fn lacks_credentials(blueprint: &Blueprint<'_>, pod: &PodView) -> bool {
@@ -208,11 +213,12 @@ pub fn is_rolled(observed: &Observed) -> bool {
     facts.observed && observed.pods.iter().any(is_it)
 }
 
-fn judge_pod(pod: &PodView) -> Workload {
+fn judge_pod(observed: &Observed, pod: &PodView) -> Workload {
     let state = if pod.ready {
         PartState::Done(Reason::Verified, format!("pod {} of the present template is ready", pod.name))
     } else {
-        let trouble = pod.trouble.as_deref().unwrap_or("it has not passed its probes yet");
+        let trouble = said(observed, Awaited::Start).or(pod.trouble.as_deref());
+        let trouble = trouble.unwrap_or("it has not passed its probes yet");
         PartState::Working(Reason::PodNotReady, format!("pod {} is not ready: {trouble}", pod.name))
     };
     Workload { actions: Vec::new(), state }

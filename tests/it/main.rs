@@ -36,4 +36,5 @@ mod rotate;
 mod suspend;
 mod sweep;
 mod update;
+mod waiting;
 mod whole_platform;

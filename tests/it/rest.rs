@@ -2,16 +2,27 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Instance};
+use crate::support::{Bed, Instance, condition};
+
+/// Waits until the class is told of its role and of its roll-out, each of which has its own time.
+async fn class_is_told(bed: &Bed) {
+    let is_told = |class: &Value| {
+        let roll_out = condition(class, "RolledOut");
+        condition(class, "RoleReady").is_object()
+            && roll_out["status"] == "True"
+            && class["status"]["rollout"]["total"] == 1
+    };
+    let told = || async { bed.get("TenantClass", None, &bed.class).await.filter(is_told) };
+    bed.until_so("the class's status", told).await;
+}
 
 /// No mutating call for a tenant at rest, neither to Kubernetes nor to AWS, over several sweeps and audits.
 #[tokio::test]
 async fn a_tenant_at_rest_causes_no_write() {
     let bed = Bed::new("rest").await;
     bed.ready_tenant(json!({ "env": [{ "name": "LOG_LEVEL", "value": "info" }] })).await;
-    // The class bears the tenant's name in these tests, and is told of its role in its own time.
-    let told = || async { bed.get("TenantClass", None, &bed.class).await.filter(|class| class["status"].is_object()) };
-    bed.until_so("the class's status", told).await;
+    // The class bears the tenant's name in these tests.
+    class_is_told(&bed).await;
     let namespace = bed.namespace();
     let writes = || {
         bed.instance.audited(|event| {
@@ -47,6 +58,9 @@ async fn a_restart_writes_nothing() {
     let beds = [Bed::on(instance, "again").await, Bed::on(instance, "again").await];
     for bed in &beds {
         bed.ready_tenant(json!({ "secrets": [{ "name": "extra" }] })).await;
+    }
+    for bed in &beds {
+        class_is_told(bed).await;
     }
     assert!(first.stop(), "an orderly end is a success");
     let is_write = |event: &Value| {

@@ -62,11 +62,49 @@ async fn tenants_restart_one_after_the_other_through_a_gate_of_one() {
         let is_settled = |tenant: &Value| condition(tenant, "Ready")["reason"] == "Verified";
         bed.until("Ready with it", is_settled).await;
     }
+    assert_one_after_the_other(&beds);
+    let told = until_class(&beds[0], "rolled out", |class| condition(class, "RolledOut")["status"] == "True").await;
+    let figures = json!({ "total": 4, "updated": 4, "inFlight": 0, "failed": 0, "pending": 0, "stopped": false });
+    assert_eq!(told["status"]["rollout"], figures);
+    assert_eq!(condition(&told, "RolledOut")["observedGeneration"], told["metadata"]["generation"]);
+}
+
+fn assert_one_after_the_other(beds: &[Bed]) {
     let mut times: Vec<(String, String)> = beds.iter().map(time_at_the_gate).collect();
     times.sort();
     for pair in times.windows(2) {
         assert!(pair[0].1 <= pair[1].0, "two restarted at the same time: {times:?}");
     }
+}
+
+/// Waits until the beds' class says so.
+async fn until_class(bed: &Bed, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let look = || async { bed.get("TenantClass", None, &bed.class).await.filter(|class| wanted(class)) };
+    bed.until_so(&format!("a class that is {what}"), look).await
+}
+
+/// Section 8: a new version of the operator renders another template, though neither class nor Tenants have changed. What stands
+/// for it here is a flag that is rendered into the pod.
+#[tokio::test]
+async fn an_upgrade_of_the_operator_passes_the_gate_as_well() {
+    let instance = Instance::own();
+    let mut operator = instance.start_operator();
+    let beds = fleet(instance, 3).await;
+    until_class(&beds[0], "rolled out", |class| condition(class, "RolledOut")["status"] == "True").await;
+    let class = beds[0].get("TenantClass", None, &beds[0].class).await.expect("the class");
+    operator.kill();
+    let endpoint = "http://127.0.0.1:1/upgraded";
+    operator = instance.start_operator_with(&["--emulator-endpoint", endpoint]);
+    for bed in &beds {
+        let pod = format!("{}-0", bed.tenant);
+        bed.until_child("Pod", &pod, "of the new template", |pod| pod.to_string().contains(endpoint)).await;
+        bed.until("Ready with it", |tenant| condition(tenant, "Ready")["reason"] == "Verified").await;
+    }
+    assert_one_after_the_other(&beds);
+    let is_told = |class: &Value| class["status"]["rollout"]["updated"] == 3;
+    let told = until_class(&beds[0], "rolled out again", is_told).await;
+    assert_eq!(told["metadata"]["generation"], class["metadata"]["generation"], "nobody has changed the class");
+    drop(operator);
 }
 
 /// A template that does not come up stops at one tenant; the others stay Ready with the former one, and when it is taken
@@ -96,6 +134,12 @@ async fn a_broken_template_stops_at_the_first_tenant_and_is_left_without_a_hand(
     assert!(stopped.await.is_some(), "two wait at a gate that has stopped\n{}", operator.log());
     let (_, metrics) = operator.get("/metrics").await.expect("metrics");
     assert!(metrics.contains("openclaw_rollout_tenants{state=\"failed\"} 1"), "{metrics}");
+    let is_stopped = |class: &Value| condition(class, "RolledOut")["reason"] == "RolloutStopped";
+    let told = until_class(&beds[0], "told to have stopped", is_stopped).await;
+    let figures = json!({ "total": 3, "updated": 0, "inFlight": 0, "failed": 1, "pending": 2, "stopped": true });
+    assert_eq!(told["status"]["rollout"], figures);
+    let message = condition(&told, "RolledOut")["message"].as_str().unwrap_or_default().to_owned();
+    assert!(message.contains("Mend them, or take the change back"), "{message}");
     beds[0].apply_class(class(instance, "fine", 1)).await.expect("class");
     for bed in &beds {
         bed.until_so("the good template", || async { is_rolled(bed, "fine").await.then_some(()) }).await;

@@ -102,19 +102,37 @@ async fn a_changed_class_reaches_its_tenants() {
     bed.ready().await;
 }
 
-/// A volume that cannot grow says so, and nothing hangs.
+/// A volume that cannot grow says so, and nothing hangs; where its storage class learns to, it grows.
 #[tokio::test]
 async fn a_volume_that_cannot_grow_keeps_its_size_and_says_so() {
-    let bed = Bed::new("grow").await;
+    let instance = Instance::shared();
+    let mut class = example_class(instance);
+    let bed = Bed::with_class(instance, "grow", class.clone()).await;
+    bed.delete("TenantClass", None, &bed.class).await;
+    let model = bed.get("StorageClass", None, instance.fact("/storageClass")).await.expect("the local one");
+    let storage = json!({
+        "provisioner": model["provisioner"], "reclaimPolicy": "Retain", "volumeBindingMode": "Immediate",
+    });
+    bed.create("StorageClass", None, &bed.class, storage).await.expect("StorageClass");
+    class["storage"]["className"] = json!(bed.class);
+    bed.apply_class(class).await.expect("class");
+    let size =
+        |claim: &Value| claim["spec"]["resources"]["requests"]["storage"].as_str().unwrap_or_default().to_owned();
+
     bed.ready_tenant(json!({ "storage": { "size": "5Gi" } })).await;
-    let tenant = bed.ready_tenant(json!({ "storage": { "size": "8Gi" } })).await;
-    let storage = crate::support::condition(&tenant, "StorageReady");
-    let claim = bed.child("PersistentVolumeClaim", &bed.tenant).await.expect("claim");
-    let asked = claim["spec"]["resources"]["requests"]["storage"].as_str().expect("size");
-    match storage["reason"].as_str() {
-        Some("SizeNotEnforced") => assert_eq!(asked, "5Gi"),
-        _ => assert_eq!(asked, "8Gi", "a class that expands: {storage}"),
-    }
+    bed.apply_tenant(json!({ "storage": { "size": "8Gi" } })).await.expect("asked for more");
+    let is_told = |tenant: &Value| crate::support::condition(tenant, "StorageReady")["reason"] == "SizeNotEnforced";
+    let tenant = bed.until("told that the volume keeps its size", is_told).await;
+    assert_eq!(crate::support::condition(&tenant, "StorageReady")["status"], "True");
+    bed.ready().await;
+    assert_eq!(size(&bed.child("PersistentVolumeClaim", &bed.tenant).await.expect("claim")), "5Gi");
+
+    let expands = json!({ "allowVolumeExpansion": true });
+    bed.patch("StorageClass", None, &bed.class, expands).await.expect("a class that expands");
+    bed.until_child("PersistentVolumeClaim", &bed.tenant, "grown", |claim| size(claim) == "8Gi").await;
+    let quota = bed.child("ResourceQuota", &bed.tenant).await.expect("quota");
+    assert_eq!(quota["spec"]["hard"]["requests.storage"], "8Gi");
+    bed.ready().await;
 }
 
 /// A paused tenant is left alone, and says what would be changed.

@@ -8,10 +8,12 @@ use super::{
         blueprint::{Blueprint, Refusal, blueprint},
         child::{Child, Part, claim_name},
         cloud,
-        comparison::ChildState,
+        comparison::{ChildState, wanted},
+        fit,
         keep::{Kept, replace_record},
         ledger::wanted_record,
         observed::Observed,
+        progress::Reached,
         reason::Reason,
         storage,
     },
@@ -71,6 +73,7 @@ pub(super) fn kept(
         return Err(not_ours_to_stop(observed));
     }
     let blueprint = blueprint(&observed.name, spec, class, record, &observed.settings)?;
+    fit::check(&wanted(&blueprint))?;
     let namespace = namespace(observed, record);
     let identity = Piece::of(cloud::former_attached(observed, &blueprint));
     let secrets = Piece::of(cloud::secrets_attached(observed, &blueprint));
@@ -110,7 +113,7 @@ pub(super) fn kept(
     parts.insert(Part::Workload, workload);
     let view = observed.record.as_ref().filter(|_| next != *record);
     actions.extend(view.map(|view| replace_record(view, &next)));
-    Ok(Kept { actions, parts, at_gate: false })
+    Ok(Kept { actions, parts, template: Reached::Another })
 }
 
 fn is_settled(state: &PartState) -> bool {

@@ -11,6 +11,7 @@ use super::{
         keep::{Kept, replace_record},
         ledger::forget_association,
         observed::{FoundAssociation, Look, Observed},
+        progress::Reached,
         reason::Reason,
         retire,
     },
@@ -46,7 +47,7 @@ pub(super) fn kept(observed: &Observed, record: &TenantRecordSpec) -> Kept {
     let (actions, message) = step(observed, record);
     let told = |part: &Part| (*part, PartState::Working(Reason::Progressing, message.clone()));
     let parts: Parts = Part::ALL.iter().map(told).collect();
-    Kept { actions, parts, at_gate: false }
+    Kept { actions, parts, template: Reached::Another }
 }
 
 fn step(observed: &Observed, record: &TenantRecordSpec) -> (Vec<Action>, String) {

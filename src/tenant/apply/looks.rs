@@ -9,14 +9,18 @@ use super::{
         adoption::{Belongings, belongings::places},
         cache::{DEFINITIONS, Watched},
         child::{Child, Kind, ObjectKey},
+        explain::{Awaited, told},
         observed::{Look, Observed},
     },
     ActionError, Hands, key,
 };
 use crate::{
-    api::names::NamespaceName,
+    api::names::{NamespaceName, Uid},
     kubernetes::{RequestError, Resource, definitions},
 };
+
+/// So many events of one object are looked at: those who write them write one of a kind, and count.
+const MOST_EVENTS: u16 = 100;
 
 /// The API server holds an older state than was seen of it before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -112,6 +116,21 @@ impl Hands {
             self.look_at(Watched::Definition, &definition, json!({ "name": name })).await?;
         }
         Ok(())
+    }
+
+    /// Looks at the events of one object. Where they cannot be had, nothing is said: what is waited for is told all the
+    /// same, and stalls for no want of an explanation.
+    pub(super) async fn look_at_events(&self, observed: &Observed, awaited: Awaited, of: &Uid) {
+        let Some(record) = observed.record_spec() else { return };
+        let events = Resource::all_in(definitions::EVENT, record.namespace.name.clone());
+        let said = match self.kubernetes.list_some(&events, ("involvedObject.uid", of.as_str()), MOST_EVENTS).await {
+            Ok(events) => told(awaited, &events),
+            Err(error) => {
+                tracing::info!(%error, "events are not looked at, and asked for again later");
+                None
+            }
+        };
+        self.cache.saw_events(&observed.name, awaited, of, jiff::Timestamp::now(), said);
     }
 
     /// Looks at the API server itself: the watches do not see what carries no label of ours.

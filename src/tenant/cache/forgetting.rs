@@ -39,6 +39,7 @@ impl Known {
             Watched::Tenant => self.remove_named(object, |known, name| {
                 known.tenants.get(name).is_some_and(|(view, _)| view.uid.as_str() == uid) && {
                     known.gate.leave(name);
+                    known.reached.remove(name);
                     let removed = known.tenants.remove(name).is_some();
                     known.note_rolling(name);
                     removed
@@ -55,6 +56,8 @@ impl Known {
             Watched::Class => {
                 let Ok(name) = views::name(object).parse::<ClassName>() else { return Concerns::Nobody };
                 self.classes.remove(&name);
+                self.generations.remove(&name);
+                self.forget_reached(&name);
                 self.halts.remove(&name);
                 self.of_class(&name)
             }

@@ -17,6 +17,7 @@ use crate::{
         breaker::{Fleet, pending},
         child::{Child, Kind, ObjectKey},
         digest::Digest,
+        explain::{Waits, waits},
         gate::Turn,
         ledger::place_of_route,
         observed::{ClassView, Evidence, Observed, TenantView, VolumeView},
@@ -53,6 +54,7 @@ impl Known {
             storage_class: None,
             volume: None,
             pods: Vec::new(),
+            waits: Waits::new(),
             belongings: self.belongings.get(name).cloned().unwrap_or_default(),
             aws: self.aws.get(name).cloned().unwrap_or_default(),
             place: None,
@@ -71,10 +73,22 @@ impl Known {
             Some(spec) => self.observe_recorded(&mut observed, spec),
             None => self.observe_unrecorded(&mut observed),
         }
+        observed.waits = self.note_waits(&observed);
         if let ClassView::Found(class) = &observed.class {
             observed.turn = self.gate.look(name, &class.rollout, now);
         }
         observed
+    }
+
+    /// What the tenant waits for, and since when.
+    fn note_waits(&mut self, observed: &Observed) -> Waits {
+        let waits = waits(observed, self.waits.get(&observed.name));
+        if waits.is_empty() {
+            self.waits.remove(&observed.name);
+        } else {
+            self.waits.insert(observed.name.clone(), waits.clone());
+        }
+        waits
     }
 
     /// A record that is made again has the place on which its route stands.

@@ -51,7 +51,11 @@ impl Known {
                     views::class(object).map_or_else(ClassView::Invalid, |spec| ClassView::Found(Arc::new(spec)));
                 let is_halted = views::is_halted(object);
                 let was_halted = if is_halted { !self.halts.insert(name.clone()) } else { self.halts.remove(&name) };
+                self.generations.insert(name.clone(), object["metadata"]["generation"].as_i64().unwrap_or_default());
                 let same = self.classes.insert(name.clone(), view.clone()) == Some(view);
+                if !same {
+                    self.forget_reached(&name);
+                }
                 if same && was_halted == is_halted { Concerns::Nobody } else { self.of_class(&name) }
             }
             Watched::Pod => self.upsert_pod(object),
@@ -105,9 +109,7 @@ impl Known {
         }) {
             return Concerns::Nobody;
         }
-        let unchanged = before.is_some_and(|before| {
-            Digest { resource_version: digest.resource_version.clone(), ..before.clone() } == digest
-        });
+        let unchanged = before.is_some_and(|before| before.tells_nothing_new(&digest));
         let mut concerned: Vec<TenantName> =
             before.and_then(|before| before.tenant.clone()).into_iter().chain(digest.tenant.clone()).collect();
         let holder = before.and_then(|before| before.tenant.clone());

@@ -29,7 +29,7 @@ use crate::api::{labels, names::TenantName, record::TenantRecordSpec};
 
 pub use namespace::{mirror, namespace};
 pub use route::{domain, hostname, url};
-pub use stateful_set::{CLAIM_VOLUME, CONTAINER, RELAY_LIMITS, RELAY_REQUESTS};
+pub use stateful_set::{CLAIM_VOLUME, CONTAINER};
 
 /// The object of a child as it is wanted now; `None` where it is wanted away.
 pub fn build(child: Child, blueprint: &Blueprint<'_>) -> Option<Value> {

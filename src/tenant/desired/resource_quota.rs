@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::object;
-use crate::tenant::{blueprint::Blueprint, child::Child};
+use crate::{
+    api::quantity::Quantity,
+    tenant::{blueprint::Blueprint, child::Child},
+};
 
 pub(super) fn resource_quota(blueprint: &Blueprint<'_>) -> Value {
     let quota = &blueprint.quota;
@@ -13,8 +16,8 @@ pub(super) fn resource_quota(blueprint: &Blueprint<'_>) -> Value {
         "limits.cpu": quota.cpu,
         "requests.memory": quota.memory,
         "limits.memory": quota.memory,
-        "pods": quota.pods.to_string(),
-        "persistentvolumeclaims": claims.to_string(),
+        "pods": Quantity::units(quota.pods),
+        "persistentvolumeclaims": Quantity::units(claims),
         "requests.storage": blueprint.size.times(claims),
         // A tenant opens no door of its own: every way in is the HTTPRoute.
         "services.loadbalancers": "0",

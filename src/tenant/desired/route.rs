@@ -10,7 +10,10 @@ use crate::{
         names::{DomainName, TenantName},
         record::{Placement, TenantRecordSpec},
     },
-    tenant::{blueprint::Blueprint, child::Child},
+    tenant::{
+        blueprint::{Backend, Blueprint},
+        child::Child,
+    },
 };
 
 pub(super) fn route(blueprint: &Blueprint<'_>) -> Option<Value> {
@@ -41,7 +44,7 @@ pub(super) fn route(blueprint: &Blueprint<'_>) -> Option<Value> {
 
 /// The workspace itself, or the interceptor that wakes it.
 fn backend(blueprint: &Blueprint<'_>) -> Value {
-    match blueprint.scaler.map(|scaler| &scaler.interceptor).filter(|_| blueprint.through) {
+    match blueprint.scaler.map(|scaler| &scaler.interceptor).filter(|_| blueprint.backend == Backend::Interceptor) {
         None => {
             json!({ "group": "", "kind": "Service", "name": blueprint.tenant, "port": labels::GATEWAY_PORT, "weight": 1 })
         }

@@ -27,12 +27,10 @@ pub const CLAIM_VOLUME: &str = "home";
 const HOME: &str = "/home/node";
 
 /// What the relay reserves, beside the gateway.
-pub const RELAY_REQUESTS: CpuMemory =
-    CpuMemory { cpu: Some(Quantity::milli(10)), memory: Some(Quantity::mebibytes(64)) };
+const RELAY_REQUESTS: CpuMemory = CpuMemory { cpu: Some(Quantity::milli(10)), memory: Some(Quantity::mebibytes(64)) };
 
 /// What the relay may use, beside the gateway.
-pub const RELAY_LIMITS: CpuMemory =
-    CpuMemory { cpu: Some(Quantity::milli(200)), memory: Some(Quantity::mebibytes(128)) };
+const RELAY_LIMITS: CpuMemory = CpuMemory { cpu: Some(Quantity::milli(200)), memory: Some(Quantity::mebibytes(128)) };
 
 /// Where OpenClaw says that it is alive, whatever its base path.
 pub(super) const HEALTH: &str = "/healthz";

@@ -7,11 +7,15 @@ use super::{
     world::{Objects, Refused, UNWATCHED, World, has_finalizers, path},
 };
 use crate::{
-    api::{labels, names::NamespaceName},
+    api::{
+        labels,
+        names::{NamespaceName, Uid},
+    },
     tenant::{
         action::{Action, Precondition},
         adoption::{Belongings, belongings::places, marks::Marks},
         child::{Child, Kind},
+        explain::{Awaited, told},
         observed::Look,
         replacement::{completed, replacement},
     },
@@ -116,10 +120,17 @@ impl World {
                 }
                 marked?;
             }
+            Action::LookAtEvents { awaited, of } => self.look_at_events(*awaited, of),
             Action::AskForTurn(rollout) => self.cache.ask_for_turn(&alice(), rollout, self.now),
             Action::Aws(action) => self.cloud.perform(action, &self.cache, self.now)?,
         }
         Ok(())
+    }
+
+    fn look_at_events(&self, awaited: Awaited, of: &Uid) {
+        let is_its = |event: &&Value| event["involvedObject"]["uid"] == *of.as_str();
+        let events: Vec<Value> = self.events.iter().filter(is_its).cloned().collect();
+        self.cache.saw_events(&alice(), awaited, of, self.now, told(awaited, &events));
     }
 
     fn look_inside(&mut self, namespace: &NamespaceName) {

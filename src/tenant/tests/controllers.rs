@@ -8,6 +8,7 @@ use crate::{
     tenant::{
         child::{Child, Kind},
         digest::ContentHash,
+        fit::{self, Defaults},
     },
 };
 
@@ -140,13 +141,27 @@ fn bind_claims(world: &mut World) -> bool {
 
 fn count_quota(world: &mut World) -> bool {
     let quotas = &world.children[&Kind::ResourceQuota];
-    let uncounted = |path: &&String| quotas[*path]["status"]["hard"] != quotas[*path]["spec"]["hard"];
+    let used = used(world);
+    let status = |quota: &Value| json!({ "hard": quota["spec"]["hard"], "used": used });
+    let uncounted = |path: &&String| quotas[*path]["status"] != status(&quotas[*path]);
     let Some(path) = paths(quotas).iter().find(uncounted).cloned() else { return false };
     let mut quota = quotas[&path].clone();
-    quota["status"] = json!({ "hard": quota["spec"]["hard"], "used": {} });
+    quota["status"] = status(&quota);
     world.touch(&mut quota);
     world.children.get_mut(&Kind::ResourceQuota).expect("quotas").insert(path, quota);
     true
+}
+
+/// What pods and claims of the tenant use, and others in its namespace.
+fn used(world: &World) -> Value {
+    let pods = world.pods.values().map(|pod| fit::amounts(&pod["takes"]));
+    let claims = world.children[&Kind::PersistentVolumeClaim].values().map(fit::claim);
+    let mut used = world.used_by_others.clone();
+    for (resource, amount) in pods.chain(claims).flatten() {
+        let sum = used.entry(resource).or_default();
+        *sum = sum.plus(amount);
+    }
+    json!(used)
 }
 
 /// The StatefulSet controller, the Pod Identity webhook and the kubelet.
@@ -213,6 +228,8 @@ fn make_pod(world: &mut World, set: &Value, revision: &str, path: String) -> boo
     let pod = world.born(json!({
         // What the init container copies at the start, and the pod never looks at again.
         "copied": config["data"],
+        // What it takes of the quota, as the quota controller counts it.
+        "takes": fit::pod(&fit::containers(&set["spec"]["template"]), &Defaults::default()).amounts,
         "metadata": {
             "name": "alice-0",
             "namespace": namespace,
@@ -258,7 +275,13 @@ fn scale(world: &mut World) -> bool {
     }
     let wanted = i64::from(world.is_used);
     let Some(set) = world.child(Child::StatefulSet) else { return false };
-    if set["spec"]["replicas"] == wanted {
+    // The time until it sleeps is longer than that which a pod has to start.
+    let age = |pod: &Value| {
+        let created = pod["metadata"]["creationTimestamp"].as_str().and_then(|time| time.parse().ok());
+        world.now.duration_since(created.unwrap_or(world.now)).as_secs()
+    };
+    let starts = |pod: &Value| pod["status"]["conditions"].is_null() && age(pod) < 600;
+    if set["spec"]["replicas"] == wanted || (wanted == 0 && world.pods.values().any(starts)) {
         return false;
     }
     world.edit_child(Child::StatefulSet, |set| set["spec"]["replicas"] = json!(wanted));

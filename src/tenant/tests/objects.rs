@@ -13,7 +13,7 @@ use crate::{
     },
     gateway::placement,
     tenant::{
-        blueprint::{Blueprint, Refusal, blueprint},
+        blueprint::{Backend, Blueprint, Refusal, blueprint},
         child::Child,
         desired::build,
         settings::Settings,
@@ -21,15 +21,15 @@ use crate::{
 };
 
 /// What a tenant is made from.
-pub(super) struct Given {
-    pub(super) class: TenantClassSpec,
+pub(in crate::tenant) struct Given {
+    pub(in crate::tenant) class: TenantClassSpec,
     pub(super) spec: TenantSpec,
     pub(super) record: TenantRecordSpec,
     pub(super) settings: Settings,
 }
 
 /// A tenant of the ordinary class with a bound volume and a place.
-pub(super) fn given(class: impl FnOnce(&mut Value), spec: impl FnOnce(&mut Value)) -> Given {
+pub(in crate::tenant) fn given(class: impl FnOnce(&mut Value), spec: impl FnOnce(&mut Value)) -> Given {
     let (mut class_value, mut spec_value) = (class_json(), spec_json());
     class(&mut class_value);
     spec(&mut spec_value);
@@ -61,12 +61,13 @@ pub(super) fn given(class: impl FnOnce(&mut Value), spec: impl FnOnce(&mut Value
 }
 
 impl Given {
-    pub(super) fn try_blueprint<R>(&self, then: impl FnOnce(Result<Blueprint<'_>, Refusal>) -> R) -> R {
+    pub(in crate::tenant) fn try_blueprint<R>(&self, then: impl FnOnce(Result<Blueprint<'_>, Refusal>) -> R) -> R {
         let tenant = alice();
         let built = blueprint(&tenant, &self.spec, &self.class, &self.record, &self.settings);
         // As in a cluster that serves every kind.
         let scaler = self.class.workload.scale_to_zero.as_ref().filter(|_| !self.spec.suspend);
-        then(built.map(|built| Blueprint { scaler, through: scaler.is_some(), ..built }))
+        let backend = if scaler.is_some() { Backend::Interceptor } else { Backend::Workspace };
+        then(built.map(|built| Blueprint { scaler, backend, ..built }))
     }
 
     pub(super) fn build(&self, child: Child) -> Option<Value> {

@@ -257,7 +257,7 @@ fn nobody_is_given_the_place_to_which_another_is_being_moved() {
     world.order(labels::MOVE_TO, "gateways/second");
     let observed = world.observe();
     let decided = crate::tenant::plan::plan(&observed);
-    world.cache.stand_at_gate(&observed.name, &decided);
+    world.cache.stand_at_gate(&observed, &decided);
     assert_eq!(asked(&world), None);
     world.settle();
     assert_eq!(place(&world), "second");

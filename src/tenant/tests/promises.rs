@@ -52,7 +52,10 @@ pub(super) fn before(world: &World, action: &Action) {
         // A transfer is marked on the namespace first, whoever's Tenant stands there.
         Action::Update { child: Child::Namespace, .. } => marks_a_transfer(world),
         // What is kept stays kept.
-        Action::Aws(AwsAction::RestoreSecret { .. }) => world.record_spec().phase == RecordPhase::Retained,
+        Action::Aws(AwsAction::RestoreSecret { .. })
+        // And what came into sight again of its ways in goes.
+        | Action::DeleteStray { .. }
+        | Action::Delete { child: Child::InterceptorGrant, .. } => world.record_spec().phase == RecordPhase::Retained,
         _ => false,
     };
     if let (Some(tenant), Some(_), false) = (&world.tenant, &world.record, is_its_own) {
@@ -93,6 +96,7 @@ pub(super) fn before(world: &World, action: &Action) {
         | Action::ReofferVolume { .. }
         | Action::LookInside(_)
         | Action::LookAtGrant
+        | Action::LookAtEvents { .. }
         | Action::AskForTurn(_) => {}
         Action::ScaleToZero { .. } => the_scaler_decides(world, &json!(0)),
         Action::DeleteStray { key, .. } => {

@@ -24,7 +24,7 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// Files that hold decisions and must say so. Types and tables without a decision need not.
-const DECISIONS: [&str; 45] = [
+const DECISIONS: [&str; 49] = [
     "action",
     "action/in_aws",
     "adoption",
@@ -51,7 +51,9 @@ const DECISIONS: [&str; 45] = [
     "parts",
     "rollout",
     "rotation",
+    "explain",
     "failure",
+    "fit",
     "keep",
     "ledger",
     "looks",
@@ -60,7 +62,9 @@ const DECISIONS: [&str; 45] = [
     "orders/moving",
     "ownership",
     "plan",
+    "progress",
     "purge",
+    "quota",
     "receipt",
     "replacement",
     "reserved",

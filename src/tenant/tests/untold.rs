@@ -30,7 +30,7 @@ fn conditions(status: &TenantStatus) -> Vec<(&str, bool)> {
 fn a_status_that_cannot_be_told_is_stalled_and_what_was_told_before_stays() {
     let done = PartState::Done(Reason::Verified, "ok".into());
     let parts: Parts = [(Part::Route, done)].into();
-    let story = Story::Kept { suspended: false, parts, at_gate: false };
+    let story = Story::Kept { suspended: false, parts, template: crate::tenant::progress::Reached::Present };
     let previous = TenantStatus {
         url: Some("https://alice.example.com/".into()),
         phase: Phase::Ready,

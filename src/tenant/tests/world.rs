@@ -19,6 +19,7 @@ use crate::{
         action::{Action, AwsAction, Plan},
         cache::{Cache, DEFINITIONS, Watched, optional_kinds},
         child::{Child, Kind, ObjectKey},
+        fit::Amounts,
         observed::Observed,
         plan::plan,
         settings::Settings,
@@ -89,6 +90,10 @@ pub(super) struct World {
     pub(super) broken: Vec<&'static str>,
     /// Whether the Pod Identity webhook gives pods their credentials.
     pub(super) injects: bool,
+    /// Events of objects in the tenant's namespace.
+    pub(super) events: Vec<Value>,
+    /// What others use of the quota.
+    pub(super) used_by_others: Amounts,
     /// Pods that never become ready.
     pub(super) never_ready: fn(&Value) -> bool,
     /// When a Tenant of the name was seen last.
@@ -129,6 +134,8 @@ impl World {
             others: Vec::new(),
             broken: Vec::new(),
             injects: true,
+            events: Vec::new(),
+            used_by_others: Amounts::new(),
             never_ready: |_| false,
             had_tenant: start(),
             serves_optional: false,
@@ -432,7 +439,7 @@ impl World {
         self.let_arrive();
         let observed = self.observe();
         let decided = plan(&observed);
-        self.cache.stand_at_gate(&alice(), &decided);
+        self.cache.stand_at_gate(&observed, &decided);
         promises::story(self, &observed, &decided);
         for action in &decided.actions {
             promises::before(self, action);

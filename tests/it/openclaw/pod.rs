@@ -129,7 +129,7 @@ impl<'a> Workspace<'a> {
             let value = if variable["value"].is_null() { String::new() } else { text(&variable["value"]) };
             command.env(variable["name"].as_str().expect("a name"), value);
         }
-        // The agent's link-local address cannot be had here.
+        // The agent's link-local address cannot be had here, and no operator sets this variable.
         command.env("OPENCLAW_RESOLVER_AGENT", &self.agent.url);
         // Programs look for /tmp by this variable where it is set.
         command.env("TMPDIR", self.mapping.path("/tmp"));

@@ -223,12 +223,15 @@ impl Instance {
         let log = directory.join(format!("operator-{number}.log"));
         self.operators.lock().expect("not poisoned").push(log.clone());
         let output = File::create(&log).expect("log");
+        let endpoint = ["--emulator-endpoint", self.fact("/aws/endpoints/secretsManager")];
+        // Given by the test, it is another one.
+        let endpoint = if flags.contains(&endpoint[0]) { [].as_slice() } else { &endpoint };
         let process = Command::new(self.fact("/program"))
             .args(["guard", "--", env!("CARGO_BIN_EXE_openclaw-tenant-operator"), "run"])
             .args(["--cluster-name", self.fact("/aws/clusterName"), "--cluster-cidrs", "10.0.0.0/16"])
             // Any free port: one that is chosen here could be somebody else's by the time the operator asks for it.
             .args(["--health-address", "127.0.0.1:0"])
-            .args(["--emulator-endpoint", self.fact("/aws/endpoints/secretsManager")])
+            .args(endpoint)
             .args(["--log-filter", "openclaw_tenant_operator=debug"])
             // Faster than the defaults: the emulators' quotas are their own.
             .args(["--eks-write-rate", "50", "--eks-read-rate", "100", "--secrets-write-rate", "100"])

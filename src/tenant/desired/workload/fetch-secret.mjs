@@ -96,7 +96,8 @@ export function sign({ method, url, headers, body, region, service, credentials,
 
 /** Where the credentials come from; throws unless that is the agent, or a stand-in that goes with an emulator. */
 export function agentUrl(env) {
-  // The operator sets the two only when it was told that it talks to an emulator; the second alone counts for nothing.
+  // The operator sets the first only when it was told that it talks to an emulator, and the second never: that is set by
+  // whoever runs these processes where the agent's address cannot be had (tests/it/openclaw). Alone it counts for nothing.
   const standIn = env.OPENCLAW_RESOLVER_ENDPOINT ? env.OPENCLAW_RESOLVER_AGENT : undefined;
   const text = standIn ?? env.AWS_CONTAINER_CREDENTIALS_FULL_URI;
   if (!text) throw new Failure("NO_CREDENTIALS", "AWS_CONTAINER_CREDENTIALS_FULL_URI is not set: no Pod Identity");

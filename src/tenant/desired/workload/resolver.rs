@@ -14,13 +14,13 @@ pub const PROVIDER: &str = "aws-secrets-manager";
 pub const ENVIRONMENT: [&str; 3] =
     ["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_REGION"];
 
-/// Variable of the workspace that names another Secrets Manager than AWS's. To be set, together with
-/// [`AGENT_VARIABLE`], only by an operator that was told that it talks to an emulator; a Tenant cannot set it, its
-/// variables never begin with `OPENCLAW_`.
+/// Variable of the workspace that names another Secrets Manager than AWS's. Set only by an operator that was told that it
+/// talks to an emulator (`--emulator-endpoint`); a Tenant cannot set it, its variables never begin with `OPENCLAW_`.
 pub const ENDPOINT_VARIABLE: &str = "OPENCLAW_RESOLVER_ENDPOINT";
 
-/// Variable of the workspace with the whole URL of a stand-in for the Pod Identity agent. Counts for nothing without
-/// [`ENDPOINT_VARIABLE`].
+/// Variable with the whole URL of a stand-in for the Pod Identity agent. No pod has it: it is for those who run the
+/// workspace's processes where the agent's link-local address cannot be had, as `tests/it/openclaw` does. Counts for nothing
+/// without [`ENDPOINT_VARIABLE`], and neither is passed on where there is no emulator.
 pub const AGENT_VARIABLE: &str = "OPENCLAW_RESOLVER_AGENT";
 
 /// One version of a secret that has a value. The item's name is the id by which the configuration refers to it.

@@ -1,0 +1,78 @@
+//! A quota that is lowered below what is used.
+//!
+//! PURE. Kubernetes takes such a quota and evicts nobody, but the next pod is refused: a workspace that runs would not
+//! come back from a drained node. So a quota is lowered only as far as what is used allows, and what is held back is told
+//! with its figures (docs/decisions/0014).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    child::Child,
+    digest::QuotaFacts,
+    fit::{self, Amounts, Defaults},
+    observed::Observed,
+};
+use crate::api::quantity::Quantity;
+
+/// Holds the wanted quota at what is used, where it would be lowered below that. Says what is held, if anything is. A workspace
+/// that `runs` may have no pod at this moment: its pod is away, or it sleeps.
+pub fn hold(observed: &Observed, runs: bool, wanted: &mut BTreeMap<Child, Option<Value>>) -> Option<String> {
+    let live = live(observed)?;
+    let needed = needed(observed, live, runs, wanted);
+    let hard = wanted.get_mut(&Child::ResourceQuota)?.as_mut()?.pointer_mut("/spec/hard")?;
+    let mut held = Vec::new();
+    for (resource, asked) in fit::amounts(hard) {
+        let (Some(stands), needed) = (live.hard.get(resource), needed.get(resource)) else { continue };
+        // Never more than there is already: what somebody else has raised comes down to what is used.
+        let kept = needed.map_or(*stands, |needed| *stands.min(needed));
+        if kept > asked {
+            hard[resource] = json!(kept);
+            held.push(format!("{resource} stays at {kept} where {asked} is asked for"));
+        }
+    }
+    (!held.is_empty()).then(|| held.join(", "))
+}
+
+fn live(observed: &Observed) -> Option<&QuotaFacts> {
+    observed.child(Child::ResourceQuota).filter(|live| !live.deleting)?.facts.as_quota()
+}
+
+/// What is used, and what the workspace itself needs and does not use at this moment: the pod that is being replaced must
+/// not find its place taken away. `None` for what nobody knows the use of yet.
+fn needed(observed: &Observed, live: &QuotaFacts, runs: bool, wanted: &BTreeMap<Child, Option<Value>>) -> Amounts {
+    let Some(used) = &live.used else { return Amounts::new() };
+    let mut needed = used.clone();
+    for (resource, amount) in absent(observed, runs, wanted) {
+        let sum = needed.entry(resource).or_default();
+        *sum = sum.plus(amount);
+    }
+    for resource in live.hard.keys() {
+        // What is given and not listed as used is not used.
+        needed.entry(resource).or_default();
+    }
+    needed
+}
+
+/// What the workspace needs beside what it has: its pod, by the live template or the wanted one, and its claim.
+fn absent(observed: &Observed, runs: bool, wanted: &BTreeMap<Child, Option<Value>>) -> Amounts {
+    let object = |child: Child| wanted.get(&child).and_then(Option::as_ref);
+    let mut all = Amounts::new();
+    if runs && observed.pods.is_empty() {
+        let defaults = object(Child::LimitRange).map(Defaults::of).unwrap_or_default();
+        let next = object(Child::StatefulSet).map(|set| fit::containers(&set["spec"]["template"]));
+        let former = observed.child(Child::StatefulSet).and_then(|live| live.facts.as_stateful_set());
+        let former = former.map(|facts| facts.containers.clone());
+        for containers in next.iter().chain(&former) {
+            for (resource, amount) in fit::pod(containers, &defaults).amounts {
+                let largest: &mut Quantity = all.entry(resource).or_default();
+                *largest = amount.max(*largest);
+            }
+        }
+    }
+    if observed.child(Child::Claim).is_none() {
+        all.extend(object(Child::Claim).map(fit::claim).unwrap_or_default());
+    }
+    all
+}
