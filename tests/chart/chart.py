@@ -23,6 +23,9 @@ EKS = {
     "cluster": {"name": "production", "region": "us-west-2", "cidrs": ["10.0.0.0/16", "172.20.0.0/16"]},
 }
 
+MONITOR = {"metrics": {one: {"enabled": True} for one in ("serviceMonitor", "prometheusRule", "dashboard")}}
+CLASS = {"defaultClass": {"create": True, "spec": {"quota": {"cpu": "4"}}}}
+
 
 class Refused(Exception):
     """helm's own words."""
@@ -96,3 +99,11 @@ def leaves(values, ends, path=""):
             yield from leaves(value, ends, here)
         else:
             yield here
+
+
+def container(objects):
+    return objects["Deployment", NAME]["spec"]["template"]["spec"]["containers"][0]
+
+
+def text(objects):
+    return json.dumps(list(objects.values()))

@@ -15,8 +15,10 @@ from chart import HELM, NAME, TOP
 PLATFORM = TOP / "deploy" / "local" / "platform.sh"
 PATIENCE = 120
 # What a tenant's namespace holds, events aside.
-KINDS = ("resourcequotas,limitranges,networkpolicies,poddisruptionbudgets,serviceaccounts,configmaps,services,persistentvolumeclaims,"
-         "statefulsets,pods,httproutes")
+KINDS = (
+    "resourcequotas,limitranges,networkpolicies,poddisruptionbudgets,serviceaccounts,configmaps,services,persistentvolumeclaims,"
+    "statefulsets,pods,httproutes"
+)
 
 
 class Failed(Exception):
@@ -33,18 +35,32 @@ def run(arguments, env, stdin=None):
 class Platform:
     """It ends with this value: it runs until its standard input ends."""
 
-    def __init__(self):
-        self.process = subprocess.Popen(["bash", str(PLATFORM), "run", "--until-stdin-eof"], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def __init__(self, directory):
+        words = Path(directory) / "platform.log"
+        self.process = subprocess.Popen(
+            ["bash", str(PLATFORM), "run", "--until-stdin-eof"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=words.open("w"),
+            text=True,
+        )
         line = self.process.stdout.readline()
         if not line:
-            raise Failed(self.process.stderr.read())
+            raise Failed(words.read_text())
         self.facts = json.loads(Path(json.loads(line)["platform"]).read_text())
         endpoints = self.facts["aws"]["endpoints"]
-        self.env = {**os.environ, "KUBECONFIG": self.facts["kubeconfig"], "AWS_REGION": self.facts["aws"]["region"],
-                    "AWS_DEFAULT_REGION": self.facts["aws"]["region"], "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
-                    "AWS_ENDPOINT_URL_EKS": endpoints["eks"], "AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoints["secretsManager"],
-                    "AWS_ENDPOINT_URL_IAM": endpoints["iam"], "AWS_ENDPOINT_URL_STS": endpoints["sts"]}
+        self.env = {
+            **os.environ,
+            "KUBECONFIG": self.facts["kubeconfig"],
+            "AWS_REGION": self.facts["aws"]["region"],
+            "AWS_DEFAULT_REGION": self.facts["aws"]["region"],
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_ENDPOINT_URL_EKS": endpoints["eks"],
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoints["secretsManager"],
+            "AWS_ENDPOINT_URL_IAM": endpoints["iam"],
+            "AWS_ENDPOINT_URL_STS": endpoints["sts"],
+        }
         for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
             self.env.pop(variable, None)
 
@@ -52,7 +68,6 @@ class Platform:
         self.process.stdin.close()
         self.process.wait(PATIENCE)
         self.process.stdout.close()
-        self.process.stderr.close()
 
     def kubectl(self, *arguments, stdin=None):
         return run([self.facts["kubectl"], *arguments], self.env, stdin)
@@ -89,6 +104,7 @@ class Platform:
 
     def everything_of(self, tenant):
         """All that a tenant is, here and in AWS, to the last revision of each object."""
+
         def key(item):
             return item["kind"], item["metadata"]["name"]
 
@@ -102,13 +118,21 @@ class Platform:
 
     def account(self):
         def client(service, endpoint):
-            return boto3.client(service, region_name=self.facts["aws"]["region"], endpoint_url=self.facts["aws"]["endpoints"][endpoint],
-                                aws_access_key_id="local", aws_secret_access_key="local")
+            return boto3.client(
+                service,
+                region_name=self.facts["aws"]["region"],
+                endpoint_url=self.facts["aws"]["endpoints"][endpoint],
+                aws_access_key_id="local",
+                aws_secret_access_key="local",
+            )
 
         cluster = self.facts["aws"]["clusterName"]
         associations = client("eks", "eks").list_pod_identity_associations(clusterName=cluster)["associations"]
         secrets = client("secretsmanager", "secretsManager").list_secrets()["SecretList"]
-        tags = {one["Name"]: (sorted((tag["Key"], tag["Value"]) for tag in one["Tags"]), one["SecretVersionsToStages"]) for one in secrets}
+        tags = {
+            one["Name"]: (sorted((tag["Key"], tag["Value"]) for tag in one["Tags"]), one["SecretVersionsToStages"])
+            for one in secrets
+        }
         return [(one["namespace"], one["serviceAccount"], one["associationId"]) for one in associations], tags
 
 
@@ -118,7 +142,20 @@ class Operator:
     def __init__(self, platform, directory, namespace):
         self.log = Path(directory) / "operator.log"
         config = Path(directory) / "kubeconfig"
-        run(["bash", PLATFORM, "kubeconfig", "--dir", platform.facts["dir"], "--service-account", f"{namespace}/{NAME}", "--out", config], platform.env)
+        run(
+            [
+                "bash",
+                PLATFORM,
+                "kubeconfig",
+                "--dir",
+                platform.facts["dir"],
+                "--service-account",
+                f"{namespace}/{NAME}",
+                "--out",
+                config,
+            ],
+            platform.env,
+        )
         deployment = platform.get("deployment", NAME, "--namespace", namespace)
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         with socket.socket() as free:
@@ -126,15 +163,26 @@ class Operator:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
         # What differs is where it runs: not in the cluster, and AWS is an emulator.
         arguments = [one for one in container["args"] if not one.startswith("--health-address=")]
-        arguments += [f"--health-address={self.address}", f"--cluster-arn={platform.facts['aws']['clusterArn']}",
-                      f"--emulator-endpoint={platform.facts['aws']['endpoints']['secretsManager']}"]
+        arguments += [
+            f"--health-address={self.address}",
+            f"--cluster-arn={platform.facts['aws']['clusterArn']}",
+            f"--emulator-endpoint={platform.facts['aws']['endpoints']['secretsManager']}",
+        ]
         env = {**platform.env, "KUBECONFIG": str(config)}
         for variable in container["env"]:
-            env[variable["name"]] = variable.get("value") or {"metadata.namespace": namespace, "metadata.name": "beside"}[variable["valueFrom"]["fieldRef"]["fieldPath"]]
+            env[variable["name"]] = (
+                variable.get("value")
+                or {"metadata.namespace": namespace, "metadata.name": "beside"}[variable["valueFrom"]["fieldRef"]["fieldPath"]]
+            )
         with self.log.open("a") as log:
             # Guarded, so that it ends with this process whatever happens to that.
-            self.process = subprocess.Popen(["bash", str(PLATFORM), "guard", "--", os.environ["OPENCLAW_OPERATOR"], *arguments],
-                                            stdin=subprocess.PIPE, stdout=log, stderr=log, env=env)
+            self.process = subprocess.Popen(
+                ["bash", str(PLATFORM), "guard", "--", os.environ["OPENCLAW_OPERATOR"], *arguments],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=env,
+            )
         platform.until("the operator's /readyz", self.is_ready)
 
     def is_ready(self):

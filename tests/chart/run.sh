@@ -22,7 +22,7 @@ cd "$here"
 wanted() { [ "$part" = all ] || [ "$part" = "$1" ]; }
 
 if wanted templates; then
-  "$python" -m unittest --failfast test_templates
+  "$python" -m unittest --failfast test_values test_templates
 fi
 if wanted alerts; then
   promtool=$("$platform" tool promtool)
@@ -33,5 +33,7 @@ fi
 if wanted cluster; then
   (cd "$top" && cargo build --locked --quiet --bin openclaw-tenant-operator)
   target=$(cd "$top" && cargo metadata --locked --no-deps --format-version 1 | "$python" -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+  OPENCLAW_MONITORING_CRDS=$("$platform" tool prometheus-operator)
+  export OPENCLAW_MONITORING_CRDS
   OPENCLAW_OPERATOR=$target/debug/openclaw-tenant-operator "$python" test_cluster.py
 fi

@@ -14,20 +14,18 @@ from cluster import Failed, Operator, Platform
 NAMESPACE = "openclaw-system"
 DEFINITIONS = ("tenants.openclaw.io", "tenantclasses.openclaw.io", "tenantrecords.openclaw.io")
 OLD_WORDS = "What an earlier release said here."
-TENANT = yaml.safe_dump({"apiVersion": "openclaw.io/v1alpha1", "kind": "Tenant", "metadata": {"name": "alice"},
-                         "spec": {"owner": {"email": "alice@example.com"}}})
+TENANT = yaml.safe_dump(
+    {
+        "apiVersion": "openclaw.io/v1alpha1",
+        "kind": "Tenant",
+        "metadata": {"name": "alice"},
+        "spec": {"owner": {"email": "alice@example.com"}},
+    }
+)
 
 
 def tenant_s_description(definition):
     return definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"]
-
-
-def stub(plural, kind):
-    """Of the Prometheus operator's definitions as much as it takes to store an object."""
-    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": f"{plural}.monitoring.coreos.com"},
-            "spec": {"group": "monitoring.coreos.com", "scope": "Namespaced", "names": {"plural": plural, "kind": kind},
-                     "versions": [{"name": "v1", "served": True, "storage": True,
-                                   "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]}}
 
 
 class Release(unittest.TestCase):
@@ -35,16 +33,25 @@ class Release(unittest.TestCase):
     def setUpClass(cls):
         cls.directory = tempfile.mkdtemp()
         cls.addClassCleanup(shutil.rmtree, cls.directory)
-        cls.platform = Platform()
+        cls.platform = Platform(cls.directory)
         cls.addClassCleanup(cls.platform.close)
         cls.operator = None
         cls.addClassCleanup(lambda: cls.operator and cls.operator.stop())
         (example,) = documents(TOP / "deploy" / "examples" / "class-local.yaml")
         cls.values = Path(cls.directory) / "values.yaml"
-        cls.values.write_text(yaml.safe_dump({
-            "image": {"repository": "registry.example.com/operator"},
-            "cluster": {"name": cls.platform.facts["aws"]["clusterName"], "region": cls.platform.facts["aws"]["region"], "cidrs": ["10.96.0.0/16", "10.244.0.0/16"]},
-            "defaultClass": {"create": True, "spec": example["spec"]}}))
+        cls.values.write_text(
+            yaml.safe_dump(
+                {
+                    "image": {"repository": "registry.example.com/operator"},
+                    "cluster": {
+                        "name": cls.platform.facts["aws"]["clusterName"],
+                        "region": cls.platform.facts["aws"]["region"],
+                        "cidrs": ["10.96.0.0/16", "10.244.0.0/16"],
+                    },
+                    "defaultClass": {"create": True, "spec": example["spec"]},
+                }
+            )
+        )
         cls.previous = cls.earlier_release()
 
     @classmethod
@@ -53,7 +60,9 @@ class Release(unittest.TestCase):
         place = Path(cls.directory) / "previous"
         shutil.copytree(CHART, place)
         meta = place / "Chart.yaml"
-        meta.write_text(meta.read_text().replace("\nversion: ", "\nversion: 0.0.1-").replace('appVersion: "', 'appVersion: "0.0.1-'))
+        meta.write_text(
+            meta.read_text().replace("\nversion: ", "\nversion: 0.0.1-").replace('appVersion: "', 'appVersion: "0.0.1-')
+        )
         path = place / "files" / "crds" / "openclaw.io_tenants.yaml"
         (definition,) = documents(path)
         definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"] = OLD_WORDS
@@ -72,6 +81,10 @@ class Release(unittest.TestCase):
     def definition(self, name="tenants.openclaw.io"):
         return self.platform.get("crd", name)
 
+    def established(self, name):
+        conditions = self.platform.get(name).get("status", {}).get("conditions", [])
+        return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+
     def assert_all_of_us_there(self):
         for name in DEFINITIONS:
             self.assertTrue(self.platform.exists("crd", name), name)
@@ -86,17 +99,22 @@ class Release(unittest.TestCase):
         self.assertEqual(tenant_s_description(self.definition()), OLD_WORDS)
         self.assertTrue(self.platform.exists("tenantclass", "default"))
         # The namespace enforces Pod Security restricted, so pods are there only where they keep to it.
-        self.platform.until("two pods", lambda: self.platform.get("deployment", NAME, "-n", NAMESPACE)["status"].get("readyReplicas") == 2)
+        self.platform.until(
+            "two pods", lambda: self.platform.get("deployment", NAME, "-n", NAMESPACE)["status"].get("readyReplicas") == 2
+        )
 
     def test_2_with_the_chart_s_rights_and_arguments_the_operator_makes_a_tenant(self):
         type(self).operator = Operator(self.platform, self.directory, NAMESPACE)
         self.platform.kubectl("apply", "-f", "-", stdin=TENANT)
         self.platform.until("alice to be Ready", lambda: self.platform.ready("alice"))
+        self.platform.until("the metrics to say so", lambda: 'openclaw_tenants{phase="ready"} 1\n' in self.operator.metrics())
+        self.assertIn('{service="secretsmanager",operation="CreateSecret",result="ok"} 1\n', self.operator.metrics())
 
     def test_3_an_upgrade_upgrades_definitions_and_touches_no_tenant(self):
-        stubs = [stub("servicemonitors", "ServiceMonitor"), stub("prometheusrules", "PrometheusRule")]
-        self.platform.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(stubs))
-        self.platform.kubectl("wait", "--for=create", "--timeout=60s", "crd/prometheusrules.monitoring.coreos.com")
+        # The Prometheus operator's own definitions, so that the API server judges what is for it.
+        self.platform.kubectl("apply", "--server-side", "-f", os.environ["OPENCLAW_MONITORING_CRDS"])
+        definitions = ["crd/prometheusrules.monitoring.coreos.com", "crd/servicemonitors.monitoring.coreos.com"]
+        self.platform.until("these", lambda: all(self.established(name) for name in definitions))
         before = self.platform.everything_of("alice")
         monitoring = [f"--set=metrics.{one}.enabled=true" for one in ("serviceMonitor", "prometheusRule", "dashboard")]
         self.helm("upgrade", *monitoring, "--set=replicas=3")
@@ -142,7 +160,20 @@ class Release(unittest.TestCase):
         before = self.platform.everything_of("alice")
         definitions = [self.definition(name) for name in DEFINITIONS]
         kinds = {kind for kind, _ in before["objects"]}
-        self.assertLessEqual({"Tenant", "TenantRecord", "TenantClass", "Namespace", "PersistentVolumeClaim", "PersistentVolume", "StatefulSet", "Pod", "HTTPRoute"}, kinds)
+        self.assertLessEqual(
+            {
+                "Tenant",
+                "TenantRecord",
+                "TenantClass",
+                "Namespace",
+                "PersistentVolumeClaim",
+                "PersistentVolume",
+                "StatefulSet",
+                "Pod",
+                "HTTPRoute",
+            },
+            kinds,
+        )
         associations, secrets = before["aws"]
         self.assertEqual((len(associations), list(secrets)), (1, ["openclaw/alice/gateway-token"]))
 

@@ -56,7 +56,9 @@ func (c *Cache) Fill() (Tools, error) {
 		tools.Python, err = c.python()
 		python <- err
 	}()
-	err := errors.Join(c.kubernetes(&tools), c.kwok(&tools), c.gatewayAPI(&tools))
+	crds, err := c.crds(gatewayAPI)
+	tools.GatewayAPI = crds
+	err = errors.Join(err, c.kubernetes(&tools), c.kwok(&tools))
 	return tools, errors.Join(err, <-python)
 }
 

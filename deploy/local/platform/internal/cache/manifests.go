@@ -10,70 +10,91 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
 )
 
-// The CRDs of the Gateway API are read from its module as an archive. It cannot be a requirement of a module here: its
-// go.mod asks for a newer Go than its CRDs do. The sum takes go.sum's place.
-const (
-	gatewayAPIModule = "sigs.k8s.io/gateway-api@v1.7.0"
-	gatewayAPISum    = "h1:duVnm7nO6oXfMMUWfcDoBph47CYR/ME3NGxccOVglaY="
-	gatewayAPICRDs   = "config/crd/standard/gateway.networking.k8s.io_"
-)
+// definitions are CRDs that are read from somebody's module as an archive. It cannot be a requirement of a module here: its
+// go.mod asks for more, such as a newer Go, than its CRDs do. The sum takes go.sum's place.
+type definitions struct {
+	name, module, sum string
+	folder            string   // in the module
+	files             []string // which there, as patterns
+}
 
-func (c *Cache) gatewayAPI(tools *Tools) error {
-	dir, err := c.place("gateway-api", nil, gatewayAPIModule, gatewayAPISum, "json")
+var gatewayAPI = definitions{
+	name:   "gateway-api",
+	module: "sigs.k8s.io/gateway-api@v1.7.0",
+	sum:    "h1:duVnm7nO6oXfMMUWfcDoBph47CYR/ME3NGxccOVglaY=",
+	folder: "config/crd/standard/",
+	// Not vap_…: a policy against downgrades, of no use in a cluster that lives for an hour.
+	files: []string{"gateway.networking.k8s.io_[^v]*.yaml"},
+}
+
+// Only the two kinds that the chart makes.
+var prometheusOperator = definitions{
+	name:   "prometheus-operator",
+	module: "github.com/prometheus-operator/prometheus-operator@v0.85.0",
+	sum:    "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
+	folder: "example/prometheus-operator-crd/",
+	files:  []string{"monitoring.coreos.com_prometheusrules.yaml", "monitoring.coreos.com_servicemonitors.yaml"},
+}
+
+// crds returns the directory of the definitions, and fetches them where they are missing.
+func (c *Cache) crds(what definitions) (string, error) {
+	dir, err := c.place(what.name, nil, what.module, what.sum, "json")
 	if err != nil {
-		return err
+		return "", err
 	}
-	tools.GatewayAPI = filepath.Join(dir, "crds")
-	if exists(tools.GatewayAPI) {
-		return nil
+	crds := filepath.Join(dir, "crds")
+	if exists(crds) {
+		return crds, nil
 	}
-	return c.locked(dir, func() error {
-		if exists(tools.GatewayAPI) {
+	return crds, c.locked(dir, func() error {
+		if exists(crds) {
 			return nil
 		}
-		return c.Log.Stage("fetching the Gateway API's CRDs", func() error { return fetchGatewayAPI(tools.GatewayAPI) })
+		return c.Log.Stage("fetching the CRDs of "+what.name, func() error { return what.fetch(crds) })
 	})
 }
 
 type downloaded struct{ Zip, Sum, Error string }
 
-func fetchGatewayAPI(dir string) error {
-	cmd := exec.Command("go", "mod", "download", "-json", gatewayAPIModule)
+func (d definitions) fetch(dir string) error {
+	cmd := exec.Command("go", "mod", "download", "-json", d.module)
 	cmd.Dir = os.TempDir() // outside any module
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	out, runErr := cmd.Output()
 	var got downloaded
 	if err := json.Unmarshal(out, &got); err != nil {
-		return errors.Join(runErr, fmt.Errorf("go mod download %s: %w", gatewayAPIModule, err))
+		return errors.Join(runErr, fmt.Errorf("go mod download %s: %w", d.module, err))
 	}
 	// An older Go complains about the module's go line, after it has fetched and checked the archive.
 	if got.Zip == "" {
-		return fmt.Errorf("go mod download %s: %s", gatewayAPIModule, got.Error)
+		return fmt.Errorf("go mod download %s: %s", d.module, got.Error)
 	}
-	if got.Sum != gatewayAPISum {
-		return fmt.Errorf("%s has the sum %s, expected %s; the download is not what was pinned", gatewayAPIModule, got.Sum, gatewayAPISum)
+	if got.Sum != d.sum {
+		return fmt.Errorf("%s has the sum %s, expected %s; the download is not what was pinned", d.module, got.Sum, d.sum)
 	}
-	return installDir(dir, func(scratch string) error { return unpackCRDs(got.Zip, scratch) })
+	return installDir(dir, func(scratch string) error { return d.unpack(got.Zip, scratch) })
 }
 
-func unpackCRDs(archive, dir string) error {
+func (d definitions) unpack(archive, dir string) error {
 	reader, err := zip.OpenReader(archive)
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
 	for _, file := range reader.File {
-		name := strings.TrimPrefix(file.Name, gatewayAPIModule+"/")
-		// vap_…: a policy against downgrades, of no use in a cluster that lives for an hour.
-		if !strings.HasPrefix(name, gatewayAPICRDs) || strings.HasPrefix(name, gatewayAPICRDs+"vap_") {
+		name := strings.TrimPrefix(file.Name, d.module+"/")
+		folder, base := path.Split(name)
+		wanted := func(pattern string) bool { matches, err := path.Match(pattern, base); return err == nil && matches }
+		if folder != d.folder || !slices.ContainsFunc(d.files, wanted) {
 			continue
 		}
-		if err := unpack(file, filepath.Join(dir, path.Base(name))); err != nil {
+		if err := unpack(file, filepath.Join(dir, base)); err != nil {
 			return err
 		}
 	}

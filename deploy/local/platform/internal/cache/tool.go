@@ -13,7 +13,7 @@ var extras = map[string]string{ // name, which is also its module's, to package
 	"promtool": "github.com/prometheus/prometheus/cmd/promtool",
 }
 
-// Tool says where a program is, and builds or installs it where it is missing.
+// Tool says where a program (or a directory of CRDs) is, and builds or fetches it where it is missing.
 func (c *Cache) Tool(name string) (string, error) {
 	if pkg, known := extras[name]; known {
 		var path string
@@ -27,13 +27,15 @@ func (c *Cache) Tool(name string) (string, error) {
 		return tools.Kubectl, err
 	case "python":
 		return c.python()
+	case prometheusOperator.name:
+		return c.crds(prometheusOperator)
 	}
 	return "", fmt.Errorf("no tool %q; there are %s", name, strings.Join(ToolNames(), ", "))
 }
 
 // ToolNames lists what Tool knows.
 func ToolNames() []string {
-	names := []string{"kubectl", "python"}
+	names := []string{"kubectl", "python", prometheusOperator.name}
 	for name := range extras {
 		names = append(names, name)
 	}
