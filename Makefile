@@ -52,8 +52,8 @@ lint: ## Format, clippy with warnings denied, generated files up to date
 	$(call timed,generated files,cargo run --quiet --locked -- crds --check crds && cargo run --quiet --locked -- iam --check deploy/aws && charts/generate.py --check)
 
 .PHONY: crds
-crds: ## Generates crds/ from the Rust types
-	$(call timed,crds,cargo run --quiet --locked -- crds --output crds)
+crds: ## Generates crds/ from the Rust types, and the chart's copy
+	$(call timed,crds,cargo run --quiet --locked -- crds --output crds && charts/generate.py)
 
 .PHONY: iam
 iam: ## Generates deploy/aws/ from the functions that build the operator's documents
