@@ -37,13 +37,14 @@ class Platform:
 
     def __init__(self, directory):
         words = Path(directory) / "platform.log"
-        self.process = subprocess.Popen(
-            ["bash", str(PLATFORM), "run", "--until-stdin-eof"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=words.open("w"),
-            text=True,
-        )
+        with words.open("w") as log:
+            self.process = subprocess.Popen(
+                ["bash", str(PLATFORM), "run", "--until-stdin-eof"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         line = self.process.stdout.readline()
         if not line:
             raise Failed(words.read_text())
