@@ -24,10 +24,11 @@ use crate::{
     tenant::{
         apply::{ActionError, Hands},
         cache::Cache,
-        controller::{Controller, Watches, follow_definitions},
+        controller::{Controller, follow_definitions},
         queue::Queue,
         reconcile::Reconciler,
         settings::{Settings, Sweeps},
+        watching::Watches,
     },
 };
 

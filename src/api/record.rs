@@ -420,6 +420,10 @@ pub struct RecordedRouting {
     /// Where it was placed; absent while no gateway has room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<Placement>,
+
+    /// The namespace of the interceptor through which it is reached, and in which its ReferenceGrant lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interceptor: Option<NamespaceName>,
 }
 
 /// A place on a gateway.

@@ -56,6 +56,22 @@ pub mod definitions {
         plural: "customresourcedefinitions",
         namespaced: false,
     };
+    /// PolicyEndpoint, of the VPC CNI's policy controller.
+    pub const POLICY_ENDPOINT: KindInfo = KindInfo {
+        group: "networking.k8s.aws",
+        version: "v1alpha1",
+        kind: "PolicyEndpoint",
+        plural: "policyendpoints",
+        namespaced: true,
+    };
+    /// CiliumEndpoint.
+    pub const CILIUM_ENDPOINT: KindInfo = KindInfo {
+        group: "cilium.io",
+        version: "v2",
+        kind: "CiliumEndpoint",
+        plural: "ciliumendpoints",
+        namespaced: true,
+    };
     /// Namespace.
     pub const NAMESPACE: KindInfo =
         KindInfo { group: "", version: "v1", kind: "Namespace", plural: "namespaces", namespaced: false };
@@ -107,6 +123,22 @@ impl Resource {
     /// Its kind.
     pub const fn kind(&self) -> &'static str {
         self.info.kind
+    }
+
+    /// What to do where the server does not know a field of it.
+    pub(super) fn what_knows_fields(&self) -> String {
+        let KindInfo { group, kind, plural, .. } = self.info;
+        if group == GROUP {
+            return format!(
+                "CustomResourceDefinition {plural}.{GROUP} is older than this operator: apply those of the operator's version \
+                 over it (kubectl apply --server-side -f crds/). Until then nothing is written that would be forgotten"
+            );
+        }
+        format!(
+            "This cluster serves {kind} ({}) without that field: see which versions of it, or of Kubernetes, the operator needs, \
+             and upgrade it",
+            self.info.api_version()
+        )
     }
 
     /// Path of the collection that it is in.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     adoption::marks::Marks,
     blueprint::Refusal,
-    child::{Child, Part},
+    child::{Child, ObjectKey, Part},
     reason::Reason,
 };
 use crate::api::{
@@ -62,6 +62,13 @@ pub enum Action {
     Delete {
         /// Which.
         child: Child,
+        /// This very object.
+        precondition: Precondition,
+    },
+    /// Delete a ReferenceGrant that stands where the record does not look for one.
+    DeleteStray {
+        /// Where it is.
+        key: ObjectKey,
         /// This very object.
         precondition: Precondition,
     },
@@ -188,6 +195,7 @@ impl Action {
             | Self::Update { child, .. }
             | Self::Delete { child, .. }
             | Self::Mark { child, .. } => child.part(),
+            Self::DeleteStray { .. } => Part::Route,
             Self::ScaleToZero { .. } | Self::DeletePod { .. } | Self::AskForTurn(_) => Part::Workload,
             Self::RetainVolume { .. } | Self::ReofferVolume { .. } | Self::ReleaseVolume { .. } => Part::Storage,
             Self::Aws(action) => action.part(),
@@ -253,6 +261,7 @@ impl Action {
             | Self::LookAtCluster { .. }
             | Self::RemoveNamespace { .. }
             | Self::ReleaseVolume { .. }
+            | Self::DeleteStray { .. }
             | Self::ScaleToZero { .. }
             | Self::RetainVolume { .. }
             | Self::ReofferVolume { .. }
@@ -345,6 +354,11 @@ impl Plan {
     /// Whether the tenant has business at the roll-out gate.
     pub const fn is_at_gate(&self) -> bool {
         matches!(&self.story, Story::Kept { at_gate: true, .. })
+    }
+
+    /// Whether administrators' orders are carried out by it.
+    pub fn carries_out_orders(&self) -> bool {
+        self.actions.iter().any(|action| matches!(action, Action::CarryOutOrders { .. }))
     }
 
     /// One thing to do of which nothing is said, and another look soon: some of it makes no event.

@@ -114,6 +114,9 @@ impl Hands {
                 let resource = Resource::child(&key(observed, *child)?);
                 self.kubernetes.delete(&resource, &preconditions(precondition)).await?;
             }
+            Action::DeleteStray { key, precondition } => {
+                self.kubernetes.delete(&Resource::child(key), &preconditions(precondition)).await?;
+            }
             Action::ScaleToZero { precondition } => {
                 let key = key(observed, Child::StatefulSet)?;
                 let patch = json!({ "metadata": preconditions(precondition), "spec": { "replicas": 0 } });

@@ -3,7 +3,7 @@
 //! PURE. Builders take a [`Blueprint`] and decide nothing; what a Tenant may not have is refused here, by name.
 
 use crate::api::{
-    class::{IdentityMode, SecretsMode, TenantClassSpec},
+    class::{IdentityMode, ScaleToZero, SecretsMode, TenantClassSpec},
     names::{SecretItemName, TenantName},
     quantity::Quantity,
     record::{SecretOrigin, TenantRecordSpec},
@@ -60,6 +60,12 @@ pub struct Blueprint<'a> {
     pub claim_size: Quantity,
     /// Address ranges that the workspace may connect to, beside its mode's.
     pub cidrs: Vec<CidrRule>,
+    /// DNS names that the workspace may connect to.
+    pub domains: Vec<String>,
+    /// How it sleeps, where the class wants that, the cluster can do it, and access has not ended.
+    pub scaler: Option<&'a ScaleToZero>,
+    /// Wanted pods: under a scaler, which decides it, as many as there are wanted already.
+    pub replicas: i64,
     /// The image.
     pub image: String,
     /// Environment variables of class and Tenant, by name.
@@ -110,6 +116,7 @@ pub fn blueprint<'a>(
     let (requests, limits) = resolve_resources(spec, class)?;
     check_fit(&quota, &requests, &limits)?;
     let size = resolve_size(spec, class, record)?;
+    let egress = resolve_egress(spec, class)?;
     Ok(Blueprint {
         tenant,
         class,
@@ -122,7 +129,10 @@ pub fn blueprint<'a>(
         limits,
         size,
         claim_size: size,
-        cidrs: resolve_egress(spec, class)?,
+        cidrs: egress.cidrs,
+        domains: egress.domains,
+        scaler: None,
+        replicas: i64::from(!spec.suspend),
         image: resolve_image(spec, class)?,
         env: resolve_env(spec, class)?,
         skills: resolve_skills(spec, class)?,

@@ -6,14 +6,18 @@ mod answers;
 mod census;
 mod forgetting;
 mod observing;
+mod optional;
 mod taking_up;
 
 use answers::{Gone, Source};
 pub use answers::{Overtaken, Sent};
 pub use census::marks;
+use optional::Witnesses;
+#[cfg(test)]
+pub(super) use optional::optional_kinds;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -63,8 +67,14 @@ pub enum Watched {
     StorageClass,
     /// NetworkPolicy, whoever's: others in a tenant's namespace add to what may pass.
     Policy,
-    /// CustomResourceDefinition of ours.
+    /// CustomResourceDefinition of ours, or of an optional kind.
     Definition,
+    /// CiliumNetworkPolicy, whoever's.
+    CiliumPolicy,
+    /// What the VPC CNI's policy controller makes of policies.
+    PolicyEndpoint,
+    /// What Cilium says of pods.
+    CiliumEndpoint,
 }
 
 /// Whom a change concerns.
@@ -105,9 +115,15 @@ struct Known {
     volumes: HashMap<String, VolumeView>,
     pods: HashMap<TenantName, BTreeMap<(NamespaceName, String), PodView>>,
     storage_classes: HashMap<String, StorageClassView>,
-    /// Network policies by namespace and name.
-    policies: HashMap<NamespaceName, BTreeMap<String, PolicyView>>,
-    /// Definitions of ours that are there.
+    /// Network policies by namespace, kind and name.
+    policies: HashMap<NamespaceName, BTreeMap<(Kind, String), PolicyView>>,
+    /// What shows that something enforces policies, by namespace.
+    witnesses: HashMap<NamespaceName, Witnesses>,
+    /// Optional kinds that the cluster serves.
+    served: HashSet<Watched>,
+    /// ReferenceGrants by the tenant whose label they carry.
+    grants: HashMap<TenantName, BTreeSet<ObjectKey>>,
+    /// Definitions of ours, and of optional kinds, that are there.
     definitions: HashMap<String, DefinitionView>,
     renderings: HashMap<ObjectKey, Rendering>,
     /// Objects that this process has written or rehearsed since it started.
@@ -181,7 +197,9 @@ impl Cache {
 
     /// A fresh list is complete.
     pub fn end_list(&self, watched: Watched, selected: &str) {
-        self.lock().listing.remove(&(watched, selected.to_owned()));
+        let mut known = self.lock();
+        known.listing.remove(&(watched, selected.to_owned()));
+        known.serve(watched);
     }
 
     /// The highest version that was seen of a kind.
@@ -283,7 +301,7 @@ impl Cache {
 
     /// A tenant was decided about. One that has no business at the roll-out gate gives back what it was given; one that is
     /// not kept (refused, paused, being deleted) holds no place either, at the gate or on a gateway: nobody works on its
-    /// becoming ready.
+    /// becoming ready. What an order asks for stays held until the record says it.
     pub fn stand_at_gate(&self, name: &TenantName, plan: &Plan) {
         let mut known = self.lock();
         if !plan.is_at_gate() {
@@ -293,7 +311,9 @@ impl Cache {
             known.note_rolling(name);
         } else {
             known.gate.recorded(name, None);
-            known.gateways.release(name);
+            if !plan.carries_out_orders() {
+                known.gateways.release(name);
+            }
         }
     }
 

@@ -36,6 +36,8 @@ closed_list! {
         DefaultDeny,
         /// Allows what may pass.
         Allowlist,
+        /// Allows what may be reached by its name.
+        DomainPolicy,
         /// What a drain may do.
         DisruptionBudget,
         /// Who the workspace is.
@@ -48,6 +50,14 @@ closed_list! {
         Service,
         /// The gateway itself.
         StatefulSet,
+        /// Wakes the gateway when somebody comes, and lets it sleep when nobody does.
+        ScaledObject,
+        /// How the interceptor tells whose a request is.
+        InterceptorRoute,
+        /// Lets the route lead to the interceptor, in the interceptor's namespace.
+        InterceptorGrant,
+        /// How the load balancer reaches the workspace and sees that it is well.
+        TargetGroup,
         /// How the owner reaches it.
         Route,
     }
@@ -78,6 +88,16 @@ closed_list! {
         StatefulSet,
         /// `gateway.networking.k8s.io/v1` HTTPRoute.
         HttpRoute,
+        /// `cilium.io/v2` CiliumNetworkPolicy.
+        CiliumNetworkPolicy,
+        /// `keda.sh/v1alpha1` ScaledObject.
+        ScaledObject,
+        /// `http.keda.sh/v1beta1` InterceptorRoute, of KEDA's HTTP add-on.
+        InterceptorRoute,
+        /// `gateway.networking.k8s.io/v1beta1` ReferenceGrant.
+        ReferenceGrant,
+        /// `gateway.k8s.aws/v1beta1` TargetGroupConfiguration, of the AWS Load Balancer Controller.
+        TargetGroupConfiguration,
     }
 }
 
@@ -143,24 +163,76 @@ impl Kind {
             }
             Self::ResourceQuota => core_kind("ResourceQuota", "resourcequotas"),
             Self::LimitRange => core_kind("LimitRange", "limitranges"),
-            Self::NetworkPolicy => grouped("networking.k8s.io", "NetworkPolicy", "networkpolicies"),
-            Self::PodDisruptionBudget => grouped("policy", "PodDisruptionBudget", "poddisruptionbudgets"),
+            Self::NetworkPolicy => grouped("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),
+            Self::PodDisruptionBudget => grouped("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
             Self::ServiceAccount => core_kind("ServiceAccount", "serviceaccounts"),
             Self::PersistentVolumeClaim => core_kind("PersistentVolumeClaim", "persistentvolumeclaims"),
             Self::ConfigMap => core_kind("ConfigMap", "configmaps"),
             Self::Service => core_kind("Service", "services"),
-            Self::StatefulSet => grouped("apps", "StatefulSet", "statefulsets"),
-            Self::HttpRoute => grouped("gateway.networking.k8s.io", "HTTPRoute", "httproutes"),
+            Self::StatefulSet => grouped("apps", "v1", "StatefulSet", "statefulsets"),
+            Self::HttpRoute => grouped(GATEWAY_API, "v1", "HTTPRoute", "httproutes"),
+            Self::CiliumNetworkPolicy => grouped("cilium.io", "v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies"),
+            Self::ScaledObject => grouped("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
+            Self::InterceptorRoute => grouped("http.keda.sh", "v1beta1", "InterceptorRoute", "interceptorroutes"),
+            Self::ReferenceGrant => grouped(GATEWAY_API, "v1beta1", "ReferenceGrant", "referencegrants"),
+            Self::TargetGroupConfiguration => {
+                grouped("gateway.k8s.aws", "v1beta1", "TargetGroupConfiguration", "targetgroupconfigurations")
+            }
+        }
+    }
+
+    /// Whether a cluster may do without it: only classes that ask for it need it.
+    pub const fn is_optional(self) -> bool {
+        match self {
+            Self::Namespace
+            | Self::ResourceQuota
+            | Self::LimitRange
+            | Self::NetworkPolicy
+            | Self::PodDisruptionBudget
+            | Self::ServiceAccount
+            | Self::PersistentVolumeClaim
+            | Self::ConfigMap
+            | Self::Service
+            | Self::StatefulSet
+            | Self::HttpRoute => false,
+            Self::CiliumNetworkPolicy
+            | Self::ScaledObject
+            | Self::InterceptorRoute
+            | Self::ReferenceGrant
+            | Self::TargetGroupConfiguration => true,
+        }
+    }
+
+    /// Whose it is and what has to be installed for a cluster to serve it; nothing for kinds that every cluster has.
+    pub const fn comes_with(self) -> &'static str {
+        match self {
+            Self::CiliumNetworkPolicy => "Cilium",
+            Self::ScaledObject => "KEDA",
+            Self::InterceptorRoute => "KEDA's HTTP add-on, 0.14 or newer",
+            Self::HttpRoute | Self::ReferenceGrant => "the Gateway API's standard channel",
+            Self::TargetGroupConfiguration => "the AWS Load Balancer Controller with its Gateway API CRDs",
+            Self::Namespace
+            | Self::ResourceQuota
+            | Self::LimitRange
+            | Self::NetworkPolicy
+            | Self::PodDisruptionBudget
+            | Self::ServiceAccount
+            | Self::PersistentVolumeClaim
+            | Self::ConfigMap
+            | Self::Service
+            | Self::StatefulSet => "Kubernetes",
         }
     }
 }
+
+const GATEWAY_API: &str = "gateway.networking.k8s.io";
 
 const fn core_kind(kind: &'static str, plural: &'static str) -> KindInfo {
     KindInfo { group: "", version: "v1", kind, plural, namespaced: true }
 }
 
-const fn grouped(group: &'static str, kind: &'static str, plural: &'static str) -> KindInfo {
-    KindInfo { group, version: "v1", kind, plural, namespaced: true }
+const fn grouped(group: &'static str, version: &'static str, kind: &'static str, plural: &'static str) -> KindInfo {
+    KindInfo { group, version, kind, plural, namespaced: true }
 }
 
 impl Child {
@@ -178,6 +250,11 @@ impl Child {
             Self::Service => Kind::Service,
             Self::StatefulSet => Kind::StatefulSet,
             Self::Route => Kind::HttpRoute,
+            Self::DomainPolicy => Kind::CiliumNetworkPolicy,
+            Self::ScaledObject => Kind::ScaledObject,
+            Self::InterceptorRoute => Kind::InterceptorRoute,
+            Self::InterceptorGrant => Kind::ReferenceGrant,
+            Self::TargetGroup => Kind::TargetGroupConfiguration,
         }
     }
 
@@ -196,6 +273,11 @@ impl Child {
             Self::Service => "the Service",
             Self::StatefulSet => "the StatefulSet",
             Self::Route => "the HTTPRoute",
+            Self::DomainPolicy => "the CiliumNetworkPolicy",
+            Self::ScaledObject => "the ScaledObject",
+            Self::InterceptorRoute => "the InterceptorRoute",
+            Self::InterceptorGrant => "the interceptor's ReferenceGrant",
+            Self::TargetGroup => "the TargetGroupConfiguration",
         }
     }
 
@@ -207,10 +289,18 @@ impl Child {
             | Self::LimitRange
             | Self::DefaultDeny
             | Self::Allowlist
+            | Self::DomainPolicy
             | Self::DisruptionBudget
             | Self::ServiceAccount
             | Self::Claim => Stage::Confinement,
-            Self::ConfigMap | Self::Service | Self::StatefulSet | Self::Route => Stage::Workspace,
+            Self::ConfigMap
+            | Self::Service
+            | Self::StatefulSet
+            | Self::ScaledObject
+            | Self::InterceptorRoute
+            | Self::InterceptorGrant
+            | Self::TargetGroup
+            | Self::Route => Stage::Workspace,
         }
     }
 
@@ -218,51 +308,88 @@ impl Child {
     pub const fn part(self) -> Part {
         match self {
             Self::Namespace | Self::ResourceQuota | Self::LimitRange => Part::Namespace,
-            Self::DefaultDeny | Self::Allowlist => Part::Network,
+            Self::DefaultDeny | Self::Allowlist | Self::DomainPolicy => Part::Network,
             Self::ServiceAccount => Part::Identity,
             Self::Claim => Part::Storage,
-            Self::DisruptionBudget | Self::ConfigMap | Self::Service | Self::StatefulSet => Part::Workload,
-            Self::Route => Part::Route,
+            Self::DisruptionBudget | Self::ConfigMap | Self::Service | Self::StatefulSet | Self::ScaledObject => {
+                Part::Workload
+            }
+            Self::Route | Self::InterceptorRoute | Self::InterceptorGrant | Self::TargetGroup => Part::Route,
         }
     }
 
     /// What becomes of it when access ends (suspend, and the beginning of every deletion).
     pub const fn when_access_ends(self) -> WhenAccessEnds {
         match self {
-            Self::Route => WhenAccessEnds::Removed,
+            // The scaler too: nothing may start a pod again.
+            Self::Route | Self::InterceptorRoute | Self::InterceptorGrant | Self::ScaledObject => {
+                WhenAccessEnds::Removed
+            }
             Self::StatefulSet => WhenAccessEnds::ScaledToZero,
             Self::Namespace
             | Self::ResourceQuota
             | Self::LimitRange
             | Self::DefaultDeny
             | Self::Allowlist
+            | Self::DomainPolicy
             | Self::DisruptionBudget
             | Self::ServiceAccount
             | Self::Claim
             | Self::ConfigMap
+            | Self::TargetGroup
             | Self::Service => WhenAccessEnds::Stays,
         }
     }
 
-    /// Where it is.
+    /// Where it is. A grant that no interceptor needs has its place in the tenant's own namespace, where it would do nothing.
     pub fn key(self, tenant: &TenantName, record: &TenantRecordSpec) -> ObjectKey {
         let name = match self {
-            Self::Namespace => record.namespace.name.as_str(),
-            Self::DefaultDeny => "default-deny",
-            Self::ServiceAccount => record.service_account.as_str(),
-            Self::Claim => claim_name(tenant, record),
+            Self::Namespace => record.namespace.name.to_string(),
+            Self::DefaultDeny => "default-deny".to_owned(),
+            Self::ServiceAccount => record.service_account.to_string(),
+            Self::Claim => claim_name(tenant, record).to_owned(),
+            Self::InterceptorGrant => grant_name(tenant),
             Self::ResourceQuota
             | Self::LimitRange
             | Self::Allowlist
+            | Self::DomainPolicy
             | Self::DisruptionBudget
             | Self::ConfigMap
             | Self::Service
             | Self::StatefulSet
-            | Self::Route => tenant.as_str(),
+            | Self::ScaledObject
+            | Self::InterceptorRoute
+            | Self::TargetGroup
+            | Self::Route => tenant.to_string(),
         };
-        let namespace = self.kind().info().namespaced.then(|| record.namespace.name.clone());
-        ObjectKey { kind: self.kind(), namespace, name: name.to_owned() }
+        let namespace = match self {
+            Self::Namespace => None,
+            Self::InterceptorGrant => {
+                Some(record.routing.interceptor.as_ref().unwrap_or(&record.namespace.name).clone())
+            }
+            Self::ResourceQuota
+            | Self::LimitRange
+            | Self::DefaultDeny
+            | Self::Allowlist
+            | Self::DomainPolicy
+            | Self::DisruptionBudget
+            | Self::ServiceAccount
+            | Self::Claim
+            | Self::ConfigMap
+            | Self::Service
+            | Self::StatefulSet
+            | Self::ScaledObject
+            | Self::InterceptorRoute
+            | Self::TargetGroup
+            | Self::Route => Some(record.namespace.name.clone()),
+        };
+        ObjectKey { kind: self.kind(), namespace, name }
     }
+}
+
+/// The name of a tenant's ReferenceGrant in the interceptor's namespace, where those of all tenants lie side by side.
+pub fn grant_name(tenant: &TenantName) -> String {
+    format!("openclaw-{tenant}")
 }
 
 /// The name of the tenant's claim: an adopted one keeps the name that it was made with.

@@ -15,6 +15,7 @@ use super::{
     digest::{ContentHash, Digest},
     observed::{Observed, Rendering},
     reason::Reason,
+    scaling,
 };
 
 /// How a child stands.
@@ -34,6 +35,10 @@ pub enum ChildState {
     Going,
     /// Somebody changes what is written, where that opens a door.
     Opened(Vec<String>),
+    /// It shall be, and the cluster does not serve its kind.
+    Unserved,
+    /// It shall be where somebody else's stands, in a namespace that is not the tenant's.
+    Taken,
 }
 
 /// All children as they shall be.
@@ -46,12 +51,20 @@ pub fn state(observed: &Observed, child: Child, wanted: Option<Value>) -> Option
     let live = observed.child(child);
     match (wanted, live) {
         (None, None) => None,
+        (Some(_), None) if !observed.serves(child.kind()) => Some(ChildState::Unserved),
+        (None, Some(live)) if !is_ours_to_touch(observed, child, live) => None,
+        (Some(_), Some(live)) if !is_ours_to_touch(observed, child, live) => Some(ChildState::Taken),
         (None, Some(live)) if live.deleting => Some(ChildState::Going),
         (None, Some(live)) => Some(ChildState::Unwanted(precondition(live))),
         (Some(wanted), None) => Some(ChildState::Absent(wanted)),
         (Some(_), Some(live)) if live.deleting => Some(ChildState::Going),
         (Some(wanted), Some(live)) => Some(compare(observed, child, wanted, live)),
     }
+}
+
+/// In a namespace of the tenant everything with our fixed names is ours (S4); elsewhere it has to be seen.
+fn is_ours_to_touch(observed: &Observed, child: Child, live: &Digest) -> bool {
+    child != Child::InterceptorGrant || scaling::is_our_grant(observed, live)
 }
 
 fn compare(observed: &Observed, child: Child, wanted: Value, live: &Digest) -> ChildState {
@@ -84,6 +97,17 @@ pub(super) fn precondition(live: &Digest) -> Precondition {
     Precondition::of(&live.uid, &live.resource_version)
 }
 
+fn unserved(child: Child) -> String {
+    let info = child.kind().info();
+    format!(
+        "the class asks for {}, but the cluster does not serve {} ({}): it comes with {}. Install that, or take it off the class",
+        child.title(),
+        info.kind,
+        info.api_version(),
+        child.kind().comes_with()
+    )
+}
+
 impl ChildState {
     /// Whether nothing is left to do about it.
     pub const fn is_settled(&self) -> bool {
@@ -93,7 +117,7 @@ impl ChildState {
     /// What to do about it.
     pub fn action(&self, child: Child) -> Option<Action> {
         match self.clone() {
-            Self::Equal | Self::EqualAsRendered | Self::Going | Self::Opened(_) => None,
+            Self::Equal | Self::EqualAsRendered | Self::Going | Self::Opened(_) | Self::Unserved | Self::Taken => None,
             Self::Absent(object) => Some(Action::Create { child, object }),
             Self::Differs(object, precondition) => Some(Action::Update { child, object, precondition }),
             Self::Unwanted(precondition) => Some(Action::Delete { child, precondition }),
@@ -101,8 +125,16 @@ impl ChildState {
     }
 
     /// What to tell about it; `None` where it is settled.
-    pub fn told(&self, name: &str) -> Option<PartState> {
+    pub fn told(&self, child: Child) -> Option<PartState> {
+        let name = child.title();
         match self {
+            Self::Unserved => Some(PartState::Blocked(Reason::KindNotServed, unserved(child))),
+            Self::Taken => Some(PartState::Blocked(
+                Reason::GrantTaken,
+                format!(
+                    "{name} stands in the interceptor's namespace under this tenant's name and is somebody else's: see whose it is                      and delete it, or label it openclaw.io/managed=true and openclaw.io/tenant with the tenant's name"
+                ),
+            )),
             Self::Equal | Self::EqualAsRendered => None,
             Self::Absent(_) => Some(PartState::Working(Reason::Progressing, format!("{name} is being made"))),
             Self::Differs(..) => Some(PartState::Working(Reason::Progressing, format!("{name} is being changed"))),

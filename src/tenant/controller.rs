@@ -1,34 +1,21 @@
-//! Watches → queue → reconcile; nothing else.
+//! Queue → reconcile; nothing else.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use futures::{StreamExt as _, TryStreamExt as _};
-use kube::{
-    Api, Client,
-    api::{ApiResource, DynamicObject},
-    runtime::{
-        WatchStreamExt as _,
-        utils::Backoff,
-        watcher::{self, Event},
-    },
-};
-use serde_json::Value;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
-    cache::{Cache, Concerns, DEFINITIONS, Watched},
-    child::{Kind, KindInfo},
+    cache::Cache,
     queue::{Entrance, Next, Queue},
     reconcile::{Reconciler, count_phases},
 };
 use crate::{
-    api::{labels, names::TenantName},
+    api::names::TenantName,
     chance::chance,
-    kubernetes::definitions,
     telemetry::{
-        health::{Condition, Heartbeat, Readiness},
+        health::{Condition, Heartbeat},
         metrics::Metrics,
         result::Outcome,
     },
@@ -36,233 +23,6 @@ use crate::{
 
 /// The name of this controller in metrics.
 const CONTROLLER: &str = "tenant";
-
-/// A watch that failed is tried again after so long at first, and at most so long later: a kind that is installed again
-/// is seen at once.
-const WATCH_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(3));
-
-/// Pauses of a watch that fails: doubling, up to the longest.
-#[derive(Default)]
-struct WatchPauses(Option<Duration>);
-
-impl Iterator for WatchPauses {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        let (first, longest) = WATCH_PAUSES;
-        let pause = self.0.map_or(first, |before| before.saturating_mul(2).min(longest));
-        self.0 = Some(pause);
-        Some(pause)
-    }
-}
-
-impl Backoff for WatchPauses {
-    fn reset(&mut self) {
-        self.0 = None;
-    }
-}
-
-/// One watch: of what, and which of them.
-#[derive(Clone, Debug)]
-struct Watch {
-    watched: Watched,
-    info: KindInfo,
-    labels: Option<String>,
-    fields: Option<String>,
-}
-
-impl Watch {
-    /// What tells it from other watches of its kind.
-    fn selected(&self) -> &str {
-        self.fields.as_deref().unwrap_or_default()
-    }
-}
-
-/// All watches of the operator.
-fn watches() -> Vec<Watch> {
-    let all = |watched, info| Watch { watched, info, labels: None, fields: None };
-    let ours = |watched, info| Watch { labels: Some(format!("{}=true", labels::MANAGED)), ..all(watched, info) };
-    let children = Kind::ALL.iter().map(|kind| match kind {
-        // All of them: one that lost its marks, or that stands in the way, is seen too.
-        Kind::Namespace => all(Watched::Child(*kind), kind.info()),
-        Kind::ResourceQuota
-        | Kind::LimitRange
-        | Kind::NetworkPolicy
-        | Kind::PodDisruptionBudget
-        | Kind::ServiceAccount
-        | Kind::PersistentVolumeClaim
-        | Kind::ConfigMap
-        | Kind::Service
-        | Kind::StatefulSet
-        | Kind::HttpRoute => ours(Watched::Child(*kind), kind.info()),
-    });
-    let definitions_of_ours = DEFINITIONS.iter().map(|name| Watch {
-        fields: Some(format!("metadata.name={name}")),
-        ..all(Watched::Definition, definitions::DEFINITION)
-    });
-    let others = [
-        all(Watched::Class, definitions::CLASS),
-        all(Watched::Record, definitions::RECORD),
-        all(Watched::Tenant, definitions::TENANT),
-        all(Watched::StorageClass, definitions::STORAGE_CLASS),
-        all(Watched::Volume, definitions::VOLUME),
-        all(Watched::Policy, Kind::NetworkPolicy.info()),
-        ours(Watched::Pod, definitions::POD),
-    ];
-    definitions_of_ours.chain(others).chain(children).collect()
-}
-
-/// Follows everything that decisions are made from.
-pub struct Watches {
-    client: Client,
-    cache: Arc<Cache>,
-    entrance: Entrance,
-}
-
-impl Watches {
-    /// Watches that fill the cache and put whom they concern into the queue.
-    pub const fn new(client: Client, cache: Arc<Cache>, entrance: Entrance) -> Self {
-        Self { client, cache, entrance }
-    }
-
-    /// Starts all watches as tasks. The receiver turns true once every one of them has seen everything there is.
-    pub fn start(&self, readiness: &Readiness, tasks: &mut JoinSet<()>) -> watch::Receiver<bool> {
-        let watches = watches();
-        let (progress, complete) = watch::channel(false);
-        let missing = Arc::new(std::sync::Mutex::new((0..watches.len()).collect::<HashSet<usize>>()));
-        let condition = readiness.require("caches", "the first look at the cluster is not complete yet");
-        let progress = Arc::new(progress);
-        for (index, one) in watches.into_iter().enumerate() {
-            let (missing, progress, condition) = (Arc::clone(&missing), Arc::clone(&progress), condition.clone());
-            let synced = move || {
-                let mut missing = missing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                missing.remove(&index);
-                if missing.is_empty() {
-                    condition.met();
-                    progress.send_replace(true);
-                }
-            };
-            let follow = follow(self.client.clone(), Arc::clone(&self.cache), self.entrance.clone(), one, synced);
-            tasks.spawn(follow);
-        }
-        complete
-    }
-}
-
-async fn follow(client: Client, cache: Arc<Cache>, entrance: Entrance, one: Watch, synced: impl Fn() + Send) {
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from(one.info));
-    let mut config = watcher::Config::default();
-    config.label_selector.clone_from(&one.labels);
-    config.field_selector.clone_from(&one.fields);
-    let events = watcher::watcher(api, config).backoff(WatchPauses::default());
-    let mut events = events.boxed();
-    let mut seen = HashSet::new();
-    let mut is_interrupted = false;
-    loop {
-        match events.try_next().await {
-            Ok(Some(event)) => {
-                is_interrupted &= matches!(event, Event::Init);
-                take_up(&cache, &entrance, &one, event, &mut seen, &synced);
-            }
-            Ok(None) => return,
-            Err(error) => {
-                // Said once; what is missing for long is what readiness tells of.
-                if std::mem::replace(&mut is_interrupted, true) {
-                    tracing::debug!(kind = one.info.kind, %error, "watch still interrupted");
-                } else {
-                    tracing::warn!(kind = one.info.kind, %error, "watch interrupted, tried again until it stands");
-                }
-                if is_undefined(&client, &one).await {
-                    synced();
-                }
-            }
-        }
-    }
-}
-
-/// Whether a kind of ours has no CustomResourceDefinition, and so no object. Tenants that go with theirs wait to be let go
-/// (S3), though records and classes may be gone already: what is not defined is waited for by nobody.
-async fn is_undefined(client: &Client, one: &Watch) -> bool {
-    if one.info.group != labels::GROUP {
-        return false;
-    }
-    let all: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from(definitions::DEFINITION));
-    // The watch may have failed for any reason: what counts is that the server says that there is none.
-    matches!(all.get_opt(&format!("{}.{}", one.info.plural, one.info.group)).await, Ok(None))
-}
-
-fn take_up(
-    cache: &Cache,
-    entrance: &Entrance,
-    one: &Watch,
-    event: Event<DynamicObject>,
-    seen: &mut HashSet<String>,
-    synced: &impl Fn(),
-) {
-    let concerns = match event {
-        Event::Init => {
-            cache.begin_list(one.watched, one.selected());
-            seen.clear();
-            Concerns::Nobody
-        }
-        Event::InitApply(object) => {
-            // Where the cache keeps no UID it goes by name; a name is never a UID.
-            seen.extend(object.metadata.uid.clone());
-            seen.extend(object.metadata.name.clone());
-            cache.list(one.watched, &raw(object))
-        }
-        Event::InitDone => {
-            cache.end_list(one.watched, one.selected());
-            forget_unseen(cache, entrance, one, seen);
-            seen.clear();
-            synced();
-            Concerns::Nobody
-        }
-        Event::Apply(object) => cache.upsert(one.watched, &raw(object)),
-        Event::Delete(object) => cache.remove(one.watched, &raw(object)),
-    };
-    spread(cache, entrance, concerns);
-}
-
-fn raw(object: DynamicObject) -> Value {
-    let DynamicObject { types, metadata, data } = object;
-    let mut raw = data;
-    if let Some(raw) = raw.as_object_mut() {
-        if let Some(types) = types {
-            raw.insert("apiVersion".into(), types.api_version.into());
-            raw.insert("kind".into(), types.kind.into());
-        }
-        // Metadata is made of strings and maps of strings, which always serialise.
-        raw.insert("metadata".into(), serde_json::to_value(metadata).unwrap_or_default());
-    }
-    raw
-}
-
-/// What a fresh list lacks was deleted while nobody watched.
-fn forget_unseen(cache: &Cache, entrance: &Entrance, one: &Watch, seen: &HashSet<String>) {
-    for identity in cache.identities(one.watched) {
-        let text = |field: &str| identity["metadata"][field].as_str().filter(|text| !text.is_empty());
-        let mark = text("uid").or_else(|| text("name")).unwrap_or_default();
-        if !seen.contains(mark) && belongs_to(one, &identity) {
-            spread(cache, entrance, cache.forget(one.watched, &identity));
-        }
-    }
-}
-
-/// Several watches share a kind where each follows one name.
-fn belongs_to(one: &Watch, identity: &Value) -> bool {
-    let name = identity["metadata"]["name"].as_str().unwrap_or_default();
-    one.fields.as_ref().is_none_or(|fields| *fields == format!("metadata.name={name}"))
-}
-
-fn spread(cache: &Cache, entrance: &Entrance, concerns: Concerns) {
-    match concerns {
-        Concerns::Nobody => {}
-        Concerns::Tenants(names) => names.into_iter().for_each(|name| entrance.now(name)),
-        Concerns::Everybody => cache.names().into_iter().for_each(|name| entrance.now(name)),
-    }
-    cache.take_woken().into_iter().for_each(|name| entrance.now(name));
-}
 
 /// Works the queue off while this process leads.
 pub struct Controller {

@@ -2,6 +2,8 @@
 //!
 //! PURE. Five thousand tenants are sixty thousand objects; none of them is kept whole.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -121,7 +123,12 @@ pub fn allocated_fields(kind: Kind) -> &'static [&'static str] {
         | Kind::PodDisruptionBudget
         | Kind::ConfigMap
         | Kind::StatefulSet
-        | Kind::HttpRoute => &[],
+        | Kind::HttpRoute
+        | Kind::CiliumNetworkPolicy
+        | Kind::ScaledObject
+        | Kind::InterceptorRoute
+        | Kind::ReferenceGrant
+        | Kind::TargetGroupConfiguration => &[],
     }
 }
 
@@ -194,6 +201,49 @@ pub enum Facts {
     StatefulSet(StatefulSetFacts),
     /// Of a route.
     Route(RouteFacts),
+    /// Of a ReferenceGrant: the namespaces that it lets name something.
+    Grant(BTreeSet<String>),
+    /// Of what another controller judges by one condition `Ready`.
+    Judged(Judgement),
+}
+
+impl Facts {
+    /// Those of a namespace.
+    pub const fn as_namespace(&self) -> Option<&NamespaceFacts> {
+        if let Self::Namespace(facts) = self { Some(facts) } else { None }
+    }
+
+    /// Those of a claim.
+    pub const fn as_claim(&self) -> Option<&ClaimFacts> {
+        if let Self::Claim(facts) = self { Some(facts) } else { None }
+    }
+
+    /// Those of a StatefulSet.
+    pub const fn as_stateful_set(&self) -> Option<&StatefulSetFacts> {
+        if let Self::StatefulSet(facts) = self { Some(facts) } else { None }
+    }
+
+    /// Those of a route.
+    pub const fn as_route(&self) -> Option<&RouteFacts> {
+        if let Self::Route(facts) = self { Some(facts) } else { None }
+    }
+
+    /// What its controller says of it.
+    pub const fn as_judged(&self) -> Option<&Judgement> {
+        if let Self::Judged(judgement) = self { Some(judgement) } else { None }
+    }
+}
+
+/// What another controller says of an object, in its condition `Ready`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Judgement {
+    /// Nothing yet, or nothing of its present generation.
+    #[default]
+    Open,
+    /// It is ready.
+    Ready,
+    /// It is not, and why.
+    NotReady(String),
 }
 
 /// What decisions ask of a namespace.
@@ -299,12 +349,36 @@ fn facts(kind: Kind, object: &Value, managed: bool) -> Facts {
         }),
         Kind::StatefulSet => Facts::StatefulSet(stateful_set_facts(object)),
         Kind::HttpRoute => Facts::Route(route_facts(object)),
+        Kind::ReferenceGrant => {
+            let from = object["spec"]["from"].as_array().into_iter().flatten();
+            Facts::Grant(from.map(|from| text(&from["namespace"])).collect())
+        }
+        Kind::ScaledObject | Kind::InterceptorRoute => Facts::Judged(judgement(object)),
         Kind::LimitRange
+        | Kind::CiliumNetworkPolicy
+        | Kind::TargetGroupConfiguration
         | Kind::NetworkPolicy
         | Kind::PodDisruptionBudget
         | Kind::ServiceAccount
         | Kind::ConfigMap
         | Kind::Service => Facts::None,
+    }
+}
+
+/// KEDA gives its conditions no observedGeneration; its HTTP add-on does.
+fn judgement(object: &Value) -> Judgement {
+    let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+    let Some(ready) = conditions.into_iter().find(|condition| condition["type"] == "Ready") else {
+        return Judgement::Open;
+    };
+    let is_of_present = ready["observedGeneration"].is_null()
+        || ready["observedGeneration"].as_i64() >= object["metadata"]["generation"].as_i64();
+    match ready["status"].as_str() {
+        Some("True") if is_of_present => Judgement::Ready,
+        Some("False") if is_of_present => {
+            Judgement::NotReady(format!("{}, {}", text(&ready["reason"]), text(&ready["message"])))
+        }
+        _ => Judgement::Open,
     }
 }
 

@@ -4,17 +4,30 @@
 
 use std::net::IpAddr;
 
-use super::{blueprint::Refusal, reason::Reason};
+use super::{
+    blueprint::Refusal,
+    internet::{MULTICAST, NOT_INTERNET_V4, NOT_INTERNET_V6},
+    reason::Reason,
+};
 use crate::api::{
     class::{EgressMode, Enforcement, TenantClassSpec},
     tenant::{CidrRule, TenantSpec},
 };
 
-/// Address ranges of class and Tenant.
+/// What may be reached beyond the mode's own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Egress {
+    /// Address ranges.
+    pub(super) cidrs: Vec<CidrRule>,
+    /// DNS names, sorted; TCP 443 of each.
+    pub(super) domains: Vec<String>,
+}
+
+/// Address ranges and names of class and Tenant.
 ///
 /// # Errors
 /// Where the class does not allow what the Tenant lists, or nothing here could enforce it.
-pub(super) fn resolve_egress(spec: &TenantSpec, class: &TenantClassSpec) -> Result<Vec<CidrRule>, Refusal> {
+pub(super) fn resolve_egress(spec: &TenantSpec, class: &TenantClassSpec) -> Result<Egress, Refusal> {
     let mut rules = class.network.cidrs.clone();
     let class_name = &spec.class_name;
     let wish = spec.egress.clone().unwrap_or_default();
@@ -29,6 +42,12 @@ pub(super) fn resolve_egress(spec: &TenantSpec, class: &TenantClassSpec) -> Resu
     if !wish.domains.is_empty() || !class.network.domains.is_empty() {
         check_domains(class)?;
     }
+    if let Some(broad) = wish.domains.iter().find(|domain| is_broad(domain)) {
+        let message = format!(
+            "egress.domains: {broad} names everybody under one top-level domain: name a domain under it, such as *.example.com"
+        );
+        return Err(Refusal::new(Reason::EgressNotAllowed, message));
+    }
     for rule in wish.cidrs {
         if !is_public(&rule.cidr) {
             let message = format!(
@@ -39,7 +58,15 @@ pub(super) fn resolve_egress(spec: &TenantSpec, class: &TenantClassSpec) -> Resu
         }
         rules.push(rule);
     }
-    Ok(rules)
+    let mut domains: Vec<String> = class.network.domains.iter().cloned().chain(wish.domains).collect();
+    domains.sort_unstable();
+    domains.dedup();
+    Ok(Egress { cidrs: rules, domains })
+}
+
+/// Whether a pattern has a top-level domain for its only fixed part.
+fn is_broad(domain: &str) -> bool {
+    domain.strip_prefix("*.").is_some_and(|fixed| !fixed.trim_end_matches('.').contains('.'))
 }
 
 /// Domain lists need a mode in which they restrict something and a network that knows names.
@@ -51,50 +78,32 @@ fn check_domains(class: &TenantClassSpec) -> Result<(), Refusal> {
              network.egressMode is Allowlist, or take the domains away",
         ));
     }
-    let backend = match class.network.enforcement {
-        Enforcement::Cilium => "policies by domain name (toFQDNs) are not written by this version",
-        Enforcement::VpcCni | Enforcement::Declared => "the class's network.enforcement knows addresses only",
-    };
-    Err(Refusal::new(
-        Reason::DomainsUnsupported,
-        format!("egress by domain name cannot be enforced here: {backend}; list address ranges instead"),
-    ))
+    match class.network.enforcement {
+        Enforcement::Cilium => Ok(()),
+        Enforcement::VpcCni | Enforcement::Declared => Err(Refusal::new(
+            Reason::DomainsUnsupported,
+            "egress by domain name cannot be enforced here: the class's network.enforcement knows addresses only (Cilium knows              names); list address ranges instead",
+        )),
+    }
 }
 
-/// Ranges that a Tenant may not open (design section 7): private, shared, link-local, benchmarking, loopback,
-/// unspecified, multicast and reserved ones, and NAT64's window onto all of them.
-const NOT_PUBLIC: [(&str, u8); 16] = [
-    ("0.0.0.0", 8),
-    ("10.0.0.0", 8),
-    ("100.64.0.0", 10),
-    ("127.0.0.0", 8),
-    ("169.254.0.0", 16),
-    ("172.16.0.0", 12),
-    ("192.168.0.0", 16),
-    ("198.18.0.0", 15),
-    ("224.0.0.0", 3),
-    ("::", 128),
-    ("::1", 128),
-    ("64:ff9b::", 96),
-    ("fc00::", 7),
-    ("fe80::", 10),
-    ("ff00::", 8),
-    ("::ffff:0:0", 96),
-];
-
-/// Whether every address of the range is public. What cannot be read is not.
+/// Whether every address of the range is public, so that a Tenant may open it. What cannot be read is not.
 fn is_public(cidr: &str) -> bool {
-    let Some((address, bits)) = parse_cidr(cidr) else { return false };
-    NOT_PUBLIC.iter().all(|(reserved, reserved_bits)| {
-        reserved.parse().is_ok_and(|reserved: IpAddr| !overlap((address, bits), (reserved, *reserved_bits)))
-    })
+    let Some(range) = parse_cidr(cidr) else { return false };
+    let mut closed = NOT_INTERNET_V4.iter().chain(&NOT_INTERNET_V6).chain(&MULTICAST);
+    closed.all(|closed| parse_cidr(closed).is_some_and(|closed| !overlap(range, closed)))
 }
 
-fn parse_cidr(cidr: &str) -> Option<(IpAddr, u8)> {
+pub(super) fn parse_cidr(cidr: &str) -> Option<(IpAddr, u8)> {
     let (address, bits) = cidr.split_once('/')?;
     let address: IpAddr = address.parse().ok()?;
     let bits: u8 = bits.parse().ok()?;
     (bits <= if address.is_ipv4() { 32 } else { 128 }).then_some((address, bits))
+}
+
+/// Whether the first range holds all of the second.
+pub(super) fn holds(outer: (IpAddr, u8), inner: (IpAddr, u8)) -> bool {
+    outer.1 <= inner.1 && overlap(outer, inner)
 }
 
 /// Whether two ranges share an address: one of two prefixes that meet is a prefix of the other.
@@ -117,7 +126,7 @@ mod tests {
 
     #[test]
     fn public_ranges_are_public_and_anything_that_meets_a_private_one_is_not() {
-        for public in ["203.0.113.0/24", "8.8.8.8/32", "2600::/16"] {
+        for public in ["203.0.113.0/24", "8.8.8.8/32", "2600::/16", "2001:db8::/32", "2001:200::/23", "2003::/16"] {
             assert!(is_public(public), "{public}");
         }
         for private in [
@@ -126,8 +135,24 @@ mod tests {
             "8.0.0.0/5",
             "192.168.1.1/32",
             "169.254.169.254/32",
+            "0.1.2.3/32",
+            "127.0.0.1/32",
+            "192.0.0.170/32",
+            "224.0.0.1/32",
+            "240.0.0.1/32",
+            "255.255.255.255/32",
             "::/0",
+            "::1/128",
+            "::ffff:10.0.0.1/128",
+            "64:ff9b::/96",
+            "64:ff9b:1:a00::/56",
+            "2001:0:a00::/40",
+            "2002:a00:1::/48",
             "fd00::/8",
+            "fe80::1/128",
+            "fec0::/10",
+            "feff::1/128",
+            "ff02::1/128",
             "x/8",
             "1.2.3.4",
         ] {

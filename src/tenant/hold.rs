@@ -49,6 +49,7 @@ fn described(action: &Action) -> Option<String> {
         Action::Create { child, .. } => Some(format!("{} is missing", child.title())),
         Action::Update { child, .. } => Some(format!("{} differs", child.title())),
         Action::Delete { child, .. } => Some(format!("{} is not wanted", child.title())),
+        Action::DeleteStray { key, .. } => Some(format!("{key} is not wanted")),
         Action::CreateRecord(_) => Some("the record is missing".into()),
         Action::ReplaceRecord { .. } => Some("the record is not up to date".into()),
         Action::CarryOutOrders { .. } => Some("an order waits".into()),

@@ -13,14 +13,13 @@ use super::{
     child::{Child, Part, Stage},
     cloud::{self, Half},
     comparison::{self, ChildState},
-    digest::Facts,
     ledger::{claimed_size, wanted_record},
     observed::{Observed, RecordView, TenantView},
     parts::{Made, Survey, is_quota_enforced, parts, wait_for_earlier},
     reason::Reason,
     retire,
     rollout::{self, Passage},
-    rotation, storage,
+    rotation, scaling, storage,
     workload::{self, Standing},
 };
 use crate::api::{
@@ -115,7 +114,7 @@ fn built(
     let unplaced = plan.open && next.routing.placement.is_none();
     let survey = Survey { children: survey(observed, wanted, &passage), unplaced };
 
-    let (identity, secrets) = aws_halves(observed, &stored, &survey);
+    let (identity, secrets) = aws_halves(observed, &stored);
     let storage = storage::storage(observed, &stored, survey.children.get(&Child::Claim));
     let standing = standing(observed, &stored, &survey, (&identity, &secrets), storage.bound);
     let settled = [Child::ConfigMap, Child::StatefulSet].iter().all(|child| survey.is_settled(*child));
@@ -129,7 +128,7 @@ fn built(
         identity: workload::identity_of_pod(observed, &stored, identity.state),
         secrets: if moves.is_empty() { rotation::told(observed, &stored, secrets.state) } else { rotation::moving() },
         storage: storage.state,
-        workload: rollout::waiting(&plan, &passage, workload.state),
+        workload: scaling::told(observed, class, rollout::waiting(&plan, &passage, workload.state)),
     };
     let mut parts = parts(observed, &plan, &survey, &made, recorded);
     wait_for_earlier(&mut parts, standing.confined);
@@ -146,6 +145,7 @@ fn built(
     };
     let gates = Gates { confined: standing.confined, recorded, template };
     actions.extend(child_actions(observed, &survey, gates, claim));
+    actions.extend(retire::end_strays(observed));
     // Nobody takes a place who cannot use it now.
     let at_gate = passage.is_at_gate() && standing.confined;
     actions.extend(rollout::ask(observed, class, &passage).filter(|_| at_gate));
@@ -166,7 +166,7 @@ fn stored_blueprint<'a>(
     // What the claim asks for already is never undercut, recorded or not.
     first.size = first.size.max(claimed_size(observed).unwrap_or(first.size));
     first.stopped = first.open && rotation::is_stopped(observed, class, record);
-    Ok(first)
+    Ok(scaling::scaled(observed, class, first))
 }
 
 fn standing(
@@ -188,7 +188,7 @@ fn standing(
 /// Whether a pod of the live template is ready, or none has to be.
 fn workload_stands(plan: &Blueprint<'_>, workload: &PartState) -> bool {
     match workload {
-        PartState::Done(reason, _) => !plan.open || *reason == Reason::Verified,
+        PartState::Done(reason, _) => !plan.open || matches!(reason, Reason::Verified | Reason::Asleep),
         PartState::Working(..) | PartState::Blocked(..) => false,
     }
 }
@@ -245,14 +245,14 @@ pub(super) fn replace_record(view: &RecordView, next: &TenantRecordSpec) -> Acti
 }
 
 /// Association and secrets: opened while the tenant is open, ended in the order of section 5 while it is suspended.
-fn aws_halves(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey) -> (Half, Half) {
+fn aws_halves(observed: &Observed, plan: &Blueprint<'_>) -> (Half, Half) {
     if plan.open {
         let identity = cloud::identity(observed, plan);
         let secrets = cloud::secrets(observed, plan, identity.state.is_done());
         return (identity, secrets);
     }
     let secrets = cloud::secrets(observed, plan, false);
-    let route_is_away = !survey.children.contains_key(&Child::Route);
+    let route_is_away = !retire::has_way_in(observed);
     // What is not this tenant's own is no access of its, and holds nothing up.
     let closed = cloud::secrets_ended(observed, plan.tenant, plan.record).state.is_done();
     let identity = if !route_is_away || !closed || !workload::has_ended(observed) {
@@ -266,10 +266,13 @@ fn aws_halves(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey) -> (Ha
 
 /// S5: no workload before its policy, quota and defaults stand.
 fn is_guarded(observed: &Observed, survey: &Survey) -> bool {
-    let settled = Child::ALL
-        .iter()
-        .filter(|child| child.stage() < Stage::Workspace && **child != Child::Claim)
-        .all(|child| survey.children.get(child).is_some_and(ChildState::is_settled));
+    let comes_before = |child: &&Child| child.stage() < Stage::Workspace && **child != Child::Claim;
+    // An optional one that is neither wanted nor there is in nobody's way.
+    let is_settled = |child: &Child| match survey.children.get(child) {
+        Some(state) => state.is_settled(),
+        None => child.kind().is_optional(),
+    };
+    let settled = Child::ALL.iter().filter(comes_before).all(is_settled);
     settled && is_quota_enforced(observed)
 }
 
@@ -300,6 +303,12 @@ fn child_actions(observed: &Observed, survey: &Survey, gates: Gates, claim: bool
     let may_write = |child: Child, state: &ChildState| match child.stage() {
         Stage::Namespace => true,
         Stage::Confinement => namespace_stands && (child != Child::Claim || claim),
+        // Not while a scaler may start it again; that one goes first, and is not waited for once it is asked to.
+        Stage::Workspace
+            if child == Child::StatefulSet && stops_pods(observed, state) && retire::is_scaled(observed) =>
+        {
+            false
+        }
         // Access ends whatever else stands in the way.
         Stage::Workspace => {
             ends_access(child, state) || (namespace_stands && may_write_workspace(observed, child, state, gates))
@@ -333,6 +342,8 @@ fn may_write_workspace(observed: &Observed, child: Child, state: &ChildState, ga
         | ChildState::EqualAsRendered
         | ChildState::Unwanted(_)
         | ChildState::Going
+        | ChildState::Unserved
+        | ChildState::Taken
         | ChildState::Opened(_) => false,
     };
     gates.recorded && (gates.confined || !is_new)
@@ -343,11 +354,16 @@ fn wanted_replicas(wanted: &Value) -> i64 {
 }
 
 fn starts_pods(observed: &Observed, wanted: &Value) -> bool {
-    let live = match observed.child(Child::StatefulSet).map(|live| &live.facts) {
-        Some(Facts::StatefulSet(facts)) => facts.replicas,
-        _ => 0,
-    };
-    wanted_replicas(wanted) > live
+    wanted_replicas(wanted) > live_replicas(observed)
+}
+
+fn stops_pods(observed: &Observed, state: &ChildState) -> bool {
+    matches!(state, ChildState::Differs(wanted, _) if wanted_replicas(wanted) < live_replicas(observed))
+}
+
+fn live_replicas(observed: &Observed) -> i64 {
+    let live = observed.child(Child::StatefulSet).and_then(|live| live.facts.as_stateful_set());
+    live.map_or(0, |facts| facts.replicas)
 }
 
 fn ends_access(child: Child, state: &ChildState) -> bool {
@@ -358,6 +374,8 @@ fn ends_access(child: Child, state: &ChildState) -> bool {
         | ChildState::EqualAsRendered
         | ChildState::Absent(_)
         | ChildState::Going
+        | ChildState::Unserved
+        | ChildState::Taken
         | ChildState::Opened(_) => false,
     }
 }

@@ -9,21 +9,17 @@ use super::{
     child::{Child, claim_name},
     cloud::{is_own_association, is_own_secret, wanted_role},
     desired,
-    digest::Facts,
     looks::Subject,
     observed::{FoundAssociation, Look, Observed, VolumeView},
     rotation,
     workload::restarted_pod,
 };
-use crate::{
-    api::{
-        class::SecretsMode,
-        names::{Nonce, SecretItemName, VersionId},
-        quantity::Quantity,
-        record::{MOST_SECRETS, Placement, RecordedSecret, RecordedVolume, SecretOrigin, TenantRecordSpec},
-        tenant::TenantSpec,
-    },
-    gateway,
+use crate::api::{
+    class::{RoutingMode, SecretsMode},
+    names::{NamespaceName, Nonce, SecretItemName, VersionId},
+    quantity::Quantity,
+    record::{MOST_SECRETS, Placement, RecordedSecret, RecordedVolume, SecretOrigin, TenantRecordSpec},
+    tenant::TenantSpec,
 };
 
 /// What the record of a living tenant should say now.
@@ -51,31 +47,33 @@ pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Bluepri
         record.storage.volume = bound_volume(observed, blueprint).or_else(|| found_volume(observed)).map(recorded);
     }
     adoption::learn(observed, &mut record);
+    record.routing.interceptor = wanted_interceptor(observed, blueprint);
     if record.routing.placement.is_none() && blueprint.open {
-        record.routing.placement = place_of_route(observed, blueprint).or_else(|| observed.place.clone());
+        record.routing.placement = place_of_route(observed, record.routing.mode).or_else(|| observed.place.clone());
     }
     record
 }
 
-/// What the claim asks for: the size below which a Tenant may not go.
-pub fn claimed_size(observed: &Observed) -> Option<Quantity> {
-    match &observed.child(Child::Claim)?.facts {
-        Facts::Claim(facts) => facts.requested.as_deref()?.parse().ok(),
-        Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::StatefulSet(_) | Facts::Route(_) => None,
-    }
+/// Where the tenant's grant lies: recorded before it is made, and until it was seen to be gone. One that another interceptor has left
+/// behind is found by its label.
+fn wanted_interceptor(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<NamespaceName> {
+    let wanted = blueprint.scaler.map(|scaler| scaler.interceptor.namespace.clone());
+    let stands = observed.child(Child::InterceptorGrant).is_some();
+    wanted.or_else(|| blueprint.record.routing.interceptor.clone().filter(|_| stands))
 }
 
-/// The place that a standing route names: a tenant whose record was lost stays where its owner finds it.
-fn place_of_route(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Placement> {
-    let live = observed.child(Child::Route)?;
-    let Facts::Route(facts) = &live.facts else { return None };
+/// What the claim asks for: the size below which a Tenant may not go.
+pub fn claimed_size(observed: &Observed) -> Option<Quantity> {
+    observed.child(Child::Claim)?.facts.as_claim()?.requested.as_deref()?.parse().ok()
+}
+
+/// The place that a standing route names: a tenant whose record was lost stays where its owner finds it, also where the class
+/// offers that place to nobody any more.
+pub fn place_of_route(observed: &Observed, mode: RoutingMode) -> Option<Placement> {
+    let facts = observed.child(Child::Route)?.facts.as_route()?;
     let (namespace, name) = facts.gateway.as_ref()?;
-    let places = blueprint.class.routing.gateways.iter().map(gateway::placement);
-    let named = places.filter(|place| place.namespace.as_str() == namespace && place.name == *name);
-    let hostname = facts.hostname.as_deref()?;
-    named
-        .into_iter()
-        .find(|place| desired::hostname(blueprint.tenant, blueprint.record.routing.mode, place) == hostname)
+    let domain = desired::domain(&observed.name, mode, facts.hostname.as_deref()?)?;
+    Some(Placement { namespace: namespace.parse().ok()?, name: name.clone(), domain })
 }
 
 /// The association's id follows what is seen. When one is gone, the token of the next is a new one: EKS would answer
@@ -230,7 +228,7 @@ pub fn is_claimed(observed: &Observed, blueprint: &Blueprint<'_>, volume: &Volum
 
 fn is_claimed_by(observed: &Observed, record: &TenantRecordSpec, volume: &VolumeView) -> bool {
     let Some(claim) = observed.child(Child::Claim) else { return false };
-    let Facts::Claim(facts) = &claim.facts else { return false };
+    let Some(facts) = claim.facts.as_claim() else { return false };
     let is_bound = facts.phase == "Bound" && facts.volume.as_ref() == Some(&volume.name);
     is_bound
         && volume.claim.as_ref().is_some_and(|of| {

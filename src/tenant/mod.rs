@@ -15,9 +15,11 @@ pub mod controller;
 pub mod desired;
 pub mod digest;
 pub mod egress;
+pub mod enforcement;
 pub mod failure;
 pub mod gate;
 pub mod hold;
+pub mod internet;
 pub mod keep;
 pub mod ledger;
 pub mod looks;
@@ -37,10 +39,12 @@ pub mod reserved;
 pub mod retire;
 pub mod rollout;
 pub mod rotation;
+pub mod scaling;
 pub mod settings;
 pub mod status;
 pub mod storage;
 pub mod views;
+pub mod watching;
 pub mod workload;
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::{
     action::Step,
     adoption::{Belongings, Order},
     breaker::Fleet,
-    child::Child,
+    child::{Child, Kind, ObjectKey},
     digest::{ContentHash, Digest},
     gate::Turn,
     looks::Subject,
@@ -66,7 +66,8 @@ pub struct Observed {
     pub belongings: Look<Belongings>,
     /// What is known of AWS.
     pub aws: AwsView,
-    /// A place on a gateway that is held for this tenant; `None` where it has one, or where all are full.
+    /// A place on a gateway that is held for this tenant: for one that has none, or where an administrator orders it to be moved;
+    /// `None` where that is full.
     pub place: Option<Placement>,
     /// How it stands at the roll-out gate.
     pub turn: Turn,
@@ -82,6 +83,22 @@ pub struct Observed {
     pub found_volumes: Vec<VolumeView>,
     /// Network policies of others in its namespace that let anything pass: policies add up.
     pub foreign_policies: Vec<String>,
+    /// Optional kinds that the cluster serves, and of which everything there is has been seen.
+    pub served: BTreeSet<Kind>,
+    /// ReferenceGrants that carry this tenant's label where its record does not look for one.
+    pub stray_grants: Vec<(ObjectKey, Digest)>,
+    /// What shows that something enforces the policies of its namespace.
+    pub evidence: Evidence,
+}
+
+/// What shows that something enforces the policies of a namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// What the VPC CNI's policy controller has made of policies, where its kind is served: pods that each policy is applied to, by
+    /// the policy's name.
+    pub policy_endpoints: Option<BTreeMap<String, BTreeSet<String>>>,
+    /// Pods of which Cilium says that it enforces policies in both directions, where its kind is served.
+    pub cilium_endpoints: Option<BTreeSet<String>>,
 }
 
 /// Whether the CustomResourceDefinitions of our kinds stand.
@@ -175,6 +192,8 @@ pub struct DefinitionView {
     pub resource_version: String,
     /// Whether it is being deleted, and its objects with it.
     pub deleting: bool,
+    /// Its generation: another one may know other fields.
+    pub generation: i64,
 }
 
 /// A storage class as decisions see it.
@@ -317,6 +336,11 @@ pub enum FoundAssociation {
 }
 
 impl Observed {
+    /// Whether objects of this kind can be made here.
+    pub fn serves(&self, kind: Kind) -> bool {
+        !kind.is_optional() || self.served.contains(&kind)
+    }
+
     /// Now as it stands in objects: in whole seconds.
     pub fn time(&self) -> Time {
         Time(Timestamp::from_second(self.now.as_second()).unwrap_or(self.now))
@@ -335,12 +359,17 @@ impl Observed {
             | Child::LimitRange
             | Child::DefaultDeny
             | Child::Allowlist
+            | Child::DomainPolicy
             | Child::DisruptionBudget
             | Child::ServiceAccount
             | Child::Claim
             | Child::ConfigMap
             | Child::Service
             | Child::StatefulSet
+            | Child::ScaledObject
+            | Child::InterceptorRoute
+            | Child::InterceptorGrant
+            | Child::TargetGroup
             | Child::Route => self.children.get(&child),
         }
     }

@@ -6,7 +6,7 @@ use super::{
     adoption::{self, Offer},
     beginning::{Origin, new_record, rebuilt},
     blueprint::Refusal,
-    digest::{Digest, Facts, NamespaceFacts},
+    digest::{Digest, NamespaceFacts},
     observed::{ClassView, Definitions, Observed, RecordView, TenantView},
     purge,
     reason::Reason,
@@ -342,12 +342,7 @@ fn check_reserved(observed: &Observed, class: &TenantClassSpec, namespace: &Name
 }
 
 pub(super) fn namespace_facts(live: &Digest) -> NamespaceFacts {
-    match &live.facts {
-        Facts::Namespace(facts) => facts.clone(),
-        Facts::None | Facts::Quota { .. } | Facts::Claim(_) | Facts::StatefulSet(_) | Facts::Route(_) => {
-            NamespaceFacts::default()
-        }
-    }
+    live.facts.as_namespace().cloned().unwrap_or_default()
 }
 
 /// Whether a live namespace is the record's (S4): our label and the record's incarnation. A namespace that lost its

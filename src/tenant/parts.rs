@@ -9,11 +9,13 @@ use super::{
     blueprint::Blueprint,
     child::{Child, Part},
     comparison::ChildState,
-    digest::{Facts, RouteFacts},
+    digest::{Facts, Judgement},
+    enforcement,
     observed::Observed,
     reason::Reason,
+    retire,
 };
-use crate::api::class::{Enforcement, RoutingMode, TenantClassSpec};
+use crate::api::class::RoutingMode;
 
 /// What is known after observing: wanted objects and how each stands.
 pub(super) struct Survey {
@@ -48,7 +50,7 @@ pub(super) fn parts(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey, 
         |part: Part, otherwise: &PartState| children_state(survey, part).unwrap_or_else(|| otherwise.clone());
     let state = |part: &Part| match part {
         Part::Namespace => namespace_state(observed, survey, recorded),
-        Part::Network => of_children(Part::Network, &network_done(observed, plan.class)),
+        Part::Network => of_children(Part::Network, &enforcement::network(observed, plan.class)),
         Part::Identity => of_children(Part::Identity, &made.identity),
         Part::Secrets => made.secrets.clone(),
         Part::Storage => made.storage.clone(),
@@ -68,7 +70,7 @@ fn children_state(survey: &Survey, part: Part) -> Option<PartState> {
         .children
         .iter()
         .filter(|(child, _)| child.part() == part)
-        .filter_map(|(child, state)| state.told(child.title()));
+        .filter_map(|(child, state)| state.told(*child));
     let first = told.next()?;
     if matches!(first, PartState::Blocked(..)) {
         return Some(first);
@@ -95,30 +97,12 @@ fn namespace_state(observed: &Observed, survey: &Survey, recorded: bool) -> Part
     }
 }
 
-fn network_done(observed: &Observed, class: &TenantClassSpec) -> PartState {
-    let vouched = match class.network.enforcement {
-        Enforcement::VpcCni => "the class says that the VPC CNI enforces them",
-        Enforcement::Cilium => "the class says that Cilium enforces them",
-        Enforcement::Declared => {
-            "the class declares that something enforces them; the operator has no evidence of its own"
-        }
-    };
-    if observed.foreign_policies.is_empty() {
-        return PartState::Done(Reason::Verified, format!("default-deny and the allowlist stand; {vouched}"));
-    }
-    let message = format!(
-        "default-deny and the allowlist stand, but policies add up, and others let more pass: NetworkPolicy {}. Delete what is not \
-         meant to; {vouched}",
-        observed.foreign_policies.join(", ")
-    );
-    PartState::Done(Reason::ForeignPolicy, message)
-}
-
 fn route_state(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey) -> PartState {
     if !plan.open {
-        return match survey.children.get(&Child::Route) {
-            None => PartState::Done(Reason::Suspended, "no route leads to the workspace".into()),
-            Some(_) => PartState::Working(Reason::Progressing, "the route is being removed".into()),
+        return if retire::has_way_in(observed) {
+            PartState::Working(Reason::Progressing, "the way to the workspace is being removed".into())
+        } else {
+            PartState::Done(Reason::Suspended, "no route leads to the workspace".into())
         };
     }
     if survey.unplaced {
@@ -128,21 +112,36 @@ fn route_state(observed: &Observed, plan: &Blueprint<'_>, survey: &Survey) -> Pa
     if let Some(state) = children_state(survey, Part::Route) {
         return state;
     }
-    let facts = match observed.child(Child::Route).map(|live| &live.facts) {
-        Some(Facts::Route(facts)) => facts.clone(),
-        _ => RouteFacts::default(),
-    };
+    let live = observed.child(Child::Route).and_then(|live| live.facts.as_route());
+    let facts = live.cloned().unwrap_or_default();
     if let Some(problem) = facts.problems.first() {
         return PartState::Working(Reason::RouteRefused, format!("the gateway does not serve the route: {problem}"));
     }
     if !facts.answered {
         return PartState::Working(Reason::RoutePending, "no gateway has answered for the route yet".into());
     }
+    if let Some(state) = plan.scaler.and_then(|_| interceptor_state(observed)) {
+        return state;
+    }
     let warning = match plan.record.routing.mode {
         RoutingMode::Host => "",
         RoutingMode::Path => "; all tenants of this host share one browser origin, which the class accepts",
     };
     PartState::Done(Reason::Verified, format!("the gateway serves the route{warning}"))
+}
+
+/// What keeps the interceptor from leading to the workspace.
+fn interceptor_state(observed: &Observed) -> Option<PartState> {
+    match observed.child(Child::InterceptorRoute).and_then(|live| live.facts.as_judged()) {
+        Some(Judgement::Ready) => None,
+        Some(Judgement::NotReady(why)) => {
+            Some(PartState::Working(Reason::RouteRefused, format!("the interceptor does not serve the route: {why}")))
+        }
+        Some(Judgement::Open) | None => Some(PartState::Working(
+            Reason::RoutePending,
+            "KEDA's HTTP add-on has not taken the InterceptorRoute up yet".into(),
+        )),
+    }
 }
 
 /// Workload and route say what they wait for, instead of that they are not there.

@@ -163,6 +163,20 @@ reasons! {
     RouteRefused,
     /// The pod is not ready.
     PodNotReady,
+    /// No pod runs while nobody uses the workspace; the scaler starts one.
+    Asleep,
+    /// No pod runs, and the scaler could start none.
+    ScalerNotReady,
+    /// The class wants workspaces to sleep, and the cluster cannot do it.
+    ScalerNotServed,
+    /// The class wants objects of a kind that the cluster does not serve.
+    KindNotServed,
+    /// An object of ours in somebody else's namespace is somebody else's.
+    GrantTaken,
+    /// What enforces network policies has not taken this tenant's up yet.
+    EnforcementPending,
+    /// What the class says enforces network policies is not in this cluster.
+    EnforcementUnseen,
     /// The pod of an older template is being replaced.
     RollingPod,
     /// A changed pod template waits at the roll-out gate; the former one runs.

@@ -48,12 +48,17 @@ fn noted(line: ReceiptLine, note: impl Into<String>) -> ReceiptLine {
 /// The namespace, and each object that the operator kept in it: they went with it.
 fn objects(observed: &Observed, record: &TenantRecordSpec) -> Vec<ReceiptLine> {
     let stays = observed.namespace.as_ref().is_some_and(|live| is_ours(live, record));
+    // What only some clusters have is told where the record says that this tenant had it; the rest went with the namespace.
+    let is_told = |child: &&Child| match child {
+        Child::ScaledObject | Child::InterceptorRoute | Child::InterceptorGrant => record.routing.interceptor.is_some(),
+        child => !child.kind().is_optional(),
+    };
     let of_child = |child: &Child| {
         let key = child.key(&observed.name, record);
         let name = key.namespace.as_ref().map_or_else(|| key.name.clone(), |inside| format!("{inside}/{}", key.name));
         line(key.kind.info().kind, name, if stays { Outcome::Left } else { Outcome::Removed })
     };
-    let mut lines: Vec<ReceiptLine> = Child::ALL.iter().map(of_child).collect();
+    let mut lines: Vec<ReceiptLine> = Child::ALL.iter().filter(is_told).map(of_child).collect();
     // A namespace of that name that is somebody else's was never this tenant's to remove.
     if let (Some(first), Some(live)) = (lines.first_mut(), &observed.namespace)
         && !is_ours(live, record)

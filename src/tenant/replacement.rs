@@ -107,7 +107,13 @@ fn differences(left: &Value, right: &Value, at: String, found: &mut Vec<String>)
 /// what runs beside it.
 fn opens_a_door(kind: Kind, pointer: &str) -> bool {
     match kind {
-        Kind::NetworkPolicy | Kind::ServiceAccount | Kind::HttpRoute | Kind::ResourceQuota => true,
+        Kind::NetworkPolicy
+        | Kind::CiliumNetworkPolicy
+        | Kind::ServiceAccount
+        | Kind::HttpRoute
+        | Kind::InterceptorRoute
+        | Kind::ReferenceGrant
+        | Kind::ResourceQuota => true,
         Kind::Namespace => pointer.contains("pod-security.kubernetes.io"),
         Kind::StatefulSet => {
             let harmless =
@@ -119,6 +125,8 @@ fn opens_a_door(kind: Kind, pointer: &str) -> bool {
         | Kind::PodDisruptionBudget
         | Kind::PersistentVolumeClaim
         | Kind::ConfigMap
+        | Kind::ScaledObject
+        | Kind::TargetGroupConfiguration
         | Kind::Service => false,
     }
 }

@@ -12,13 +12,14 @@ use super::{
     cloud::{self, Keeping},
     comparison::{self, ChildState, precondition},
     desired,
-    digest::Facts,
+    digest::Digest,
     keep::replace_record,
     ledger::{forget_association, unrecorded_volume},
     observed::{FoundAssociation, Look, Observed, RecordView, TenantView},
     ownership::{check_mirror, is_ours},
     purge,
     reason::Reason,
+    scaling,
     workload::{has_ended, pods_ending},
 };
 use crate::api::{
@@ -111,30 +112,76 @@ pub(super) fn end_access(observed: &Observed, record: &TenantRecordSpec) -> Opti
 }
 
 fn end_children(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {
+    let mut actions = end_in_namespace(observed, record);
+    actions.extend(end_grants(observed));
+    actions
+}
+
+/// What lies outside the namespace is known by its label, and goes whatever has become of the namespace.
+fn end_grants(observed: &Observed) -> Vec<Action> {
+    let recorded = own_grant(observed).filter(|live| !live.deleting);
+    let recorded =
+        recorded.map(|live| Action::Delete { child: Child::InterceptorGrant, precondition: precondition(live) });
+    recorded.into_iter().chain(end_strays(observed)).collect()
+}
+
+/// Grants that stand where the record does not look for one.
+pub(super) fn end_strays(observed: &Observed) -> impl Iterator<Item = Action> {
+    let strays = observed.stray_grants.iter().filter(|(_, live)| !live.deleting);
+    strays.map(|(key, live)| Action::DeleteStray { key: key.clone(), precondition: precondition(live) })
+}
+
+fn own_grant(observed: &Observed) -> Option<&Digest> {
+    observed.child(Child::InterceptorGrant).filter(|live| scaling::is_our_grant(observed, live))
+}
+
+fn end_in_namespace(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {
     // In a namespace that is not ours nothing is ours.
     if !observed.namespace.as_ref().is_some_and(|live| is_ours(live, record)) {
         return Vec::new();
     }
+    let is_scaled = is_scaled(observed);
     let end = |child: &Child| {
         let live = observed.child(*child).filter(|live| !live.deleting)?;
         match child.when_access_ends() {
             WhenAccessEnds::Removed => Some(Action::Delete { child: *child, precondition: precondition(live) }),
-            WhenAccessEnds::ScaledToZero => match &live.facts {
-                Facts::StatefulSet(facts) if facts.replicas != 0 => {
-                    Some(Action::ScaleToZero { precondition: precondition(live) })
-                }
-                _ => None,
-            },
+            // Not while a scaler may start it again: that one goes in this very pass, and is not waited for any longer than
+            // until it is asked to.
+            WhenAccessEnds::ScaledToZero if is_scaled => None,
+            WhenAccessEnds::ScaledToZero => {
+                let runs = live.facts.as_stateful_set().is_some_and(|facts| facts.replicas != 0);
+                runs.then(|| Action::ScaleToZero { precondition: precondition(live) })
+            }
             WhenAccessEnds::Stays => None,
         }
     };
-    Child::ALL.iter().filter_map(end).collect()
+    Child::ALL.iter().filter(|child| **child != Child::InterceptorGrant).filter_map(end).collect()
 }
 
 /// Whether no route leads to the workspace and no pod of it runs. In a namespace that is not ours nothing is ours.
 pub(super) fn is_quiet(observed: &Observed, record: &TenantRecordSpec) -> bool {
     let ours = observed.namespace.as_ref().is_some_and(|live| is_ours(live, record));
-    !ours || (observed.child(Child::Route).is_none() && has_ended(observed))
+    !has_grant(observed) && (!ours || (!has_way_in(observed) && has_ended(observed)))
+}
+
+fn has_grant(observed: &Observed) -> bool {
+    own_grant(observed).is_some() || !observed.stray_grants.is_empty()
+}
+
+/// Whether anything still leads to the workspace, or may start it: all that goes when access ends. A scaler that is going counts no
+/// more: what would take its finalizer off would also have been what starts a pod.
+pub(super) fn has_way_in(observed: &Observed) -> bool {
+    let stands = |child: &&Child| match child {
+        Child::InterceptorGrant => has_grant(observed),
+        Child::ScaledObject => is_scaled(observed),
+        child => observed.child(**child).is_some(),
+    };
+    Child::ALL.iter().filter(|child| child.when_access_ends() == WhenAccessEnds::Removed).any(|child| stands(&child))
+}
+
+/// Whether a scaler may start pods.
+pub(super) fn is_scaled(observed: &Observed) -> bool {
+    observed.child(Child::ScaledObject).is_some_and(|scaler| !scaler.deleting)
 }
 
 /// The record of a tenant that is kept for its owner. With `Delete` too: it is removed on the ground of its Tenant, and where

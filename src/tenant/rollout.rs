@@ -14,11 +14,11 @@ use super::{
     blueprint::Blueprint,
     child::{Child, Kind},
     comparison::{ChildState, precondition},
-    digest::{ContentHash, Facts},
+    digest::ContentHash,
     gate::Turn,
     observed::{Look, Observed},
     reason::Reason,
-    rotation,
+    rotation, scaling,
     workload::{NewestPod, is_rolled, newest_pod},
 };
 use crate::api::{
@@ -133,9 +133,10 @@ fn has_lost_a_version(observed: &Observed, applied: &RecordedTemplate) -> bool {
     })
 }
 
-/// Whether a ready pod of the template that was applied last runs, with its configuration.
+/// Whether a ready pod of the template that was applied last runs, with its configuration, or would be the next to start where the
+/// workspace sleeps.
 pub fn is_rolled_onto(observed: &Observed, applied: &RecordedTemplate) -> bool {
-    stands(observed, applied) && is_rolled(observed)
+    stands(observed, applied) && (is_rolled(observed) || scaling::is_asleep(observed))
 }
 
 /// Whether the template that was applied last, and its configuration, still stand. Only hashes of them are known, so what
@@ -147,10 +148,8 @@ pub fn stands(observed: &Observed, applied: &RecordedTemplate) -> bool {
 }
 
 fn live_template(observed: &Observed) -> Option<String> {
-    match &observed.child(Child::StatefulSet).filter(|live| !live.deleting)?.facts {
-        Facts::StatefulSet(facts) => facts.template.map(ContentHash::to_hex),
-        Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::Claim(_) | Facts::Route(_) => None,
-    }
+    let live = observed.child(Child::StatefulSet).filter(|live| !live.deleting)?;
+    live.facts.as_stateful_set()?.template.map(ContentHash::to_hex)
 }
 
 /// How a child stands while the former template is held: the template and its configuration as they are, the rest as
@@ -161,7 +160,7 @@ pub fn held_state(observed: &Observed, child: Child, wanted: Option<&Value>) -> 
         Child::ConfigMap => Some(ChildState::Equal),
         Child::StatefulSet => {
             let frame = without_template(wanted?);
-            let Facts::StatefulSet(facts) = &live.facts else { return None };
+            let facts = live.facts.as_stateful_set()?;
             if facts.frame == Some(ContentHash::of_object(Kind::StatefulSet, &frame)) {
                 return Some(ChildState::Equal);
             }
@@ -177,10 +176,15 @@ pub fn held_state(observed: &Observed, child: Child, wanted: Option<&Value>) -> 
         | Child::LimitRange
         | Child::DefaultDeny
         | Child::Allowlist
+        | Child::DomainPolicy
         | Child::DisruptionBudget
         | Child::ServiceAccount
         | Child::Claim
         | Child::Service
+        | Child::ScaledObject
+        | Child::InterceptorRoute
+        | Child::InterceptorGrant
+        | Child::TargetGroup
         | Child::Route => None,
     }
 }
@@ -294,13 +298,17 @@ pub fn until_overdue(observed: &Observed, template: Option<&RecordedTemplate>) -
 /// How the workload stands where its new template waits: what runs is the former one, verified.
 pub fn waiting(blueprint: &Blueprint<'_>, passage: &Passage, workload: PartState) -> PartState {
     match (passage, workload) {
-        (Passage::Waits(message), PartState::Done(Reason::Verified, running)) => match lacks_required(blueprint) {
-            None => PartState::Done(Reason::RolloutPending, format!("{running}; {message}")),
-            Some(item) => PartState::Working(
-                Reason::RolloutPending,
-                format!("secret {item} is required and has a value that the running pod does not know yet; {message}"),
-            ),
-        },
+        (Passage::Waits(message), PartState::Done(Reason::Verified | Reason::Asleep, running)) => {
+            match lacks_required(blueprint) {
+                None => PartState::Done(Reason::RolloutPending, format!("{running}; {message}")),
+                Some(item) => PartState::Working(
+                    Reason::RolloutPending,
+                    format!(
+                        "secret {item} is required and has a value that the running pod does not know yet; {message}"
+                    ),
+                ),
+            }
+        }
         (_, workload) => workload,
     }
 }

@@ -8,7 +8,7 @@ use super::{
     blueprint::Blueprint,
     child::{Child, claim_name},
     comparison::ChildState,
-    digest::{ClaimFacts, Facts},
+    digest::ClaimFacts,
     ledger::is_claimed,
     observed::{Observed, VolumeView},
     reason::Reason,
@@ -56,10 +56,7 @@ pub fn claim_size(observed: &Observed, blueprint: &Blueprint<'_>) -> Quantity {
 }
 
 fn claim_facts(observed: &Observed) -> Option<&ClaimFacts> {
-    match &observed.child(Child::Claim)?.facts {
-        Facts::Claim(facts) => Some(facts),
-        Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::StatefulSet(_) | Facts::Route(_) => None,
-    }
+    observed.child(Child::Claim)?.facts.as_claim()
 }
 
 /// How the volume of a living tenant stands, and what to do about it.
@@ -69,7 +66,7 @@ pub fn storage(observed: &Observed, blueprint: &Blueprint<'_>, claim: Option<&Ch
     {
         return storage;
     }
-    if let Some(told) = claim.and_then(|state| state.told("the claim")) {
+    if let Some(told) = claim.and_then(|state| state.told(Child::Claim)) {
         return match told {
             PartState::Blocked(reason, message) => Storage::blocked(reason, message),
             PartState::Working(_, message) | PartState::Done(_, message) => {

@@ -10,9 +10,10 @@ use super::{
     action::{Action, PartState},
     blueprint::Blueprint,
     child::Child,
-    digest::{Facts, StatefulSetFacts},
+    digest::StatefulSetFacts,
     observed::{Observed, PodView},
     reason::Reason,
+    scaling,
 };
 use crate::api::{labels::GATEWAY_TOKEN, names::Uid};
 
@@ -65,6 +66,9 @@ pub fn workload(observed: &Observed, blueprint: &Blueprint<'_>, settled: bool, s
         } else {
             working(Vec::new(), Reason::PodsEnding, pods_ending(observed))
         };
+    }
+    if blueprint.scaler.is_some() && scaling::rests(observed) {
+        return Workload { actions: Vec::new(), state: scaling::asleep(observed) };
     }
     let its_own = format!("{}-0", blueprint.tenant);
     let Some(pod) = observed.pods.iter().find(|pod| !pod.deleting && pod.name == its_own) else {
@@ -215,12 +219,8 @@ fn judge_pod(pod: &PodView) -> Workload {
 }
 
 fn set_facts(observed: &Observed) -> StatefulSetFacts {
-    match observed.child(Child::StatefulSet).map(|live| &live.facts) {
-        Some(Facts::StatefulSet(facts)) => facts.clone(),
-        Some(Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::Claim(_) | Facts::Route(_)) | None => {
-            StatefulSetFacts::default()
-        }
-    }
+    let live = observed.child(Child::StatefulSet);
+    live.and_then(|live| live.facts.as_stateful_set()).cloned().unwrap_or_default()
 }
 
 /// Which pods are still ending, by name.

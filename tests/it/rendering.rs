@@ -15,10 +15,10 @@ use crate::{
     support::{Bed, Instance, LOOKS_OFTEN, example_class, merge},
 };
 use strict::{AS_EVER, Told, assert_taken_as_sent};
-use variants::{RUNTIME, Variant};
+use variants::{INTERCEPTOR, RUNTIME, Variant};
 
 /// A child's kind, as in URLs, and how many of it a tenant has.
-const CHILDREN: [(&str, usize); 11] = [
+const CHILDREN: [(&str, usize); 16] = [
     ("namespaces", 1),
     ("resourcequotas", 1),
     ("limitranges", 1),
@@ -30,6 +30,12 @@ const CHILDREN: [(&str, usize); 11] = [
     ("services", 1),
     ("statefulsets", 1),
     ("httproutes", 1),
+    // Of variants that ask for them.
+    ("ciliumnetworkpolicies", 0),
+    ("targetgroupconfigurations", 0),
+    ("scaledobjects", 0),
+    ("interceptorroutes", 0),
+    ("referencegrants", 0),
 ];
 
 /// Each is a function of `variants.rs` and a test.
@@ -75,17 +81,21 @@ each_is_stored_as_rendered! {
     the_longest_prefix,
     the_longest_lists,
     what_no_object_shows,
+    names,
+    a_load_balancer,
+    a_workspace_that_sleeps,
 }
 
 /// Makes a tenant of the variant, and asserts that each child was written once and is taken as it is sent.
 async fn stored_as_rendered(instance: &'static Instance, variant: Variant, told: &Told<'_>) -> Bed {
     let bed = bed(instance, &variant).await;
+    let _others = bed.let_others_work().await;
     let mut tenant = variant.tenant;
     bed.ready_tenant(tenant.take()).await;
     // Another pass, in which everything is compared as the watches show it, not as the answers to the writes did.
     bed.patch_tenant(json!({ "spec": { "displayName": "Alice" } })).await.expect("taken");
     bed.ready().await;
-    assert_written_once(&bed, variant.is_suspended);
+    assert_written_once(&bed, variant.is_suspended, &variant.beside);
     assert_eq!(bed.events("ForeignMutation").await, Vec::<String>::new(), "no rendering had to be learned");
     for (kind, place, value) in variant.shows {
         let child = bed.child(kind, &bed.tenant).await.unwrap_or_else(|| panic!("no {kind}"));
@@ -108,6 +118,7 @@ async fn bed(instance: &'static Instance, variant: &Variant) -> Bed {
     if is_long {
         bed.tenant = format!("{:x<40}", bed.tenant);
     }
+    bed.make_interceptor(INTERCEPTOR).await;
     bed.apply("RuntimeClass", None, RUNTIME, json!({ "handler": "runsc" })).await.expect("RuntimeClass");
     bed
 }
@@ -124,10 +135,12 @@ fn without_nulls(value: Value) -> Value {
     }
 }
 
-fn assert_written_once(bed: &Bed, is_suspended: bool) {
+fn assert_written_once(bed: &Bed, is_suspended: bool, beside: &[&str]) {
+    // The grant in the interceptor's namespace has the name of the tenant's.
     let writes = bed.instance.writes_about(&bed.namespace());
     for (resource, count) in CHILDREN {
         let count = if is_suspended && resource == "httproutes" { 0 } else { count };
+        let count = if beside.contains(&resource) { 1 } else { count };
         let of_kind: Vec<&Value> = writes.iter().filter(|event| event["objectRef"]["resource"] == resource).collect();
         let made = |event: &&&Value| event["verb"] == "create" && event["responseStatus"]["code"] == 201;
         assert_eq!(of_kind.iter().filter(made).count(), count, "{resource}: {of_kind:#?}");
@@ -178,5 +191,6 @@ async fn the_surroundings_that_an_operator_is_told_are_stored_as_rendered() {
     let bed = stored_as_rendered(instance, variants::plain(instance), &told).await;
     let policy = bed.child("NetworkPolicy", &bed.tenant).await.expect("policy");
     let except = &policy["spec"]["egress"][3]["to"][1]["ipBlock"]["except"];
-    assert_eq!(*except, json!(["2600:1f13:abc:de00::/56", "64:ff9b::/96", "fc00::/7", "fe80::/10"]));
+    let closed = ["2001::/23", "2002::/16", "2600:1f13:abc:de00::/56", "::/8", "fc00::/7", "fe80::/10", "fec0::/10"];
+    assert_eq!(*except, json!(closed));
 }

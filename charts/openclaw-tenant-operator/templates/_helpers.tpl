@@ -28,7 +28,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/*
 The objects of a file below files/, which is a copy of one that is used without the chart too: with the chart's labels, in this
-release's namespace, with the break-glass group of the values and with the annotations that are given.
+release's namespace, with the groups of the values and with the annotations that are given.
 */}}
 {{- define "operator.objects" -}}
 {{- $root := .root -}}
@@ -36,7 +36,8 @@ release's namespace, with the break-glass group of the values and with the annot
 {{- $text := $root.Files.Get .file
     | replace "system:serviceaccount:openclaw-system:openclaw-tenant-operator" $account
     | replace "namespace: openclaw-system" (printf "namespace: %s" $root.Release.Namespace)
-    | replace "openclaw:break-glass" $root.Values.policies.breakGlassGroup -}}
+    | replace "openclaw:break-glass" $root.Values.policies.breakGlassGroup
+    | replace "openclaw:sign-up" $root.Values.policies.signUpGroup -}}
 {{- range $document := regexSplit "(?m)^---$" $text -1 }}
 {{- $object := fromYaml $document }}
 {{- if $object.Error }}{{ fail (printf "%s: %s" $.file $object.Error) }}{{ end }}

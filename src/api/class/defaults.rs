@@ -1,7 +1,7 @@
 //! Defaults of a class, as functions that serde and the schema call.
 
 use super::{CpuMemory, NamespacePrefix, Quantity};
-use crate::api::names::SecretItemName;
+use crate::api::names::{NamespaceName, SecretItemName};
 
 pub(super) fn namespace_prefix() -> NamespacePrefix {
     "openclaw-".parse().unwrap_or_else(|_| unreachable!("a unit test parses it"))
@@ -40,7 +40,40 @@ pub(super) fn recovery_window_days() -> u8 {
     30
 }
 
-pub(super) fn gateway_capacity() -> u16 {
+pub(super) fn idle_seconds() -> u32 {
+    1800
+}
+
+pub(super) fn wake_seconds() -> u16 {
+    120
+}
+
+// As the add-on's own manifests name it (config/ of kedacore/http-add-on).
+pub(super) fn interceptor_namespace() -> NamespaceName {
+    "keda".parse().unwrap_or_else(|_| unreachable!("a unit test parses it"))
+}
+
+pub(super) fn interceptor_service() -> String {
+    "keda-add-ons-http-interceptor-proxy".into()
+}
+
+pub(super) fn interceptor_port() -> u16 {
+    8080
+}
+
+pub(super) fn scaler_address() -> String {
+    "keda-add-ons-http-external-scaler.keda:9090".into()
+}
+
+pub(super) fn health_check_interval_seconds() -> u16 {
+    15
+}
+
+pub(super) fn deregistration_delay_seconds() -> u16 {
+    300
+}
+
+pub(super) fn gateway_capacity() -> u32 {
     90
 }
 

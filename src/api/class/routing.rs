@@ -27,6 +27,27 @@ pub struct Routing {
     /// The gateways, each with a host (Path) or domain (Host) of its own.
     #[schemars(length(min = 1, max = 16))]
     pub gateways: Vec<GatewaySlot>,
+
+    /// How an Application Load Balancer reaches workspaces (TargetGroupConfiguration of the AWS Load Balancer Controller); without
+    /// it the controller's own defaults. Workspaces behind an interceptor (`workload.scaleToZero`) are reached through that, and
+    /// have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_group: Option<TargetGroup>,
+}
+
+/// How an Application Load Balancer reaches workspaces: by the pods' addresses, with OpenClaw's own health page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetGroup {
+    /// Seconds between two looks at a workspace's health.
+    #[serde(default = "defaults::health_check_interval_seconds")]
+    #[schemars(range(min = 5, max = 300))]
+    pub health_check_interval_seconds: u16,
+
+    /// Seconds for which connections to a workspace that goes are left open.
+    #[serde(default = "defaults::deregistration_delay_seconds")]
+    #[schemars(range(min = 0, max = 3600))]
+    pub deregistration_delay_seconds: u16,
 }
 
 /// A host of its own for each tenant, or a path on a shared one.
@@ -57,17 +78,31 @@ pub struct GatewaySlot {
     /// The domain under which each tenant has its host, or the shared host in Path mode.
     pub domain: DomainName,
 
-    /// The scheme that owners use.
+    /// The scheme that owners use. OpenClaw's page makes a key for each browser, and browsers do that only on https pages and on
+    /// localhost: with http it lets nobody in who comes by any other name.
     #[serde(default = "defaults::scheme")]
     #[schemars(extend("enum" = ["https", "http"]))]
     pub scheme: String,
 
-    /// How many tenants it takes. One Application Load Balancer has 100 target groups, not adjustable.
+    /// How many tenants its Gateway takes: no new one comes here while so many are on the Gateway, under whatever domain and
+    /// of whatever class. One Application Load Balancer has 100 target groups, not adjustable.
     #[serde(default = "defaults::gateway_capacity")]
     #[schemars(range(min = 1, max = 100_000))]
-    pub capacity: u16,
+    pub capacity: u32,
 
-    /// Takes no new tenants; those it has stay.
+    /// Takes no new tenants; those it has stay, until an administrator moves them (`openclaw-tenant-operator move`).
     #[serde(default)]
     pub cordoned: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_capacity_that_the_schema_allows_is_read() {
+        let json = serde_json::json!({ "namespace": "g", "name": "g", "domain": "example.com", "capacity": 100_000 });
+        let slot: GatewaySlot = serde_json::from_value(json).expect("a slot");
+        assert_eq!((slot.capacity, slot.scheme.as_str(), slot.cordoned), (100_000, "https", false));
+    }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Toleration;
 
-use super::defaults;
+use super::{defaults, scaling::ScaleToZero};
 use crate::api::tenant::{CpuMemory, EnvVar};
 
 /// The gateway that runs in every workspace of a class.
@@ -55,6 +55,10 @@ pub struct Workload {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub runtime_class_name: Option<String>,
+
+    /// Lets workspaces sleep while nobody uses them. Without it they run all the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_to_zero: Option<ScaleToZero>,
 }
 
 /// A pinned image.

@@ -25,11 +25,16 @@ pub(super) const fn is_taken_away(child: Child) -> bool {
         | Child::LimitRange
         | Child::DefaultDeny
         | Child::Allowlist
+        | Child::DomainPolicy
         | Child::DisruptionBudget
         | Child::ServiceAccount
         | Child::ConfigMap
         | Child::Service
         | Child::StatefulSet
+        | Child::ScaledObject
+        | Child::InterceptorRoute
+        | Child::InterceptorGrant
+        | Child::TargetGroup
         | Child::Route => true,
         // These were there before, and hold what they held.
         Child::Namespace | Child::Claim => false,

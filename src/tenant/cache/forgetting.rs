@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Concerns, Known, Watched, all, object_key, some};
+use super::{Concerns, Known, Watched, all, object_key, optional::Engine, some};
 use crate::{
     api::{
         labels,
@@ -27,7 +27,10 @@ impl Known {
                     return Concerns::Nobody;
                 }
                 let mut concerned = self.claimants_of(&key);
-                concerned.extend(self.objects.remove(&key).and_then(|known| known.tenant));
+                let holder = self.objects.remove(&key).and_then(|known| known.tenant);
+                self.note_grant(&key, holder.as_ref(), None);
+                self.note_route(&key);
+                concerned.extend(holder);
                 if kind == Kind::Namespace {
                     self.namespaces.retain(|_, namespace| namespace.as_str() != key.name);
                 }
@@ -71,20 +74,10 @@ impl Known {
                 }
                 some(self.volumes.remove(name).and_then(|volume| self.holder_of(&volume)))
             }
-            Watched::Policy => {
-                let namespace =
-                    object["metadata"]["namespace"].as_str().and_then(|name| name.parse::<NamespaceName>().ok());
-                let Some(namespace) = namespace else { return Concerns::Nobody };
-                let Some(of_namespace) = self.policies.get_mut(&namespace) else { return Concerns::Nobody };
-                if of_namespace.get(views::name(object)).is_none_or(|known| known.uid != uid) {
-                    return Concerns::Nobody;
-                }
-                of_namespace.remove(views::name(object));
-                if of_namespace.is_empty() {
-                    self.policies.remove(&namespace);
-                }
-                some(self.tenant_of(&namespace))
-            }
+            Watched::Policy => self.forget_policy(Kind::NetworkPolicy, object),
+            Watched::CiliumPolicy => self.forget_policy(Kind::CiliumNetworkPolicy, object),
+            Watched::PolicyEndpoint => self.forget_witness(Engine::VpcCni, object),
+            Watched::CiliumEndpoint => self.forget_witness(Engine::Cilium, object),
             Watched::StorageClass => {
                 self.storage_classes.remove(views::name(object));
                 Concerns::Everybody
@@ -103,6 +96,7 @@ impl Known {
                     }
                     "tenantrecords.openclaw.io" => {
                         self.records.clear();
+                        self.gateways.forget_records();
                         self.gate = Gate::default();
                     }
                     "tenantclasses.openclaw.io" => {
@@ -116,13 +110,33 @@ impl Known {
         }
     }
 
+    fn forget_policy(&mut self, kind: Kind, object: &Value) -> Concerns {
+        let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default();
+        let Ok(namespace) = text("namespace").parse::<NamespaceName>() else { return Concerns::Nobody };
+        let Some(of_namespace) = self.policies.get_mut(&namespace) else { return Concerns::Nobody };
+        let key = (kind, text("name").to_owned());
+        if of_namespace.get(&key).is_none_or(|known| known.uid != text("uid")) {
+            return Concerns::Nobody;
+        }
+        of_namespace.remove(&key);
+        if of_namespace.is_empty() {
+            self.policies.remove(&namespace);
+        }
+        some(self.tenant_of(&namespace))
+    }
+
+    fn policy_identities(&self, kind: Kind) -> Vec<Value> {
+        let all = self.policies.iter().flat_map(|(namespace, all)| all.iter().map(move |one| (namespace, one)));
+        let of_kind = all.filter(|(_, ((of, _), _))| *of == kind);
+        of_kind.map(|(namespace, ((_, name), view))| identity(Some(namespace.as_str()), name, &view.uid)).collect()
+    }
+
     fn remove_named(&mut self, object: &Value, remove: impl FnOnce(&mut Self, &TenantName) -> bool) -> Concerns {
         let Ok(name) = views::name(object).parse::<TenantName>() else { return Concerns::Nobody };
         if remove(self, &name) { some(Some(name)) } else { Concerns::Nobody }
     }
 
     pub(super) fn identities(&self, watched: Watched) -> Vec<Value> {
-        let identity = |namespace: Option<&str>, name: &str, uid: &str| serde_json::json!({ "metadata": { "namespace": namespace, "name": name, "uid": uid } });
         match watched {
             Watched::Child(kind) => {
                 let of_kind = self.objects.iter().filter(|(key, _)| key.kind == kind);
@@ -151,14 +165,18 @@ impl Known {
             Watched::Volume => {
                 self.volumes.values().map(|volume| identity(None, &volume.name, volume.uid.as_str())).collect()
             }
-            Watched::Policy => {
-                let all = self.policies.iter().flat_map(|(namespace, all)| all.iter().map(move |one| (namespace, one)));
-                all.map(|(namespace, (name, view))| identity(Some(namespace.as_str()), name, &view.uid)).collect()
-            }
+            Watched::Policy => self.policy_identities(Kind::NetworkPolicy),
+            Watched::CiliumPolicy => self.policy_identities(Kind::CiliumNetworkPolicy),
+            Watched::PolicyEndpoint => self.witness_identities(Engine::VpcCni),
+            Watched::CiliumEndpoint => self.witness_identities(Engine::Cilium),
             Watched::StorageClass => self.storage_classes.keys().map(|name| identity(None, name, "")).collect(),
             Watched::Definition => {
                 self.definitions.iter().map(|(name, view)| identity(None, name, view.uid.as_str())).collect()
             }
         }
     }
+}
+
+fn identity(namespace: Option<&str>, name: &str, uid: &str) -> Value {
+    serde_json::json!({ "metadata": { "namespace": namespace, "name": name, "uid": uid } })
 }

@@ -16,10 +16,11 @@ use crate::{
         adoption,
         breaker::{Fleet, pending},
         child::{Child, Kind, ObjectKey},
-        digest::{Digest, Facts},
+        digest::Digest,
         gate::Turn,
-        observed::{ClassView, Observed, TenantView, VolumeView},
-        place,
+        ledger::place_of_route,
+        observed::{ClassView, Evidence, Observed, TenantView, VolumeView},
+        orders, place,
         settings::Settings,
     },
 };
@@ -62,14 +63,28 @@ impl Known {
             volume_shared_with: None,
             found_volumes: Vec::new(),
             foreign_policies: Vec::new(),
+            served: self.served_kinds(),
+            stray_grants: self.grants_of(name, spec.as_ref()),
+            evidence: Evidence::default(),
         };
-        if let Some(spec) = &spec {
-            self.observe_recorded(&mut observed, spec);
+        match &spec {
+            Some(spec) => self.observe_recorded(&mut observed, spec),
+            None => self.observe_unrecorded(&mut observed),
         }
         if let ClassView::Found(class) = &observed.class {
             observed.turn = self.gate.look(name, &class.rollout, now);
         }
         observed
+    }
+
+    /// A record that is made again has the place on which its route stands.
+    fn observe_unrecorded(&self, observed: &mut Observed) {
+        let Some(facts) = observed.namespace.as_ref().and_then(|live| live.facts.as_namespace()) else { return };
+        let Ok(namespace) = facts.name.parse() else { return };
+        let key = ObjectKey { kind: Kind::HttpRoute, namespace: Some(namespace), name: observed.name.to_string() };
+        if let Some(route) = self.objects.get(&key) {
+            observed.children.insert(Child::Route, route.clone());
+        }
     }
 
     fn observe_recorded(&mut self, observed: &mut Observed, record: &TenantRecordSpec) {
@@ -84,10 +99,8 @@ impl Known {
                 observed.children.insert(*child, digest.clone());
             }
         }
-        let bound = observed.children.get(&Child::Claim).and_then(|claim| match &claim.facts {
-            Facts::Claim(facts) => facts.volume.clone(),
-            Facts::None | Facts::Namespace(_) | Facts::Quota { .. } | Facts::StatefulSet(_) | Facts::Route(_) => None,
-        });
+        let claim = observed.children.get(&Child::Claim).and_then(|claim| claim.facts.as_claim());
+        let bound = claim.and_then(|facts| facts.volume.clone());
         let volume = bound.or_else(|| record.storage.volume.as_ref().map(|volume| volume.name.clone()));
         observed.volume = volume.and_then(|name| self.volumes.get(&name)).cloned();
         let may_have_one = matches!(record.phase, RecordPhase::Active | RecordPhase::Retained);
@@ -98,6 +111,7 @@ impl Known {
         let pods = self.pods.get(&observed.name).into_iter().flat_map(BTreeMap::values);
         observed.pods = pods.filter(|pod| pod.namespace == record.namespace.name).cloned().collect();
         observed.foreign_policies = self.foreign_policies(&observed.name, record);
+        observed.evidence = self.evidence(&record.namespace.name);
         observed.halted = self.halts.contains(&record.class_name);
         if pending(observed.tenant.as_ref(), record, observed.now).is_some() {
             let records = self.held().map(|(_, tenant, record)| (tenant, record));
@@ -105,20 +119,29 @@ impl Known {
             observed.volume_shared_with = observed.volume.as_ref().and_then(|volume| self.shares_with(volume));
         }
         observed.storage_class = self.storage_classes.get(&record.storage.class_name).cloned();
-        // Places are few: one is held only for a tenant that is about to take it.
-        let is_open = observed
-            .tenant
-            .as_ref()
+        self.hold_place(observed, record);
+    }
+
+    /// Places are few: one is held only for a tenant that is about to take it.
+    fn hold_place(&mut self, observed: &mut Observed, record: &TenantRecordSpec) {
+        let name = &observed.name;
+        let ClassView::Found(class) = &observed.class else { return self.gateways.release(name) };
+        let tenant = observed.tenant.as_ref();
+        let is_open = tenant
             .is_some_and(|tenant| tenant.deleted_at.is_none() && tenant.spec.as_ref().is_ok_and(|spec| !spec.suspend));
-        let is_open = is_open && !adoption::is_only_attached(record);
-        match &observed.class {
-            ClassView::Found(class)
-                if is_open && record.routing.placement.is_none() && record.phase == RecordPhase::Active =>
-            {
-                observed.place = self.gateways.hold(&observed.name, &class.routing.gateways);
+        let is_open = is_open && record.phase == RecordPhase::Active && !adoption::is_only_attached(record);
+        let is_placed = record.routing.placement.is_some() || place_of_route(observed, record.routing.mode).is_some();
+        let is_paused = tenant.is_some_and(|tenant| tenant.paused);
+        let ordered = observed.record.as_ref().filter(|_| !is_paused);
+        let ordered = ordered.and_then(|view| orders::offered(view, record, class));
+        observed.place = match ordered {
+            Some(slot) => self.gateways.hold(name, std::slice::from_ref(slot)),
+            None if is_open && !is_placed => self.gateways.hold(name, &class.routing.gateways),
+            None => {
+                self.gateways.release(name);
+                None
             }
-            ClassView::Found(_) | ClassView::Missing | ClassView::Invalid(_) => self.gateways.release(&observed.name),
-        }
+        };
     }
 
     /// Every record that can be read, with the Tenant of its name.
@@ -134,11 +157,13 @@ impl Known {
         self.tenants.iter().filter(move |(name, _)| !has_record(name)).map(|(_, (tenant, _))| tenant.as_ref())
     }
 
-    /// Network policies of others in a tenant's namespace that let anything pass.
+    /// Network policies of others in a tenant's namespace that let anything pass, by kind and name.
     fn foreign_policies(&self, name: &TenantName, record: &TenantRecordSpec) -> Vec<String> {
-        let ours = [Child::DefaultDeny, Child::Allowlist].map(|child| child.key(name, record).name);
+        let ours = [Child::DefaultDeny, Child::Allowlist, Child::DomainPolicy];
+        let ours = ours.map(|child| child.key(name, record)).map(|key| (key.kind, key.name));
         let all = self.policies.get(&record.namespace.name).into_iter().flatten();
-        all.filter(|(name, view)| view.allows && !ours.contains(name)).map(|(name, _)| name.clone()).collect()
+        let foreign = all.filter(|(key, view)| view.allows && !ours.contains(key));
+        foreign.map(|((kind, name), _)| format!("{} {name}", kind.info().kind)).collect()
     }
 
     /// Volumes that say that they are this incarnation's: a record that was rebuilt after its claim had gone knows of none.
@@ -169,10 +194,7 @@ impl Known {
         let mirrored = || {
             let key =
                 ObjectKey { kind: Kind::Namespace, namespace: None, name: self.namespaces.get(name)?.to_string() };
-            match &self.objects.get(&key)?.facts {
-                Facts::Namespace(facts) => facts.annotations.get(labels::CLASS)?.parse().ok(),
-                Facts::None | Facts::Quota { .. } | Facts::Claim(_) | Facts::StatefulSet(_) | Facts::Route(_) => None,
-            }
+            self.objects.get(&key)?.facts.as_namespace()?.annotations.get(labels::CLASS)?.parse().ok()
         };
         let class = named.or_else(|| record.map(|record| record.class_name.clone())).or_else(mirrored);
         class.and_then(|class| self.classes.get(&class).cloned()).unwrap_or(ClassView::Missing)

@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Concerns, Known, PolicyView, Source, Watched, all, object_key, observing::namespace_for, some};
+use super::{
+    Concerns, Known, PolicyView, Source, Watched, all, object_key, observing::namespace_for, optional::Engine, some,
+};
 use crate::{
     api::{
         names::{ClassName, NamespaceName, TenantName, Uid},
         record::{Placement, RecordPhase, Rolling, TenantRecordSpec},
     },
+    gateway::Gateway,
     tenant::{
         child::{Kind, ObjectKey},
         digest::Digest,
-        observed::{ClassView, RecordView, TenantView, VolumeView},
+        observed::{ClassView, DefinitionView, RecordView, TenantView, VolumeView},
         views,
     },
 };
@@ -72,7 +75,10 @@ impl Known {
                 let same = self.storage_classes.insert(views::name(object).to_owned(), view.clone()) == Some(view);
                 if same { Concerns::Nobody } else { Concerns::Everybody }
             }
-            Watched::Policy => self.upsert_policy(object),
+            Watched::Policy => self.upsert_policy(Kind::NetworkPolicy, object),
+            Watched::CiliumPolicy => self.upsert_policy(Kind::CiliumNetworkPolicy, object),
+            Watched::PolicyEndpoint => self.upsert_witness(Engine::VpcCni, object),
+            Watched::CiliumEndpoint => self.upsert_witness(Engine::Cilium, object),
             Watched::Definition => {
                 let Some(view) = views::definition(object) else { return Concerns::Nobody };
                 let before = self.definitions.get(views::name(object));
@@ -81,7 +87,9 @@ impl Known {
                 }) {
                     return Concerns::Nobody;
                 }
-                let same = before.is_some_and(|before| (&before.uid, before.deleting) == (&view.uid, view.deleting));
+                let same = before.is_some_and(|before| {
+                    DefinitionView { resource_version: view.resource_version.clone(), ..before.clone() } == view
+                });
                 self.definitions.insert(views::name(object).to_owned(), view);
                 if same { Concerns::Nobody } else { Concerns::Everybody }
             }
@@ -102,21 +110,27 @@ impl Known {
         });
         let mut concerned: Vec<TenantName> =
             before.and_then(|before| before.tenant.clone()).into_iter().chain(digest.tenant.clone()).collect();
+        let holder = before.and_then(|before| before.tenant.clone());
+        self.note_grant(&key, holder.as_ref(), digest.tenant.as_ref());
         if kind == Kind::Namespace {
             self.note_namespace(&key.name, &digest);
         }
         // A namespace that stands where a tenant wants one concerns that tenant, whatever marks it carries.
         concerned.extend(self.claimants_of(&key));
-        self.objects.insert(key, digest);
+        self.objects.insert(key.clone(), digest);
+        self.note_route(&key);
         if unchanged { Concerns::Nobody } else { all(concerned) }
     }
 
-    fn upsert_policy(&mut self, object: &Value) -> Concerns {
+    fn upsert_policy(&mut self, kind: Kind, object: &Value) -> Concerns {
         let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
         let Ok(namespace) = text("namespace").parse::<NamespaceName>() else { return Concerns::Nobody };
-        let rules = |direction: &str| object["spec"][direction].as_array().is_some_and(|rules| !rules.is_empty());
-        let view = PolicyView { uid: text("uid"), allows: rules("ingress") || rules("egress") };
-        let before = self.policies.entry(namespace.clone()).or_default().insert(text("name"), view.clone());
+        let is_some = |list: &Value| list.as_array().is_some_and(|list| !list.is_empty());
+        // Cilium takes several policies in one as well.
+        let allows =
+            is_some(&object["spec"]["ingress"]) || is_some(&object["spec"]["egress"]) || is_some(&object["specs"]);
+        let view = PolicyView { uid: text("uid"), allows };
+        let before = self.policies.entry(namespace.clone()).or_default().insert((kind, text("name")), view.clone());
         let is_news = before.is_none_or(|before| before.allows != view.allows);
         if is_news { some(self.tenant_of(&namespace)) } else { Concerns::Nobody }
     }
@@ -131,6 +145,19 @@ impl Known {
         if let (Some(tenant), Ok(name)) = (&digest.tenant, name.parse::<NamespaceName>()) {
             self.namespaces.insert(tenant.clone(), name);
         }
+    }
+
+    /// A tenant's route takes a place on the Gateway that it stands on, whatever the tenant's record says. One that does not lie
+    /// where a tenant's lies is nobody's.
+    pub(super) fn note_route(&mut self, key: &ObjectKey) {
+        let (Kind::HttpRoute, Some(namespace)) = (key.kind, &key.namespace) else { return };
+        let Ok(tenant) = key.name.parse::<TenantName>() else { return };
+        if !namespace.as_str().strip_suffix(tenant.as_str()).is_some_and(|prefix| prefix.ends_with('-')) {
+            return;
+        }
+        let named = self.objects.get(key).and_then(|live| live.facts.as_route()?.gateway.clone());
+        let gateway = named.and_then(|(namespace, name)| Some(Gateway { namespace: namespace.parse().ok()?, name }));
+        self.gateways.route_stands(namespace, &tenant, gateway);
     }
 
     /// The tenants whose records name this namespace, or that would get it if it were free.

@@ -6,14 +6,17 @@
 mod claim;
 mod config_map;
 mod disruption_budget;
+mod domain_policy;
 mod limit_range;
 mod namespace;
 mod network_policy;
 mod resource_quota;
 mod route;
+mod scaler;
 mod service;
 mod service_account;
 mod stateful_set;
+mod target_group;
 pub mod workload;
 
 use serde_json::{Map, Value, json};
@@ -25,7 +28,7 @@ use super::{
 use crate::api::{labels, names::TenantName, record::TenantRecordSpec};
 
 pub use namespace::{mirror, namespace};
-pub use route::{hostname, url};
+pub use route::{domain, hostname, url};
 pub use stateful_set::{CLAIM_VOLUME, CONTAINER, RELAY_LIMITS, RELAY_REQUESTS};
 
 /// The object of a child as it is wanted now; `None` where it is wanted away.
@@ -36,12 +39,17 @@ pub fn build(child: Child, blueprint: &Blueprint<'_>) -> Option<Value> {
         Child::LimitRange => Some(limit_range::limit_range(blueprint)),
         Child::DefaultDeny => Some(network_policy::default_deny(blueprint)),
         Child::Allowlist => Some(network_policy::allowlist(blueprint)),
+        Child::DomainPolicy => domain_policy::domain_policy(blueprint),
         Child::DisruptionBudget => Some(disruption_budget::disruption_budget(blueprint)),
         Child::ServiceAccount => Some(service_account::service_account(blueprint)),
         Child::Claim => Some(claim::claim(blueprint)),
         Child::ConfigMap => Some(config_map::config_map(blueprint)),
         Child::Service => Some(service::service(blueprint)),
         Child::StatefulSet => Some(stateful_set::stateful_set(blueprint)),
+        Child::ScaledObject => scaler::scaled_object(blueprint),
+        Child::InterceptorRoute => scaler::interceptor_route(blueprint),
+        Child::InterceptorGrant => scaler::interceptor_grant(blueprint),
+        Child::TargetGroup => target_group::target_group(blueprint),
         Child::Route => route::route(blueprint),
     }
 }

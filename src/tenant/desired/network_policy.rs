@@ -7,23 +7,21 @@ use crate::{
     api::{
         class::{EgressMode, IngressSource},
         labels,
+        names::NamespaceName,
         tenant::CidrRule,
     },
-    tenant::{blueprint::Blueprint, child::Child},
+    tenant::{
+        blueprint::Blueprint,
+        child::Child,
+        internet::{NOT_INTERNET_V4, NOT_INTERNET_V6},
+    },
 };
 
-/// Never reached through "any host on 443": private, shared, link-local and benchmarking addresses (IPv4).
-const NOT_INTERNET_V4: [&str; 6] =
-    ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15"];
-
-/// The same for IPv6: unique local, link-local, and NAT64's window onto all IPv4 addresses.
-const NOT_INTERNET_V6: [&str; 3] = ["64:ff9b::/96", "fc00::/7", "fe80::/10"];
-
 /// Where the EKS Pod Identity agent listens on every node, port 80.
-const POD_IDENTITY_AGENT: [&str; 2] = ["169.254.170.23/32", "fd00:ec2::23/128"];
+pub(super) const POD_IDENTITY_AGENT: [&str; 2] = ["169.254.170.23/32", "fd00:ec2::23/128"];
 
 /// Where the instance metadata service listens, port 80.
-const INSTANCE_METADATA: [&str; 2] = ["169.254.169.254/32", "fd00:ec2::254/128"];
+pub(super) const INSTANCE_METADATA: [&str; 2] = ["169.254.169.254/32", "fd00:ec2::254/128"];
 
 pub(super) fn default_deny(blueprint: &Blueprint<'_>) -> Value {
     let spec = json!({ "podSelector": {}, "policyTypes": ["Ingress", "Egress"] });
@@ -42,7 +40,8 @@ pub(super) fn allowlist(blueprint: &Blueprint<'_>) -> Value {
 
 fn ingress(blueprint: &Blueprint<'_>) -> Vec<Value> {
     let mut gateway = json!({ "ports": [port("TCP", labels::GATEWAY_PORT)] });
-    let sources: Vec<Value> = blueprint.class.network.ingress_from.iter().map(source).collect();
+    let mut sources: Vec<Value> = blueprint.class.network.ingress_from.iter().map(source).collect();
+    sources.extend(blueprint.scaler.map(|scaler| of_namespace(&scaler.interceptor.namespace)));
     if !sources.is_empty() {
         gateway["from"] = json!(sources);
     }
@@ -54,6 +53,11 @@ fn source(source: &IngressSource) -> Value {
         (Some(cidr), _) => block(cidr),
         (None, labels) => json!({ "namespaceSelector": { "matchLabels": labels } }),
     }
+}
+
+/// All pods of a namespace: KEDA's add-on says which of its own is the interceptor in labels of its own making.
+fn of_namespace(namespace: &NamespaceName) -> Value {
+    json!({ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } } })
 }
 
 fn egress(blueprint: &Blueprint<'_>) -> Vec<Value> {
@@ -123,7 +127,7 @@ fn port(protocol: &str, port: u16) -> Value {
 }
 
 /// A single address as a range; a range stays as it is.
-fn as_cidr(address: &str) -> String {
+pub(super) fn as_cidr(address: &str) -> String {
     match (address.contains('/'), address.contains(':')) {
         (true, _) => address.to_owned(),
         (false, true) => format!("{address}/128"),

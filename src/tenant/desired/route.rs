@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::object;
 use crate::{
     api::{
-        class::{GatewaySlot, RoutingMode, TenantClassSpec},
+        class::{GatewaySlot, Interceptor, RoutingMode, TenantClassSpec},
         labels,
-        names::TenantName,
+        names::{DomainName, TenantName},
         record::{Placement, TenantRecordSpec},
     },
     tenant::{blueprint::Blueprint, child::Child},
@@ -26,7 +26,7 @@ pub(super) fn route(blueprint: &Blueprint<'_>) -> Option<Value> {
     if let Some(section) = slot(class, placement).and_then(|slot| slot.section_name.as_ref()) {
         parent["sectionName"] = json!(section);
     }
-    let backend = json!({ "group": "", "kind": "Service", "name": tenant, "port": labels::GATEWAY_PORT, "weight": 1 });
+    let backend = backend(blueprint);
     let rule = json!({
         "matches": [{ "path": { "type": "PathPrefix", "value": path } }],
         "backendRefs": [backend],
@@ -39,12 +39,33 @@ pub(super) fn route(blueprint: &Blueprint<'_>) -> Option<Value> {
     Some(object(Child::Route, tenant, record, json!({ "spec": spec })))
 }
 
+/// The workspace itself, or the interceptor that wakes it.
+fn backend(blueprint: &Blueprint<'_>) -> Value {
+    match blueprint.scaler.map(|scaler| &scaler.interceptor) {
+        None => {
+            json!({ "group": "", "kind": "Service", "name": blueprint.tenant, "port": labels::GATEWAY_PORT, "weight": 1 })
+        }
+        Some(Interceptor { namespace, service, port }) => {
+            json!({ "group": "", "kind": "Service", "namespace": namespace, "name": service, "port": port, "weight": 1 })
+        }
+    }
+}
+
 /// The host on which a tenant is served.
 pub fn hostname(tenant: &TenantName, mode: RoutingMode, placement: &Placement) -> String {
     match mode {
         RoutingMode::Host => format!("{tenant}.{}", placement.domain),
         RoutingMode::Path => placement.domain.to_string(),
     }
+}
+
+/// The domain of the place whose host this is; `None` where it is no host of this tenant's.
+pub fn domain(tenant: &TenantName, mode: RoutingMode, hostname: &str) -> Option<DomainName> {
+    let domain = match mode {
+        RoutingMode::Host => hostname.strip_prefix(tenant.as_str())?.strip_prefix('.')?,
+        RoutingMode::Path => hostname,
+    };
+    domain.parse().ok()
 }
 
 /// The path under which a tenant is served, in Path mode.

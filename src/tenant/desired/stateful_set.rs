@@ -34,12 +34,15 @@ pub const RELAY_REQUESTS: CpuMemory =
 pub const RELAY_LIMITS: CpuMemory =
     CpuMemory { cpu: Some(Quantity::milli(200)), memory: Some(Quantity::mebibytes(128)) };
 
+/// Where OpenClaw says that it is alive, whatever its base path.
+pub(super) const HEALTH: &str = "/healthz";
+
 /// The user of OpenClaw's image.
 const USER: u32 = 1000;
 
 pub(super) fn stateful_set(blueprint: &Blueprint<'_>) -> Value {
     let spec = json!({
-        "replicas": i32::from(blueprint.open && !blueprint.stopped),
+        "replicas": blueprint.replicas,
         "serviceName": blueprint.tenant,
         "selector": { "matchLabels": selector(blueprint.tenant) },
         "podManagementPolicy": "OrderedReady",
@@ -141,7 +144,7 @@ fn gateway_container(blueprint: &Blueprint<'_>) -> Value {
             // /startupz ignores the health of chat channels, so that a dead channel does not take the page away.
             "startupProbe": probe("/startupz", 5, 60), // 13 to 18 s were measured, 125 s with a missing plugin and no network
             "readinessProbe": probe("/startupz", 10, 3),
-            "livenessProbe": probe("/healthz", 20, 3),
+            "livenessProbe": probe(HEALTH, 20, 3),
             "volumeMounts": [
                 { "name": CLAIM_VOLUME, "mountPath": files::STATE_DIRECTORY },
                 { "name": "config", "mountPath": files::CONFIG_DIRECTORY, "readOnly": true },

@@ -22,7 +22,7 @@ use crate::{
     aws::types::{Association, Secret, Tags},
     tenant::{
         action::{Action, AwsAction},
-        child::{Child, Kind},
+        child::{Child, Kind, WhenAccessEnds},
         observed::Look,
     },
 };
@@ -211,9 +211,10 @@ pub(super) fn what_is_attached_is_left_alone(world: &World, action: &Action) {
     assert!(may, "attached, and not left alone: {action:?}");
 }
 
-/// Only a route is ever deleted, but for a cut-over that is taken back: then what holds no data.
+/// Only the way in and what may start a workspace is ever deleted, and what a class may do without, but for a cut-over that is taken
+/// back: then what holds no data.
 pub(super) fn delete(world: &World, child: Child) {
-    if child == Child::Route {
+    if child.when_access_ends() == WhenAccessEnds::Removed || child.kind().is_optional() {
         return;
     }
     let record = world.record_spec();

@@ -7,7 +7,7 @@ use super::{
     world::{Objects, Refused, UNWATCHED, World, has_finalizers, path},
 };
 use crate::{
-    api::labels,
+    api::{labels, names::NamespaceName},
     tenant::{
         action::{Action, Precondition},
         adoption::{Belongings, belongings::places, marks::Marks},
@@ -51,6 +51,11 @@ impl World {
                 check(live, precondition)?;
                 self.delete_child(*child);
             }
+            Action::DeleteStray { key, precondition } => {
+                let all = self.children.get_mut(&key.kind).ok_or(Refused::Conflict)?;
+                check(all.get(&path(key)).ok_or(Refused::Conflict)?, precondition)?;
+                all.remove(&path(key));
+            }
             Action::ScaleToZero { precondition } => {
                 let live = self.child(Child::StatefulSet).ok_or(Refused::Conflict)?;
                 check(live, precondition)?;
@@ -81,7 +86,14 @@ impl World {
             // Every round of this world begins with such a look.
             Action::LookAtCluster { before } => self.cache.looked_at_cluster(&alice(), *before, self.now),
             Action::RemoveNamespace { precondition } => {
-                check(self.child(Child::Namespace).ok_or(Refused::Conflict)?, precondition)?;
+                let live = self.child(Child::Namespace).ok_or(Refused::Conflict)?;
+                check(live, precondition)?;
+                // What the policy of the operator's own writes asks for.
+                let approved = &live["metadata"]["annotations"][labels::DELETE_APPROVED];
+                assert_eq!(
+                    approved, &live["metadata"]["uid"],
+                    "a namespace is deleted whose removal was not written on it"
+                );
                 self.delete_child(Child::Namespace);
             }
             Action::ReleaseVolume { name, precondition, at } => self.edit_volume(name, precondition, |volume| {
@@ -94,20 +106,7 @@ impl World {
                 pods.filter(|pod| pod["metadata"]["name"] == **name && pod["metadata"]["uid"] == *uid.as_str())
                     .for_each(|pod| pod["metadata"]["deletionTimestamp"] = json!(now));
             }
-            Action::LookInside(namespace) => {
-                let inside = format!("{namespace}/");
-                let all = |objects: &Objects| -> Vec<Value> {
-                    let those = objects.iter().filter(|(path, _)| path.starts_with(&inside));
-                    those.map(|(_, object)| object.clone()).collect()
-                };
-                let claims = all(&self.children[&Kind::PersistentVolumeClaim]);
-                let standing: Option<Vec<(Child, Value)>> = self
-                    .record
-                    .as_ref()
-                    .map(|_| places().filter_map(|one| Some((one, self.child(one)?.clone()))).collect());
-                let belongings = Belongings::of(namespace, &claims, &all(&self.pods), standing.as_deref());
-                self.cache.saw_belongings(&alice(), Look::At(self.now, belongings));
-            }
+            Action::LookInside(namespace) => self.look_inside(namespace),
             Action::Mark { child, precondition, marks } => {
                 let marked = self.mark(*child, precondition, marks);
                 if marked.is_err() {
@@ -119,6 +118,19 @@ impl World {
             Action::Aws(action) => self.cloud.perform(action, &self.cache, self.now)?,
         }
         Ok(())
+    }
+
+    fn look_inside(&mut self, namespace: &NamespaceName) {
+        let inside = format!("{namespace}/");
+        let all = |objects: &Objects| -> Vec<Value> {
+            let those = objects.iter().filter(|(path, _)| path.starts_with(&inside));
+            those.map(|(_, object)| object.clone()).collect()
+        };
+        let claims = all(&self.children[&Kind::PersistentVolumeClaim]);
+        let standing: Option<Vec<(Child, Value)>> =
+            self.record.as_ref().map(|_| places().filter_map(|one| Some((one, self.child(one)?.clone()))).collect());
+        let belongings = Belongings::of(namespace, &claims, &all(&self.pods), standing.as_deref());
+        self.cache.saw_belongings(&alice(), Look::At(self.now, belongings));
     }
 
     fn mark(&mut self, child: Child, precondition: &Precondition, marks: &Marks) -> Result<(), Refused> {
@@ -150,7 +162,8 @@ impl World {
             let is_unseen = live.as_object_mut().is_some_and(|live| live.remove(UNWATCHED).is_some());
             return if is_unseen { Ok(()) } else { Err(Refused::Exists) };
         }
-        if let Some(namespace) = &key.namespace {
+        // The interceptor's namespace is not of this world.
+        if let Some(namespace) = key.namespace.as_ref().filter(|_| child != Child::InterceptorGrant) {
             let namespace = self.children[&Kind::Namespace].get(namespace.as_str()).ok_or(Refused::Conflict)?;
             if namespace["metadata"]["deletionTimestamp"].is_string() {
                 return Err(Refused::Conflict);

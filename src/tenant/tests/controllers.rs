@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use super::world::{Objects, World};
 use crate::{
     api::labels,
-    tenant::{child::Kind, digest::ContentHash},
+    tenant::{
+        child::{Child, Kind},
+        digest::ContentHash,
+    },
 };
 
 /// One controller's step; says whether it moved anything.
@@ -13,7 +16,7 @@ type Step = fn(&mut World) -> bool;
 
 /// Everybody takes one step; says whether anything moved.
 pub(super) fn run(world: &mut World) -> bool {
-    let steps: [(&str, Step); 7] = [
+    let steps: [(&str, Step); 9] = [
         ("namespaces", end_namespaces),
         ("claims", end_claims),
         ("volumes", bind_claims),
@@ -21,6 +24,8 @@ pub(super) fn run(world: &mut World) -> bool {
         ("quota", count_quota),
         ("pods", move_pods),
         ("routes", answer_routes),
+        ("judges", judge),
+        ("scaler", scale),
     ];
     let mut moved = false;
     for (name, step) in steps {
@@ -227,6 +232,35 @@ fn make_pod(world: &mut World, set: &Value, revision: &str, path: String) -> boo
         },
     }));
     world.pods.insert(path, pod);
+    true
+}
+
+/// KEDA and its HTTP add-on find nothing wrong.
+fn judge(world: &mut World) -> bool {
+    let mut moved = false;
+    for kind in [Kind::ScaledObject, Kind::InterceptorRoute] {
+        let unjudged = |object: &&Value| object["status"]["conditions"].is_null();
+        let Some(mut object) = world.children[&kind].values().find(unjudged).cloned() else { continue };
+        object["status"]["conditions"] = json!([{ "type": "Ready", "status": "True" }]);
+        world.touch(&mut object);
+        let path = format!("{}/alice", object["metadata"]["namespace"].as_str().expect("a namespace"));
+        world.children.entry(kind).or_default().insert(path, object);
+        moved = true;
+    }
+    moved
+}
+
+/// KEDA wants one pod while somebody uses the workspace, and none otherwise.
+fn scale(world: &mut World) -> bool {
+    if world.children[&Kind::ScaledObject].is_empty() || world.record.is_none() {
+        return false;
+    }
+    let wanted = i64::from(world.is_used);
+    let Some(set) = world.child(Child::StatefulSet) else { return false };
+    if set["spec"]["replicas"] == wanted {
+        return false;
+    }
+    world.edit_child(Child::StatefulSet, |set| set["spec"]["replicas"] = json!(wanted));
     true
 }
 

@@ -18,13 +18,21 @@ fn wanted() -> Vec<(Kind, Value)> {
         |class| {
             class["network"] =
                 json!({ "cidrs": [{ "cidr": "10.1.0.0/24", "ports": [5432] }], "allowInstanceMetadata": true });
+            class["network"]["egressMode"] = json!("Allowlist");
+            class["network"]["enforcement"] = json!("Cilium");
+            class["network"]["domains"] = json!(["api.example.com"]);
+            class["routing"]["targetGroup"] = json!({});
             class["routing"]["gateways"][0]["sectionName"] = json!("https");
             class["workload"]["nodeSelector"] = json!({ "pool": "tenants" });
             class["workload"]["tolerations"] = json!([{ "key": "tenants", "operator": "Exists" }]);
         },
         |_| {},
     );
-    let objects = Child::ALL.iter().filter_map(|child| Some((child.kind(), given.build(*child)?)));
+    let sleeping = super::objects::given(|class| class["workload"]["scaleToZero"] = json!({}), |_| {});
+    let objects = Child::ALL.iter().filter_map(|child| {
+        // What stands beside the workload of one that sleeps; of the rest one of a kind is enough.
+        Some((child.kind(), given.build(*child).or_else(|| sleeping.build(*child))?))
+    });
     let objects: Vec<(Kind, Value)> = objects.collect();
     let kinds: BTreeSet<Kind> = objects.iter().map(|(kind, _)| *kind).collect();
     assert_eq!(kinds.len(), Kind::ALL.len(), "every kind is among them");

@@ -52,6 +52,8 @@ pub(super) fn given(class: impl FnOnce(&mut Value), spec: impl FnOnce(&mut Value
         "retirement": { "deletionPolicy": "Retain", "retentionDays": 30, "recoveryWindowDays": 30 },
     }))
     .expect("a record");
+    record.routing.interceptor =
+        class.workload.scale_to_zero.as_ref().map(|scaler| scaler.interceptor.namespace.clone());
     if class.secrets.mode == crate::api::class::SecretsMode::None {
         record.secrets.items.clear();
     }
@@ -61,7 +63,10 @@ pub(super) fn given(class: impl FnOnce(&mut Value), spec: impl FnOnce(&mut Value
 impl Given {
     pub(super) fn try_blueprint<R>(&self, then: impl FnOnce(Result<Blueprint<'_>, Refusal>) -> R) -> R {
         let tenant = alice();
-        then(blueprint(&tenant, &self.spec, &self.class, &self.record, &self.settings))
+        let built = blueprint(&tenant, &self.spec, &self.class, &self.record, &self.settings);
+        // As in a cluster that serves every kind.
+        let scaler = self.class.workload.scale_to_zero.as_ref().filter(|_| !self.spec.suspend);
+        then(built.map(|built| Blueprint { scaler, ..built }))
     }
 
     pub(super) fn build(&self, child: Child) -> Option<Value> {
@@ -96,6 +101,73 @@ fn a_host_mode_tenant_becomes_these_objects() {
     ] {
         is_as_written(&given, child, file);
     }
+}
+
+#[test]
+fn a_tenant_that_sleeps_becomes_these_objects_beside() {
+    let given = given(|class| class["workload"]["scaleToZero"] = json!({}), none);
+    for (child, file) in [
+        (Child::Allowlist, "sleeping-allowlist.json"),
+        (Child::ScaledObject, "scaled-object.json"),
+        (Child::InterceptorRoute, "interceptor-route.json"),
+        (Child::InterceptorGrant, "interceptor-grant.json"),
+        (Child::Route, "sleeping-route.json"),
+    ] {
+        is_as_written(&given, child, file);
+    }
+    assert_eq!(given.build(Child::TargetGroup), None);
+}
+
+#[test]
+fn in_path_mode_the_interceptor_goes_by_the_path() {
+    let class = |class: &mut Value| {
+        class["workload"]["scaleToZero"] = json!({});
+        class["routing"]["mode"] = json!("Path");
+        class["routing"]["acceptSharedOrigin"] = json!(true);
+    };
+    let route = given(class, none).build(Child::InterceptorRoute).expect("wanted");
+    assert_eq!(route["spec"]["rules"], json!([{ "hosts": ["claw.example.com"], "paths": [{ "value": "/t/alice" }] }]));
+}
+
+#[test]
+fn a_suspended_tenant_has_no_scaler() {
+    let given = given(
+        |class| class["workload"]["scaleToZero"] = json!({}),
+        |spec| {
+            spec["suspend"] = json!(true);
+        },
+    );
+    for child in [Child::ScaledObject, Child::InterceptorRoute, Child::InterceptorGrant, Child::Route] {
+        assert_eq!(given.build(child), None, "{child:?}");
+    }
+}
+
+fn knows_names(class: &mut Value) {
+    class["network"] = json!({
+        "egressMode": "Allowlist",
+        "enforcement": "Cilium",
+        "domains": ["*.amazonaws.com"],
+        "cidrs": [{ "cidr": "10.1.0.0/24", "ports": [443] }, { "cidr": "172.16.0.0/12" }],
+    });
+    class["allow"]["egressDomains"] = json!(true);
+}
+
+#[test]
+fn names_are_opened_and_private_addresses_stay_closed_whatever_they_stand_for() {
+    let given = given(knows_names, |spec| spec["egress"] = json!({ "domains": ["api.example.com"] }));
+    is_as_written(&given, Child::DomainPolicy, "domain-policy.json");
+}
+
+#[test]
+fn without_names_there_is_no_policy_of_names() {
+    assert_eq!(given(none, none).build(Child::DomainPolicy), None);
+}
+
+#[test]
+fn a_load_balancer_is_told_how_to_reach_the_workspace_where_the_class_says_so() {
+    let with = given(|class| class["routing"]["targetGroup"] = json!({ "healthCheckIntervalSeconds": 10 }), none);
+    is_as_written(&with, Child::TargetGroup, "target-group.json");
+    assert_eq!(given(none, none).build(Child::TargetGroup), None);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! What is promised, checked against the world itself before every action and at every decision.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     adopting,
     fixtures::{BOUNDARY, alice},
-    world::World,
+    world::{World, path},
 };
 use crate::{
     api::{
@@ -74,6 +74,9 @@ pub(super) fn before(world: &World, action: &Action) {
             if *child == Child::StatefulSet && world.child(Child::StatefulSet).is_some_and(starts) {
                 everything_stands(world, action);
             }
+            if *child == Child::StatefulSet {
+                the_scaler_decides(world, &object["spec"]["replicas"]);
+            }
         }
         Action::Delete { child, .. } => adopting::delete(world, *child),
         Action::Mark { child, .. } => adopting::mark(*child),
@@ -86,11 +89,15 @@ pub(super) fn before(world: &World, action: &Action) {
         | Action::ReplaceRecord { .. }
         | Action::CarryOutOrders { .. }
         | Action::LookAtCluster { .. }
-        | Action::ScaleToZero { .. }
         | Action::RetainVolume { .. }
         | Action::ReofferVolume { .. }
         | Action::LookInside(_)
         | Action::AskForTurn(_) => {}
+        Action::ScaleToZero { .. } => the_scaler_decides(world, &json!(0)),
+        Action::DeleteStray { key, .. } => {
+            let stray = &world.children[&key.kind][&path(key)];
+            assert_eq!(stray["metadata"]["labels"][labels::TENANT], "alice", "somebody else's grant is deleted");
+        }
         Action::DeletePod { uid, .. } => {
             let inside = format!("{}/", world.record_spec().namespace.name);
             let pod = world.pods.iter().find(|(_, pod)| pod["metadata"]["uid"] == *uid.as_str());
@@ -103,6 +110,15 @@ pub(super) fn before(world: &World, action: &Action) {
         | Action::Aws(AwsAction::StripSecret { .. } | AwsAction::DeleteSecret { .. }) => removal(world, action),
         Action::Aws(action) => aws(world, action),
     }
+}
+
+/// The operator never fights the scaler over the number of pods.
+fn the_scaler_decides(world: &World, wanted: &Value) {
+    let live = world.child(Child::StatefulSet).map(|set| &set["spec"]["replicas"]);
+    // A template alone says nothing of it.
+    let differs = !wanted.is_null() && live.is_some_and(|live| live != wanted);
+    let is_scaled = world.child(Child::ScaledObject).is_some();
+    assert!(!(differs && is_scaled), "the scaler says {live:?}, and {wanted} is written");
 }
 
 /// Whether the Tenant is the one that the record names.
@@ -129,6 +145,9 @@ fn nothing_of_it_is_left(world: &World) {
     assert!(associations(world).iter().all(|one| !ours(&one.tags)), "S6: the Tenant goes before its association");
     assert!(world.cloud.roles.values().all(|role| !ours(&role.tags)), "S6: the Tenant goes before its role");
     every_secret_is_closed(world);
+    let is_its = |grant: &&Value| grant["spec"]["from"][0]["namespace"] == *record.namespace.name.as_str();
+    let grant = world.children[&Kind::ReferenceGrant].values().find(is_its);
+    assert_eq!(grant, None, "S6: the Tenant goes before its grant");
 }
 
 fn is_look(action: &Action) -> bool {
@@ -308,13 +327,20 @@ pub(super) fn story(world: &World, observed: &Observed, plan: &Plan) {
         every_secret_is_closed(world);
         return;
     }
-    let pod = world.pods.get(&format!("{}/alice-0", record.namespace.name)).expect("Ready without a pod");
-    assert_eq!(pod["status"]["conditions"][0]["status"], "True", "Ready, and its pod is not");
     let set = world.child(Child::StatefulSet).expect("Ready without a StatefulSet");
-    let revision = &set["status"]["updateRevision"];
-    assert_eq!(&pod["metadata"]["labels"]["controller-revision-hash"], revision, "Ready with an old pod");
+    let sleeps = set["spec"]["replicas"] == 0 && world.child(Child::ScaledObject).is_some();
+    let used = if sleeps {
+        // What the next pod will use.
+        &world.child(Child::ConfigMap).expect("Ready without a ConfigMap")["data"]
+    } else {
+        let pod = world.pods.get(&format!("{}/alice-0", record.namespace.name)).expect("Ready without a pod");
+        assert_eq!(pod["status"]["conditions"][0]["status"], "True", "Ready, and its pod is not");
+        let revision = &set["status"]["updateRevision"];
+        assert_eq!(&pod["metadata"]["labels"]["controller-revision-hash"], revision, "Ready with an old pod");
+        &pod["copied"]
+    };
     assert!(world.child(Child::Route).is_some(), "Ready without a route");
-    let used = pod["copied"]["secrets.json"].as_str().unwrap_or_default();
+    let used = used["secrets.json"].as_str().unwrap_or_default();
     let knows = world.known_before.iter().find(|version| used.contains(version.as_str()));
     assert_eq!(knows, None, "Ready, and a former owner knows a value that the pod uses");
     assert_eq!(record.tenant_uid.as_ref().map(Uid::as_str), observed.tenant.as_ref().map(|one| one.uid.as_str()));

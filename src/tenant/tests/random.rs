@@ -82,9 +82,17 @@ enum Event {
     KeepFor(u8),
     /// An administrator hands it to another owner, or back.
     Transfer(bool),
+    /// An administrator moves it to one of the two gateways.
+    Move(bool),
     /// So many rounds, in which actions suffer these faults in turn.
     Rounds(u8, Vec<Fault>),
     Controllers,
+    /// Somebody uses the workspace, or nobody does.
+    Use(bool),
+    /// Kinds that a cluster may do without come, or go.
+    Optional(bool),
+    /// The class lets workspaces sleep, through an interceptor in one of two namespaces, or not.
+    Sleep(Option<bool>),
 }
 
 fn child() -> impl Strategy<Value = Child> {
@@ -133,8 +141,12 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::PurgeNow),
         1 => (1..60u8).prop_map(Event::KeepFor),
         1 => any::<bool>().prop_map(Event::Transfer),
+        1 => any::<bool>().prop_map(Event::Move),
         4 => (1..4u8, proptest::collection::vec(fault(), 1..6)).prop_map(|(n, faults)| Event::Rounds(n, faults)),
         6 => Just(Event::Controllers),
+        1 => any::<bool>().prop_map(Event::Use),
+        1 => any::<bool>().prop_map(Event::Optional),
+        1 => any::<Option<bool>>().prop_map(Event::Sleep),
     ]
 }
 
@@ -157,11 +169,13 @@ fn one_may_go(world: &World) -> bool {
         && claim["spec"]["volumeName"].is_string()
 }
 
-/// A class whose sign-in reads Secrets Manager, with a narrow gate.
+/// A class whose sign-in reads Secrets Manager, with a narrow gate and two gateways.
 fn class(own_role: bool) -> Value {
     let mut class = if own_role { class_with_roles_json() } else { class_json() };
     class["login"] = json!({ "tokenSource": "SecretsManager" });
     class["rollout"] = json!({ "maxInFlight": 1, "maxFailures": 1, "deadlineSeconds": 300 });
+    let other = json!({ "namespace": "gateways", "name": "other", "domain": "other.example.com" });
+    class["routing"]["gateways"].as_array_mut().expect("a list").push(other);
     class
 }
 
@@ -175,6 +189,11 @@ fn rollout_and_rotation(world: &mut World, event: &Event) {
             let mut class = world.usual_class.clone();
             class["workload"]["env"] = json!([{ "name": "LOG_LEVEL", "value": level.to_string() }]);
             world.set_class(&class);
+        }
+        Event::Sleep(sleep) if world.class.is_some() => {
+            let of = |other: &bool| json!({ "interceptor": { "namespace": if *other { "keda" } else { "keda-two" } } });
+            world.usual_class["workload"]["scaleToZero"] = sleep.as_ref().map_or(Value::Null, of);
+            world.set_class(&world.usual_class.clone());
         }
         Event::GateFull(full) => super::rolling::somebody_rolls(world, *full, false),
         Event::BreakPods(broken) => world.break_pods(if *broken { |_| true } else { |_| false }),
@@ -231,7 +250,10 @@ fn happen(world: &mut World, event: &Event) {
             drift_in_kubernetes(world, event);
         }
         Event::LoseRecord | Event::ReinstallDefinitions => lose_the_record(world, event),
+        Event::Use(used) => world.is_used = *used,
+        Event::Optional(served) => world.serve_optional(*served),
         Event::Order(..)
+        | Event::Sleep(_)
         | Event::ChangeClass(_)
         | Event::GateFull(_)
         | Event::BreakPods(_)
@@ -244,7 +266,8 @@ fn happen(world: &mut World, event: &Event) {
         | Event::Confirm
         | Event::PurgeNow
         | Event::KeepFor(_)
-        | Event::Transfer(_) => the_end(world, event),
+        | Event::Transfer(_)
+        | Event::Move(_) => the_end(world, event),
         Event::DeleteTenant => world.delete_tenant(),
         Event::MakeTenant if world.tenant.is_none() => world.make_tenant(&spec_json()),
         Event::MakeTenantOfAnother if world.tenant.is_none() && world.record.is_some() => {
@@ -261,7 +284,7 @@ fn happen(world: &mut World, event: &Event) {
     }
 }
 
-/// What has to do with the end of a tenant.
+/// What administrators order, and what has to do with the end of a tenant.
 fn the_end(world: &mut World, event: &Event) {
     let incarnation = world.record.as_ref().map(|_| world.record_spec().incarnation.to_string());
     match (event, incarnation) {
@@ -285,6 +308,9 @@ fn the_end(world: &mut World, event: &Event) {
             let usual = spec_json();
             let to = if *away { "mallory" } else { usual["owner"]["subject"].as_str().expect("a subject") };
             world.order(labels::TRANSFER_TO, to);
+        }
+        (Event::Move(away), Some(_)) => {
+            world.order(labels::MOVE_TO, if *away { "gateways/other" } else { "gateways/public" });
         }
         _ => {}
     }
@@ -494,10 +520,15 @@ proptest! {
         events in proptest::collection::vec(event(), 1..60),
         started in any::<bool>(),
         own_role in any::<bool>(),
+        sleeps in any::<bool>(),
     ) {
         let mut world = World::new();
+        world.serve_optional(sleeps);
         world.usual_class = class(own_role);
-        world.set_class(&class(own_role));
+        if sleeps {
+            world.usual_class["workload"]["scaleToZero"] = json!({});
+        }
+        world.set_class(&world.usual_class.clone());
         world.make_tenant(&spec_json());
         if started {
             world.settle();
@@ -521,5 +552,8 @@ proptest! {
         prop_assert_eq!(world.cloud.associations.len(), 1);
         agrees_on_one(&world);
         prop_assert_eq!(world.cloud.roles.len(), usize::from(own_role));
+        let is_scaled = world.serves_optional && !world.usual_class["workload"]["scaleToZero"].is_null();
+        prop_assert_eq!(world.children[&Kind::ReferenceGrant].len(), usize::from(is_scaled), "a grant for each who sleeps");
+        prop_assert_eq!(world.children[&Kind::ScaledObject].len(), usize::from(is_scaled));
     }
 }

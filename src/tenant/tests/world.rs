@@ -17,7 +17,7 @@ use crate::{
     api::{labels, record::TenantRecordSpec, tenant::TenantStatus},
     tenant::{
         action::{Action, AwsAction, Plan},
-        cache::{Cache, DEFINITIONS, Watched},
+        cache::{Cache, DEFINITIONS, Watched, optional_kinds},
         child::{Child, Kind, ObjectKey},
         observed::Observed,
         plan::plan,
@@ -93,6 +93,10 @@ pub(super) struct World {
     pub(super) never_ready: fn(&Value) -> bool,
     /// When a Tenant of the name was seen last.
     pub(super) had_tenant: Timestamp,
+    /// Whether the cluster serves the kinds that it may do without.
+    pub(super) serves_optional: bool,
+    /// Whether somebody uses the workspace.
+    pub(super) is_used: bool,
     /// Versions of secrets that a former owner may know.
     pub(super) known_before: Vec<String>,
     /// Requests that are still on their way, and when they arrive.
@@ -125,6 +129,8 @@ impl World {
             injects: true,
             never_ready: |_| false,
             had_tenant: start(),
+            serves_optional: false,
+            is_used: true,
             known_before: Vec::new(),
             late: Vec::new(),
             counter: 0,
@@ -349,7 +355,23 @@ impl World {
         self.cache.observe(&alice(), self.now, draw(random))
     }
 
+    /// Kinds that the cluster may do without are installed, or taken away with all their objects.
+    pub(super) fn serve_optional(&mut self, served: bool) {
+        self.serves_optional = served;
+        if !served {
+            let optional = self.children.iter_mut().filter(|(kind, _)| kind.is_optional());
+            optional.for_each(|(_, objects)| objects.clear());
+        }
+    }
+
     fn sync(&self) {
+        for watched in optional_kinds() {
+            if self.serves_optional {
+                self.cache.end_list(watched, "");
+            } else {
+                self.cache.unserve(watched);
+            }
+        }
         let one = |object: &Option<Value>| object.iter().cloned().collect::<Vec<_>>();
         let all = |objects: &Objects| objects.values().filter(|one| is_watched(one)).cloned().collect::<Vec<_>>();
         let mut lists: Vec<(Watched, Vec<Value>)> = vec![

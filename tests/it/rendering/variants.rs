@@ -10,6 +10,9 @@ use crate::{
 /// The RuntimeClass that a variant names.
 pub const RUNTIME: &str = "openclaw-rendering";
 
+/// The namespace of the interceptor that variants name.
+pub const INTERCEPTOR: &str = "keda-of-the-variants";
+
 /// What is changed of the example class and of the smallest Tenant (`null` takes a field away), and what shows it.
 pub struct Variant {
     pub class: Value,
@@ -18,10 +21,12 @@ pub struct Variant {
     pub shows: Vec<(&'static str, &'static str, Value)>,
     /// Whether the workspace runs; there is no route where it does not.
     pub is_suspended: bool,
+    /// Kinds of which it has one beside what every tenant has, as in URLs.
+    pub beside: Vec<&'static str>,
 }
 
 fn variant<const N: usize>(class: Value, tenant: Value, shows: [(&'static str, &'static str, Value); N]) -> Variant {
-    Variant { class, tenant, shows: shows.into(), is_suspended: false }
+    Variant { class, tenant, shows: shows.into(), is_suspended: false, beside: Vec::new() }
 }
 
 pub fn plain(_: &Instance) -> Variant {
@@ -301,4 +306,42 @@ pub fn what_no_object_shows(_: &Instance) -> Variant {
         "budget": { "monthlyUSD": 5 }, "suspend": false,
     });
     variant(class, tenant, [("ResourceQuota", "/spec/hard/pods", json!("10"))])
+}
+
+/// DNS names of class and Tenant, where Cilium knows names.
+pub fn names(_: &Instance) -> Variant {
+    let network = json!({
+        "egressMode": "Allowlist", "enforcement": "Cilium", "domains": ["*.amazonaws.com", "models.example.org"],
+        "cidrs": [{ "cidr": "10.20.0.0/16" }],
+    });
+    let class = json!({ "network": network, "allow": { "egressDomains": true } });
+    let shows = [
+        ("CiliumNetworkPolicy", "/spec/egress/1/toFQDNs/1/matchName", json!("api.example.com")),
+        ("CiliumNetworkPolicy", "/spec/egressDeny/0/toCIDRSet/1/except/0", json!("10.20.0.0/16")),
+    ];
+    let variant = variant(class, json!({ "egress": { "domains": ["api.example.com"] } }), shows);
+    Variant { beside: vec!["ciliumnetworkpolicies"], ..variant }
+}
+
+pub fn a_load_balancer(_: &Instance) -> Variant {
+    let group = json!({ "healthCheckIntervalSeconds": 10, "deregistrationDelaySeconds": 0 });
+    let path = "/spec/defaultConfiguration/targetGroupAttributes/0/value";
+    let shows = [("TargetGroupConfiguration", path, json!("0"))];
+    let variant = variant(json!({ "routing": { "targetGroup": group } }), json!({}), shows);
+    Variant { beside: vec!["targetgroupconfigurations"], ..variant }
+}
+
+pub fn a_workspace_that_sleeps(_: &Instance) -> Variant {
+    let interceptor =
+        json!({ "namespace": INTERCEPTOR, "service": "keda-add-ons-http-interceptor-proxy", "port": 8080 });
+    let scaler = json!({
+        "idleSeconds": 60, "wakeSeconds": 30, "interceptor": interceptor, "scalerAddress": "scaler.keda:9090",
+    });
+    let shows = [
+        ("ScaledObject", "/spec/cooldownPeriod", json!(60)),
+        ("InterceptorRoute", "/spec/timeouts/readiness", json!("30s")),
+        ("HTTPRoute", "/spec/rules/0/backendRefs/0/namespace", json!(INTERCEPTOR)),
+    ];
+    let variant = variant(json!({ "workload": { "scaleToZero": scaler } }), json!({}), shows);
+    Variant { beside: vec!["scaledobjects", "interceptorroutes", "referencegrants"], ..variant }
 }

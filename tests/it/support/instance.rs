@@ -26,6 +26,16 @@ const CONSENT: (&str, &str) = ("OPENCLAW_TEST_CLUSTER", "yes-change-this-cluster
 /// test's patience.
 pub const LOOKS_OFTEN: [&str; 6] = ["--sweep-interval", "5s", "--audit-period", "10s", "--audit-rate", "50"];
 
+/// Kinds that a cluster may do without, beside ReferenceGrant, which comes with the Gateway API.
+pub const OPTIONAL: [&str; 6] = [
+    "ciliumnetworkpolicies.cilium.io",
+    "ciliumendpoints.cilium.io",
+    "scaledobjects.keda.sh",
+    "interceptorroutes.http.keda.sh",
+    "targetgroupconfigurations.gateway.k8s.aws",
+    "policyendpoints.networking.k8s.aws",
+];
+
 /// An API server with emulated AWS, on which the tests may do as they like.
 pub struct Instance {
     /// What the platform says about itself; empty for a foreign cluster.
@@ -63,9 +73,12 @@ impl Instance {
         static SHARED: OnceLock<(Instance, Option<OperatorProcess>)> = OnceLock::new();
         let (instance, _) = SHARED.get_or_init(|| {
             if let Some(kubeconfig) = foreign_cluster() {
-                return (Self::foreign(kubeconfig), None);
+                let foreign = Self::foreign(kubeconfig);
+                foreign.install_optional();
+                return (foreign, None);
             }
             let instance = Self::start();
+            instance.install_optional();
             let operator = instance.start_operator_with(&LOOKS_OFTEN);
             (instance, Some(operator))
         });
@@ -130,12 +143,23 @@ impl Instance {
         self.wait_for_definitions();
     }
 
+    /// Installs the kinds that a cluster may do without.
+    pub fn install_optional(&self) {
+        for path in [self.fact("/optional").to_owned(), in_repository("tests/it/support/policy-endpoints.yaml")] {
+            self.kubectl(&["apply", "--server-side", "-f", &path]);
+        }
+        self.wait_for(&OPTIONAL);
+    }
+
     /// Waits until our definitions are established. `kubectl wait` fails at once where a definition has no conditions yet.
     pub fn wait_for_definitions(&self) {
+        self.wait_for(&["tenants.openclaw.io", "tenantclasses.openclaw.io", "tenantrecords.openclaw.io"]);
+    }
+
+    fn wait_for(&self, definitions: &[&str]) {
         let end = std::time::Instant::now() + super::PATIENCE;
         let wait = ["wait", "--for=condition=Established", "--timeout=60s", "crd"];
-        let definitions = ["tenants.openclaw.io", "tenantclasses.openclaw.io", "tenantrecords.openclaw.io"];
-        while let Err(error) = self.try_kubectl(&[wait.as_slice(), &definitions].concat()) {
+        while let Err(error) = self.try_kubectl(&[wait.as_slice(), definitions].concat()) {
             assert!(std::time::Instant::now() < end, "the definitions are not established: {error}");
         }
     }

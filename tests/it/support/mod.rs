@@ -3,10 +3,11 @@
 mod aws;
 mod evidence;
 mod instance;
+mod others;
 mod tenant;
 
 pub use aws::{Disturbance, Fault};
-pub use instance::{Instance, LOOKS_OFTEN, OperatorProcess};
+pub use instance::{Instance, LOOKS_OFTEN, OPTIONAL, OperatorProcess};
 pub use tenant::{BREAK_GLASS, Bed, condition, content, example_class, merge, refusal};
 
 use std::{future::Future, time::Duration};

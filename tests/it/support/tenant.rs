@@ -157,13 +157,36 @@ impl Bed {
         kind: &str,
         namespace: Option<&str>,
         name: &str,
+        body: Value,
+    ) -> Result<Value, kube::Error> {
+        self.create_with(kind, namespace, name, body, &PostParams::default()).await
+    }
+
+    /// The same, asked for and not done.
+    pub async fn rehearse_create(
+        &self,
+        kind: &str,
+        namespace: Option<&str>,
+        name: &str,
+        body: Value,
+    ) -> Result<Value, kube::Error> {
+        let rehearsed = PostParams { dry_run: true, ..PostParams::default() };
+        self.create_with(kind, namespace, name, body, &rehearsed).await
+    }
+
+    async fn create_with(
+        &self,
+        kind: &str,
+        namespace: Option<&str>,
+        name: &str,
         mut body: Value,
+        parameters: &PostParams,
     ) -> Result<Value, kube::Error> {
         body["apiVersion"] = json!(resource(kind).api_version);
         body["kind"] = json!(kind);
         body["metadata"]["name"] = json!(name);
         let object: DynamicObject = serde_json::from_value(body).expect("an object");
-        Ok(json!(self.api(kind, namespace).create(&PostParams::default(), &object).await?))
+        Ok(json!(self.api(kind, namespace).create(parameters, &object).await?))
     }
 
     /// Reads an object.
@@ -240,7 +263,7 @@ impl Bed {
         self.until_so(what, look).await
     }
 
-    fn api(&self, kind: &str, namespace: Option<&str>) -> Api<DynamicObject> {
+    pub(super) fn api(&self, kind: &str, namespace: Option<&str>) -> Api<DynamicObject> {
         match namespace {
             Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource(kind)),
             None => Api::all_with(self.client.clone(), &resource(kind)),
@@ -384,11 +407,18 @@ fn resource(kind: &str) -> ApiResource {
         "StorageClass" => ("storage.k8s.io", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
         "RuntimeClass" => ("node.k8s.io", "v1"),
+        "CiliumNetworkPolicy" | "CiliumEndpoint" => ("cilium.io", "v2"),
+        "ScaledObject" => ("keda.sh", "v1alpha1"),
+        "InterceptorRoute" => ("http.keda.sh", "v1beta1"),
+        "ReferenceGrant" => ("gateway.networking.k8s.io", "v1beta1"),
+        "TargetGroupConfiguration" => ("gateway.k8s.aws", "v1beta1"),
+        "PolicyEndpoint" => ("networking.k8s.aws", "v1alpha1"),
         "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         _ => ("", "v1"),
     };
     let plural = match kind {
         "NetworkPolicy" => "networkpolicies".to_owned(),
+        "CiliumNetworkPolicy" => "ciliumnetworkpolicies".to_owned(),
         "TenantClass" => "tenantclasses".to_owned(),
         "StorageClass" => "storageclasses".to_owned(),
         "RuntimeClass" => "runtimeclasses".to_owned(),

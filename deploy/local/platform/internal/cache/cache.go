@@ -30,6 +30,7 @@ type Tools struct {
 	Python     string   // an interpreter with the emulators
 	KwokStages []string // stage files
 	GatewayAPI string   // directory of CRDs
+	Optional   string   // directory of the CRDs that a cluster may do without
 }
 
 // Root says where the cache is.
@@ -56,10 +57,15 @@ func (c *Cache) Fill() (Tools, error) {
 		tools.Python, err = c.python()
 		python <- err
 	}()
-	crds, err := c.crds(gatewayAPI)
-	tools.GatewayAPI = crds
-	err = errors.Join(err, c.kubernetes(&tools), c.kwok(&tools))
+	err := errors.Join(c.kubernetes(&tools), c.kwok(&tools), c.definitions(&tools))
 	return tools, errors.Join(err, <-python)
+}
+
+func (c *Cache) definitions(tools *Tools) error {
+	var first, second error
+	tools.GatewayAPI, first = c.manifests("gateway-api", gatewayAPI.what, gatewayAPI)
+	tools.Optional, second = c.manifests("optional-kinds", "the CRDs that a cluster may do without", optionalKinds...)
+	return errors.Join(first, second)
 }
 
 // place returns the directory for a thing whose pins are in files, and makes it.

@@ -16,35 +16,61 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// definitions are CRDs that are read from somebody's module as an archive. It cannot be a requirement of a module here: its
-// go.mod asks for more, such as a newer Go, than its CRDs do. The sum takes go.sum's place.
-type definitions struct {
-	name, module, sum string
-	folder            string   // in the module
-	files             []string // which there, as patterns
+// An archive is a published module of which only manifests are taken. It cannot be a requirement of a module here: what its
+// go.mod asks for has nothing to do with its CRDs. The sum takes go.sum's place.
+type archive struct {
+	what, module, sum string
+	// Files of it, or what their names begin with.
+	files []string
+	// What of them is of no use in a cluster that lives for an hour.
+	except string
 }
 
-var gatewayAPI = definitions{
-	name:   "gateway-api",
-	module: "sigs.k8s.io/gateway-api@v1.7.0",
-	sum:    "h1:duVnm7nO6oXfMMUWfcDoBph47CYR/ME3NGxccOVglaY=",
-	folder: "config/crd/standard/",
-	// Not vap_…: a policy against downgrades, of no use in a cluster that lives for an hour.
-	files: []string{"gateway.networking.k8s.io_[^v]*.yaml"},
+var gatewayAPI = archive{
+	what: "the Gateway API's CRDs", module: "sigs.k8s.io/gateway-api@v1.7.0", sum: "h1:duVnm7nO6oXfMMUWfcDoBph47CYR/ME3NGxccOVglaY=",
+	files:  []string{"config/crd/standard/gateway.networking.k8s.io_"},
+	except: "config/crd/standard/gateway.networking.k8s.io_vap_", // a policy against downgrades
 }
 
-// Only the two kinds that the chart makes.
-var prometheusOperator = definitions{
-	name:   "prometheus-operator",
-	module: "github.com/prometheus-operator/prometheus-operator@v0.85.0",
-	sum:    "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
-	folder: "example/prometheus-operator-crd/",
-	files:  []string{"monitoring.coreos.com_prometheusrules.yaml", "monitoring.coreos.com_servicemonitors.yaml"},
+// The kinds that a cluster may do without.
+var optionalKinds = []archive{
+	{
+		what: "KEDA's CRD", module: "github.com/kedacore/keda/v2@v2.21.0", sum: "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=",
+		files: []string{"config/crd/bases/keda.sh_scaledobjects.yaml"},
+	},
+	{
+		what: "the CRD of KEDA's HTTP add-on", module: "github.com/kedacore/http-add-on@v0.15.0",
+		sum: "h1:6xqqvzFB/Yw9zBSsPD/T6DBTaOj6N4/NqbAs26E5XGA=", files: []string{"config/crd/bases/http.keda.sh_interceptorroutes.yaml"},
+	},
+	{
+		what: "Cilium's CRDs", module: "github.com/cilium/cilium@v1.20.2", sum: "h1:dqiEGIcXc+gqCLYG/l7VCFJ8GHyb4HUrwbZOpkX5dL8=",
+		files: []string{
+			"pkg/k8s/apis/cilium.io/client/crds/v2/ciliumnetworkpolicies.yaml", "pkg/k8s/apis/cilium.io/client/crds/v2/ciliumendpoints.yaml",
+		},
+	},
+	{
+		what:   "the CRD of the AWS Load Balancer Controller",
+		module: "github.com/kubernetes-sigs/aws-load-balancer-controller@v0.0.0-20260423195125-93ff3b5fdaad",
+		sum:    "h1:sttxR+rS5X6cS1ldieB5JKVucs61EHq8XO7VKySyU5w=", files: []string{"config/crd/gateway/gateway.k8s.aws_targetgroupconfigurations.yaml"},
+	},
 }
 
-// crds returns the directory of the definitions, and fetches them where they are missing.
-func (c *Cache) crds(what definitions) (string, error) {
-	dir, err := c.place(what.name, nil, what.module, what.sum, "json")
+// What the chart makes for the Prometheus operator, which tests of the chart have judged by its own definitions.
+var prometheusOperator = archive{
+	what: "the Prometheus operator's CRDs", module: "github.com/prometheus-operator/prometheus-operator@v0.85.0",
+	sum: "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=", files: []string{
+		"example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
+		"example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
+	},
+}
+
+// manifests puts the CRDs of archives into one directory.
+func (c *Cache) manifests(kind, what string, archives ...archive) (string, error) {
+	var pins []string
+	for _, one := range archives {
+		pins = append(pins, one.module, one.sum, strings.Join(one.files, " "))
+	}
+	dir, err := c.place(kind, nil, append(pins, "json")...)
 	if err != nil {
 		return "", err
 	}
@@ -56,49 +82,68 @@ func (c *Cache) crds(what definitions) (string, error) {
 		if exists(crds) {
 			return nil
 		}
-		return c.Log.Stage("fetching the CRDs of "+what.name, func() error { return what.fetch(crds) })
+		return c.Log.Stage("fetching "+what, func() error {
+			return installDir(crds, func(scratch string) error {
+				for _, one := range archives {
+					if err := one.fetch(scratch); err != nil {
+						return fmt.Errorf("%s: %w", one.what, err)
+					}
+				}
+				return nil
+			})
+		})
 	})
 }
 
 type downloaded struct{ Zip, Sum, Error string }
 
-func (d definitions) fetch(dir string) error {
-	cmd := exec.Command("go", "mod", "download", "-json", d.module)
+func (a archive) fetch(dir string) error {
+	cmd := exec.Command("go", "mod", "download", "-json", a.module)
 	cmd.Dir = os.TempDir() // outside any module
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	out, runErr := cmd.Output()
 	var got downloaded
 	if err := json.Unmarshal(out, &got); err != nil {
-		return errors.Join(runErr, fmt.Errorf("go mod download %s: %w", d.module, err))
+		return errors.Join(runErr, fmt.Errorf("go mod download %s: %w", a.module, err))
 	}
 	// An older Go complains about the module's go line, after it has fetched and checked the archive.
 	if got.Zip == "" {
-		return fmt.Errorf("go mod download %s: %s", d.module, got.Error)
+		return fmt.Errorf("go mod download %s: %s", a.module, got.Error)
 	}
-	if got.Sum != d.sum {
-		return fmt.Errorf("%s has the sum %s, expected %s; the download is not what was pinned", d.module, got.Sum, d.sum)
+	if got.Sum != a.sum {
+		return fmt.Errorf("%s has the sum %s, expected %s; the download is not what was pinned", a.module, got.Sum, a.sum)
 	}
-	return installDir(dir, func(scratch string) error { return d.unpack(got.Zip, scratch) })
+	return a.unpack(got.Zip, dir)
 }
 
-func (d definitions) unpack(archive, dir string) error {
-	reader, err := zip.OpenReader(archive)
+func (a archive) unpack(path, dir string) error {
+	reader, err := zip.OpenReader(path)
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
+	found := 0
 	for _, file := range reader.File {
-		name := strings.TrimPrefix(file.Name, d.module+"/")
-		folder, base := path.Split(name)
-		wanted := func(pattern string) bool { matches, err := path.Match(pattern, base); return err == nil && matches }
-		if folder != d.folder || !slices.ContainsFunc(d.files, wanted) {
+		name := strings.TrimPrefix(file.Name, a.module+"/")
+		if !a.wants(name) {
 			continue
 		}
-		if err := unpack(file, filepath.Join(dir, base)); err != nil {
+		found++
+		if err := unpack(file, filepath.Join(dir, filepath.Base(name))); err != nil {
 			return err
 		}
 	}
+	if found < len(a.files) {
+		return fmt.Errorf("%s holds %d of %v", a.module, found, a.files)
+	}
 	return nil
+}
+
+func (a archive) wants(name string) bool {
+	if a.except != "" && strings.HasPrefix(name, a.except) {
+		return false
+	}
+	return slices.ContainsFunc(a.files, func(file string) bool { return strings.HasPrefix(name, file) })
 }
 
 func unpack(file *zip.File, to string) error {

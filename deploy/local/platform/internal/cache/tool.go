@@ -13,6 +13,9 @@ var extras = map[string]string{ // name, which is also its module's, to package
 	"promtool": "github.com/prometheus/prometheus/cmd/promtool",
 }
 
+// monitoring is what the CRDs of the Prometheus operator are asked for by.
+const monitoring = "prometheus-operator"
+
 // Tool says where a program (or a directory of CRDs) is, and builds or fetches it where it is missing.
 func (c *Cache) Tool(name string) (string, error) {
 	if pkg, known := extras[name]; known {
@@ -27,15 +30,15 @@ func (c *Cache) Tool(name string) (string, error) {
 		return tools.Kubectl, err
 	case "python":
 		return c.python()
-	case prometheusOperator.name:
-		return c.crds(prometheusOperator)
+	case monitoring:
+		return c.manifests(monitoring, prometheusOperator.what, prometheusOperator)
 	}
 	return "", fmt.Errorf("no tool %q; there are %s", name, strings.Join(ToolNames(), ", "))
 }
 
 // ToolNames lists what Tool knows.
 func ToolNames() []string {
-	names := []string{"kubectl", "python", prometheusOperator.name}
+	names := []string{"kubectl", "python", monitoring}
 	for name := range extras {
 		names = append(names, name)
 	}

@@ -19,6 +19,7 @@ type world interface {
 	gateway(namespace, name string) *gatewayObject // nil unless it is of our class
 	namespaceLabels(namespace string) map[string]string
 	serviceExists(namespace, name string) bool
+	granted(from, to, service string) bool
 }
 
 // verdict is what is said of one route at one parent.
@@ -122,9 +123,8 @@ func resolve(w world, route *routeObject) (reason, message string) {
 			switch {
 			case or(backend.Group, "") != "" || or(backend.Kind, "Service") != "Service":
 				return "InvalidKind", fmt.Sprintf("backend %s is not a Service", backend.Name)
-			case namespace != route.Namespace:
-				// ReferenceGrants are not looked at: no tenant's route crosses a namespace.
-				return "RefNotPermitted", fmt.Sprintf("backend %s/%s is in another namespace", namespace, backend.Name)
+			case namespace != route.Namespace && !w.granted(route.Namespace, namespace, backend.Name):
+				return "RefNotPermitted", fmt.Sprintf("no ReferenceGrant lets a route name backend %s/%s", namespace, backend.Name)
 			case !w.serviceExists(namespace, backend.Name):
 				return "BackendNotFound", fmt.Sprintf("Service %s/%s does not exist", namespace, backend.Name)
 			}

@@ -12,6 +12,7 @@ type fakeWorld struct {
 	gateways map[string]*gatewayObject
 	labels   map[string]map[string]string
 	services map[string]bool
+	grants   map[string]*grantObject
 }
 
 func (w fakeWorld) gateway(namespace, name string) *gatewayObject {
@@ -19,6 +20,10 @@ func (w fakeWorld) gateway(namespace, name string) *gatewayObject {
 }
 func (w fakeWorld) namespaceLabels(namespace string) map[string]string { return w.labels[namespace] }
 func (w fakeWorld) serviceExists(namespace, name string) bool          { return w.services[namespace+"/"+name] }
+func (w fakeWorld) granted(from, to, service string) bool {
+	grant := w.grants[to]
+	return grant != nil && grant.lets(from, service)
+}
 
 func parse[T any](t *testing.T, text string) *T {
 	t.Helper()
@@ -37,7 +42,10 @@ func small(t *testing.T) fakeWorld {
 	return fakeWorld{
 		gateways: map[string]*gatewayObject{"sys/gw": gw},
 		labels:   map[string]map[string]string{"t": {"managed": "true"}, "u": {}},
-		services: map[string]bool{"t/svc": true, "sys/svc": true},
+		services: map[string]bool{"t/svc": true, "sys/svc": true, "keda/proxy": true, "keda/other": true},
+		grants: map[string]*grantObject{"keda": parse[grantObject](t, `{"spec":{
+			"from":[{"group":"gateway.networking.k8s.io","kind":"HTTPRoute","namespace":"t"}],
+			"to":[{"group":"","kind":"Service","name":"proxy"}]}}`)},
 	}
 }
 
@@ -58,6 +66,9 @@ func TestVerdicts(t *testing.T) {
 		"no such port":          {"t", parent + `,"port":443`, "a.openclaw.local", `"name":"svc"`, "NoMatchingParent", "ResolvedRefs"},
 		"no backend":            {"t", parent, "a.openclaw.local", `"name":"nope"`, "Accepted", "BackendNotFound"},
 		"other namespace":       {"t", parent, "a.openclaw.local", `"name":"svc","namespace":"sys"`, "Accepted", "RefNotPermitted"},
+		"granted":               {"t", parent, "a.openclaw.local", `"name":"proxy","namespace":"keda"`, "Accepted", "ResolvedRefs"},
+		"granted to another":    {"sys", parent, "a.example.com", `"name":"proxy","namespace":"keda"`, "Accepted", "RefNotPermitted"},
+		"another is granted":    {"t", parent, "a.openclaw.local", `"name":"other","namespace":"keda"`, "Accepted", "RefNotPermitted"},
 		"not a Service":         {"t", parent, "a.openclaw.local", `"name":"svc","kind":"Bucket","group":"x"`, "Accepted", "InvalidKind"},
 	} {
 		route := parse[routeObject](t, `{"metadata":{"name":"r","namespace":"`+c.namespace+`"},"spec":{"parentRefs":[{`+c.parent+`}],

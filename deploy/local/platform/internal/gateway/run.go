@@ -33,6 +33,7 @@ type Controller struct {
 	routes     cache.SharedIndexInformer
 	namespaces cache.SharedIndexInformer
 	services   cache.SharedIndexInformer
+	grants     cache.SharedIndexInformer
 	queue      workqueue.TypedRateLimitingInterface[item]
 
 	mu       sync.Mutex
@@ -48,6 +49,7 @@ func New(client *kube.Client) *Controller {
 		client: client, attached: map[string][]attachment{}, queue: workqueue.NewTypedRateLimitingQueue(limiter),
 		classes: client.Informer(kube.GatewayClasses), gateways: client.Informer(kube.Gateways), routes: client.Informer(kube.HTTPRoutes),
 		namespaces: client.Informer(kube.Namespaces), services: client.Informer(kube.Services),
+		grants: client.Informer(kube.ReferenceGrants),
 	}
 }
 
@@ -59,8 +61,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	c.on(c.routes, func(key string) { c.queue.Add(item{"route", key}) })
 	c.on(c.namespaces, c.routesIn)
 	c.on(c.services, func(key string) { namespace, _, _ := strings.Cut(key, "/"); c.routesIn(namespace) })
+	c.on(c.grants, func(string) { c.all(c.routes, "route") })
 	var synced []cache.InformerSynced
-	for _, informer := range []cache.SharedIndexInformer{c.classes, c.gateways, c.routes, c.namespaces, c.services} {
+	for _, informer := range []cache.SharedIndexInformer{c.classes, c.gateways, c.routes, c.namespaces, c.services, c.grants} {
 		go informer.RunWithContext(ctx)
 		synced = append(synced, informer.HasSynced)
 	}

@@ -93,6 +93,33 @@ type parentStatus struct {
 	Conditions     []metav1.Condition `json:"conditions,omitempty"`
 }
 
+type grantObject struct {
+	Spec struct {
+		From []struct {
+			Group     string `json:"group"`
+			Kind      string `json:"kind"`
+			Namespace string `json:"namespace"`
+		} `json:"from"`
+		To []struct {
+			Group string  `json:"group"`
+			Kind  string  `json:"kind"`
+			Name  *string `json:"name,omitempty"`
+		} `json:"to"`
+	} `json:"spec"`
+}
+
+// lets says whether HTTPRoutes of a namespace may name a Service. Without a name a grant is about all of them.
+func (g *grantObject) lets(from, service string) bool {
+	isFrom, isTo := false, false
+	for _, f := range g.Spec.From {
+		isFrom = isFrom || f.Group == "gateway.networking.k8s.io" && f.Kind == "HTTPRoute" && f.Namespace == from
+	}
+	for _, t := range g.Spec.To {
+		isTo = isTo || t.Group == "" && t.Kind == "Service" && or(t.Name, service) == service
+	}
+	return isFrom && isTo
+}
+
 func or[T any](value *T, otherwise T) T {
 	if value == nil {
 		return otherwise

@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"encoding/json"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/cache"
 )
 
 // The Controller's caches are the world that decisions are made from.
@@ -40,6 +42,15 @@ func (c *Controller) namespaceLabels(namespace string) map[string]string {
 func (c *Controller) serviceExists(namespace, name string) bool {
 	_, exists, _ := c.services.GetIndexer().GetByKey(namespace + "/" + name)
 	return exists
+}
+
+// granted says whether a ReferenceGrant lets routes of one namespace name a Service of another.
+func (c *Controller) granted(from, to, service string) bool {
+	objects, _ := c.grants.GetIndexer().ByIndex(cache.NamespaceIndex, to)
+	return slices.ContainsFunc(objects, func(object any) bool {
+		grant, ok := decode[grantObject](object)
+		return ok && grant.lets(from, service)
+	})
 }
 
 // toPlain turns a typed value into maps and lists.

@@ -23,6 +23,7 @@ type Info struct {
 	StorageClass string            `json:"storageClass"`
 	Gateway      Gateway           `json:"gateway"`
 	GatewayAPI   string            `json:"gatewayAPI"` // directory with the CRDs of the whole standard channel
+	Optional     string            `json:"optional"`   // directory with the CRDs that a cluster may do without
 	AWS          AWS               `json:"aws"`
 	ControlURL   string            `json:"controlURL"`
 	Python       string            `json:"python"` // an interpreter that has boto3

@@ -97,7 +97,7 @@ func (i *Instance) prepare() (err error) {
 	i.info = Info{
 		Dir: i.options.Dir, Pid: os.Getpid(), Program: i.options.Program, Kubeconfig: i.path("kubeconfig"), Server: i.serverURL(),
 		CA: string(i.ca.pem), Kubectl: i.tools.Kubectl, AuditLog: i.path("audit.log"), StorageClass: storageClass,
-		Gateway: Gateway{gatewayNamespace, gatewayName}, Python: i.tools.Python, GatewayAPI: i.tools.GatewayAPI,
+		Gateway: Gateway{gatewayNamespace, gatewayName}, Python: i.tools.Python, GatewayAPI: i.tools.GatewayAPI, Optional: i.tools.Optional,
 	}
 	if err := errors.Join(writePKI(i.ca, i.path("pki")), i.writeUsers()); err != nil {
 		return err

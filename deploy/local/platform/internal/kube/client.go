@@ -37,6 +37,8 @@ var (
 	GatewayClasses = gatewayAPI("gatewayclasses")
 	Gateways       = gatewayAPI("gateways")
 	HTTPRoutes     = gatewayAPI("httproutes")
+
+	ReferenceGrants = schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1beta1", Resource: "referencegrants"}
 )
 
 var byKind = map[string]schema.GroupVersionResource{

@@ -1,0 +1,212 @@
+//! Workspaces that sleep while nobody uses them: the scaler decides, everything else goes on.
+
+use serde_json::{Value, json};
+
+use super::{
+    fixtures::{class_json, spec_json},
+    rotating::{agrees, current, reason},
+    world::World,
+};
+use crate::{
+    api::labels,
+    tenant::{
+        action::Action,
+        child::{Child, Kind},
+    },
+};
+
+/// A class whose workspaces sleep, and whose sign-in reads Secrets Manager.
+fn sleepy_class() -> Value {
+    let mut class = class_json();
+    class["login"] = json!({ "tokenSource": "SecretsManager" });
+    class["workload"]["scaleToZero"] = json!({});
+    class
+}
+
+/// A tenant that is used, in a cluster that can let it sleep.
+fn awake() -> World {
+    let mut world = World::new();
+    world.serve_optional(true);
+    world.set_class(&sleepy_class());
+    world.make_tenant(&spec_json());
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(reason(&mut world, "WorkloadReady").0, "Verified");
+    world.done.clear();
+    world
+}
+
+fn asleep() -> World {
+    let mut world = awake();
+    world.is_used = false;
+    world.settle();
+    assert!(world.pods.is_empty());
+    world
+}
+
+fn replicas(world: &World) -> &Value {
+    &world.child(Child::StatefulSet).expect("a StatefulSet")["spec"]["replicas"]
+}
+
+#[test]
+fn a_workspace_sleeps_and_wakes_and_the_operator_writes_nothing() {
+    let mut world = asleep();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(reason(&mut world, "WorkloadReady").0, "Asleep");
+    world.is_used = true;
+    world.settle();
+    assert_eq!(reason(&mut world, "WorkloadReady").0, "Verified");
+    assert_eq!(world.done, Vec::new());
+}
+
+#[test]
+fn a_new_workspace_starts_once_although_nobody_uses_it_yet() {
+    let mut world = World::new();
+    world.serve_optional(true);
+    world.set_class(&sleepy_class());
+    world.make_tenant(&spec_json());
+    world.broken.push("scaler");
+    world.settle();
+    assert_eq!(replicas(&world), 1);
+    assert_eq!(world.ready(), (true, "Verified".into()));
+}
+
+#[test]
+fn suspending_takes_the_scaler_away_before_the_pods() {
+    let mut world = awake();
+    world.suspend(true);
+    world.settle();
+    assert_eq!(world.ready(), (true, "Suspended".into()));
+    let at = |is_it: &dyn Fn(&Action) -> bool| world.done.iter().position(is_it).expect("it was done");
+    let scaler = at(&|action| matches!(action, Action::Delete { child: Child::ScaledObject, .. }));
+    let zero = at(&|action| matches!(action, Action::Update { child: Child::StatefulSet, .. }));
+    assert!(scaler < zero, "{:#?}", world.done);
+    for kind in [Kind::ScaledObject, Kind::InterceptorRoute, Kind::ReferenceGrant, Kind::HttpRoute] {
+        assert!(world.children[&kind].is_empty(), "{kind:?}");
+    }
+    assert_eq!(world.record_spec().routing.interceptor, None);
+
+    world.suspend(false);
+    world.settle();
+    assert_eq!(replicas(&world), 1, "somebody uses it");
+    assert_eq!(reason(&mut world, "WorkloadReady").0, "Verified");
+}
+
+#[test]
+fn one_that_sleeps_passes_the_gate_without_a_pod_and_waits_at_it_like_everybody() {
+    let mut world = asleep();
+    let mut class = sleepy_class();
+    class["workload"]["env"] = json!([{ "name": "LOG_LEVEL", "value": "debug" }]);
+    class["rollout"] = json!({ "maxInFlight": 1, "maxFailures": 1, "deadlineSeconds": 600 });
+    super::rolling::somebody_rolls(&world, true, false);
+    world.set_class(&class);
+    world.settle();
+    let template = |world: &World| world.child(Child::StatefulSet).expect("a set")["spec"]["template"].to_string();
+    assert!(!template(&world).contains("LOG_LEVEL"), "the gate is full");
+    super::rolling::somebody_rolls(&world, false, false);
+    world.pass(61);
+    assert!(template(&world).contains("LOG_LEVEL") && world.pods.is_empty());
+    assert_eq!(world.record_spec().template.expect("recorded").rolling, None, "its place is free again");
+    assert_eq!(world.ready(), (true, "Verified".into()));
+}
+
+#[test]
+fn one_that_sleeps_rotates_without_a_pod_also_after_a_leak() {
+    for order in ["now", "compromised: now"] {
+        let mut world = asleep();
+        let before = current(&world);
+        world.annotate_tenant(labels::ROTATE_SECRETS, order);
+        world.settle();
+        assert_ne!(current(&world), before, "{order}");
+        agrees(&world);
+        assert!(world.pods.is_empty(), "{order}");
+        assert_eq!(reason(&mut world, "WorkloadReady").0, "Asleep", "{order}");
+    }
+}
+
+#[test]
+fn where_the_cluster_cannot_do_it_the_workspace_runs_all_the_time_and_says_so() {
+    let mut world = World::new();
+    world.set_class(&sleepy_class());
+    world.make_tenant(&spec_json());
+    world.settle();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(reason(&mut world, "WorkloadReady").0, "ScalerNotServed");
+    world.serve_optional(true);
+    world.settle();
+    assert_eq!(reason(&mut world, "WorkloadReady").0, "Verified");
+    let backend = |world: &World| {
+        world.child(Child::Route).expect("a route")["spec"]["rules"][0]["backendRefs"][0]["namespace"].clone()
+    };
+    assert_eq!(backend(&world), "keda");
+
+    // Taken away while it sleeps: nobody would wake it.
+    world.is_used = false;
+    world.settle();
+    world.serve_optional(false);
+    world.settle();
+    assert_eq!((replicas(&world), backend(&world)), (&json!(1), Value::Null));
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    assert_eq!(world.record_spec().routing.interceptor, None);
+}
+
+#[test]
+fn one_that_sleeps_and_that_nobody_would_wake_is_not_ready() {
+    let mut world = asleep();
+    world.broken.push("judges");
+    world.edit_child(Child::ScaledObject, |object| {
+        object["status"]["conditions"] =
+            json!([{ "type": "Ready", "status": "False", "reason": "ScaledObjectCheckFailed", "message": "no scaler" }]);
+    });
+    assert!(!world.ready().0);
+    let (reason_of, message) = reason(&mut world, "WorkloadReady");
+    assert_eq!(reason_of, "ScalerNotReady");
+    assert!(message.contains("no scaler"), "{message}");
+}
+
+#[test]
+fn another_interceptor_gets_the_grant_and_the_former_one_loses_it() {
+    let mut world = awake();
+    let mut class = sleepy_class();
+    class["workload"]["scaleToZero"] = json!({ "interceptor": { "namespace": "keda-two" } });
+    world.set_class(&class);
+    world.settle();
+    let places: Vec<&String> = world.children[&Kind::ReferenceGrant].keys().collect();
+    assert_eq!(places, ["keda-two/openclaw-alice"]);
+    assert_eq!(world.ready(), (true, "Verified".into()));
+}
+
+#[test]
+fn a_foreign_grant_of_the_same_name_is_left_alone() {
+    let mut world = World::new();
+    world.serve_optional(true);
+    world.set_class(&sleepy_class());
+    world.make_tenant(&spec_json());
+    let foreign = world.born(json!({
+        "metadata": { "namespace": "keda", "name": "openclaw-alice" },
+        "spec": { "from": [{ "namespace": "elsewhere" }], "to": [] },
+    }));
+    world.children.entry(Kind::ReferenceGrant).or_default().insert("keda/openclaw-alice".into(), foreign.clone());
+    world.settle();
+    assert_eq!(reason(&mut world, "RouteReady").0, "GrantTaken");
+    world.delete_tenant();
+    world.settle();
+    assert_eq!(world.children[&Kind::ReferenceGrant]["keda/openclaw-alice"], foreign);
+    assert!(world.tenant.is_none());
+}
+
+#[test]
+fn a_tenant_that_goes_leaves_no_grant_behind_whatever_is_known_of_it() {
+    for lost in [false, true] {
+        let mut world = awake();
+        if lost {
+            // Rebuilt from the namespace's marks, which do not name the interceptor.
+            world.record = None;
+        }
+        world.delete_tenant();
+        world.settle();
+        world.pass(61);
+        assert!(world.tenant.is_none(), "lost: {lost}");
+        assert!(world.children[&Kind::ReferenceGrant].is_empty(), "lost: {lost}");
+    }
+}

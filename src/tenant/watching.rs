@@ -1,0 +1,358 @@
+//! Watches: everything that decisions are made from, followed into what is known.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject},
+    runtime::{
+        WatchStreamExt as _,
+        utils::Backoff,
+        watcher::{self, Event},
+    },
+};
+use serde_json::Value;
+use tokio::{sync::watch, task::JoinSet};
+
+use super::{
+    cache::{Cache, Concerns, DEFINITIONS, Watched},
+    child::{Kind, KindInfo},
+    queue::Entrance,
+};
+use crate::{api::labels, kubernetes::definitions, telemetry::health::Readiness};
+
+/// A watch that failed is tried again after so long at first, and at most so long later: a kind that is installed again
+/// is seen at once.
+const WATCH_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(3));
+
+/// Pauses of a watch that fails: doubling, up to the longest.
+#[derive(Default)]
+struct WatchPauses(Option<Duration>);
+
+impl Iterator for WatchPauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let (first, longest) = WATCH_PAUSES;
+        let pause = self.0.map_or(first, |before| before.saturating_mul(2).min(longest));
+        self.0 = Some(pause);
+        Some(pause)
+    }
+}
+
+impl Backoff for WatchPauses {
+    fn reset(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// One watch: of what, and which of them.
+#[derive(Clone, Debug)]
+struct Watch {
+    watched: Watched,
+    info: KindInfo,
+    labels: Option<String>,
+    fields: Option<String>,
+}
+
+impl Watch {
+    /// The name of its kind's definition.
+    fn definition(&self) -> String {
+        format!("{}.{}", self.info.plural, self.info.group)
+    }
+
+    /// The one name that it follows, where it is one.
+    fn name(&self) -> Option<&str> {
+        self.fields.as_deref()?.strip_prefix("metadata.name=")
+    }
+
+    /// What tells it from other watches of its kind.
+    fn selected(&self) -> &str {
+        self.fields.as_deref().unwrap_or_default()
+    }
+}
+
+/// All watches of the operator.
+fn watches() -> Vec<Watch> {
+    let all = |watched, info| Watch { watched, info, labels: None, fields: None };
+    let ours = |watched, info| Watch { labels: Some(format!("{}=true", labels::MANAGED)), ..all(watched, info) };
+    let children = Kind::ALL.iter().map(|kind| match kind {
+        // All of them: one that lost its marks, or that stands in the way, is seen too.
+        Kind::Namespace => all(Watched::Child(*kind), kind.info()),
+        Kind::ResourceQuota
+        | Kind::LimitRange
+        | Kind::NetworkPolicy
+        | Kind::PodDisruptionBudget
+        | Kind::ServiceAccount
+        | Kind::PersistentVolumeClaim
+        | Kind::ConfigMap
+        | Kind::Service
+        | Kind::StatefulSet
+        | Kind::HttpRoute
+        | Kind::CiliumNetworkPolicy
+        | Kind::ScaledObject
+        | Kind::InterceptorRoute
+        | Kind::ReferenceGrant
+        | Kind::TargetGroupConfiguration => ours(Watched::Child(*kind), kind.info()),
+    });
+    let others = [
+        all(Watched::Class, definitions::CLASS),
+        all(Watched::Record, definitions::RECORD),
+        all(Watched::Tenant, definitions::TENANT),
+        all(Watched::StorageClass, definitions::STORAGE_CLASS),
+        all(Watched::Volume, definitions::VOLUME),
+        all(Watched::Policy, Kind::NetworkPolicy.info()),
+        ours(Watched::Pod, definitions::POD),
+        all(Watched::CiliumPolicy, Kind::CiliumNetworkPolicy.info()),
+        all(Watched::PolicyEndpoint, definitions::POLICY_ENDPOINT),
+        // Cilium gives a pod's endpoint the pod's labels.
+        ours(Watched::CiliumEndpoint, definitions::CILIUM_ENDPOINT),
+    ];
+    let followed: Vec<Watch> = others.into_iter().chain(children).collect();
+    let optional: BTreeSet<String> =
+        followed.iter().filter(|one| one.watched.is_optional()).map(Watch::definition).collect();
+    let named = DEFINITIONS.iter().map(|name| (*name).to_owned()).chain(optional);
+    let definitions = named.map(|name| Watch {
+        fields: Some(format!("metadata.name={name}")),
+        ..all(Watched::Definition, definitions::DEFINITION)
+    });
+    definitions.chain(followed).collect()
+}
+
+/// Which definitions stand, by name, as far as they were looked at.
+type Defined = watch::Sender<BTreeMap<String, bool>>;
+
+/// Follows everything that decisions are made from.
+pub struct Watches {
+    client: Client,
+    cache: Arc<Cache>,
+    entrance: Entrance,
+}
+
+impl Watches {
+    /// Watches that fill the cache and put whom they concern into the queue.
+    pub const fn new(client: Client, cache: Arc<Cache>, entrance: Entrance) -> Self {
+        Self { client, cache, entrance }
+    }
+
+    /// Starts all watches as tasks. The receiver turns true once every one of them has seen everything there is.
+    pub fn start(&self, readiness: &Readiness, tasks: &mut JoinSet<()>) -> watch::Receiver<bool> {
+        let watches = watches();
+        let (progress, complete) = watch::channel(false);
+        let missing = Arc::new(std::sync::Mutex::new((0..watches.len()).collect::<HashSet<usize>>()));
+        let condition = readiness.require("caches", "the first look at the cluster is not complete yet");
+        let progress = Arc::new(progress);
+        let defined = Arc::new(Defined::new(BTreeMap::new()));
+        for (index, one) in watches.into_iter().enumerate() {
+            let (missing, progress, condition) = (Arc::clone(&missing), Arc::clone(&progress), condition.clone());
+            let synced = move || {
+                let mut missing = missing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                missing.remove(&index);
+                if missing.is_empty() {
+                    condition.met();
+                    progress.send_replace(true);
+                }
+            };
+            let (client, cache, entrance) = (self.client.clone(), Arc::clone(&self.cache), self.entrance.clone());
+            let follower = Follower { client, cache, entrance, one, defined: Arc::clone(&defined), synced };
+            tasks.spawn(follower.follow());
+        }
+        complete
+    }
+}
+
+/// One follower of one watch.
+struct Follower<F> {
+    client: Client,
+    cache: Arc<Cache>,
+    entrance: Entrance,
+    one: Watch,
+    defined: Arc<Defined>,
+    /// To be called once everything there is has been seen, or is known not to be.
+    synced: F,
+}
+
+impl<F: Fn() + Send> Follower<F> {
+    async fn follow(self) {
+        if self.one.watched.is_optional() {
+            self.follow_while_defined().await;
+        } else {
+            self.stream().await;
+        }
+    }
+
+    /// A kind that the cluster may do without is followed while its definition stands. Nothing is asked for meanwhile.
+    async fn follow_while_defined(&self) {
+        let name = self.one.definition();
+        let mut defined = self.defined.subscribe();
+        loop {
+            let Ok(stands) = defined.wait_for(|all| all.contains_key(&name)).await.map(|all| all[&name]) else {
+                return;
+            };
+            if !stands {
+                self.is_not_served();
+                if defined.wait_for(|all| all.get(&name) == Some(&true)).await.is_err() {
+                    return;
+                }
+            }
+            tokio::select! {
+                () = self.stream() => return,
+                gone = defined.wait_for(|all| all.get(&name) == Some(&false)) => if gone.is_err() { return },
+            }
+        }
+    }
+
+    fn is_not_served(&self) {
+        spread(&self.cache, &self.entrance, self.cache.unserve(self.one.watched));
+        (self.synced)();
+    }
+
+    async fn stream(&self) {
+        let one = &self.one;
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &ApiResource::from(one.info));
+        let mut config = watcher::Config::default();
+        config.label_selector.clone_from(&one.labels);
+        config.field_selector.clone_from(&one.fields);
+        let events = watcher::watcher(api, config).backoff(WatchPauses::default());
+        let mut events = events.boxed();
+        let mut seen = HashSet::new();
+        let mut is_interrupted = false;
+        loop {
+            match events.try_next().await {
+                Ok(Some(event)) => {
+                    is_interrupted &= matches!(event, Event::Init);
+                    self.take_up(event, &mut seen);
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    // Said once; what is missing for long is what readiness tells of.
+                    if std::mem::replace(&mut is_interrupted, true) {
+                        tracing::debug!(kind = one.info.kind, %error, "watch still interrupted");
+                    } else {
+                        tracing::warn!(kind = one.info.kind, %error, "watch interrupted, tried again until it stands");
+                    }
+                    self.judge(&error).await;
+                }
+            }
+        }
+    }
+
+    /// What cannot be listed is not waited for where nobody needs it: a definition that does not serve our version, a kind that the
+    /// operator was not given.
+    async fn judge(&self, error: &watcher::Error) {
+        if self.one.watched.is_optional() {
+            if is_refusal(error) {
+                self.is_not_served();
+            }
+        } else if is_undefined(&self.client, &self.one).await {
+            (self.synced)();
+        }
+    }
+
+    fn take_up(&self, event: Event<DynamicObject>, seen: &mut HashSet<String>) {
+        let Self { cache, entrance, one, .. } = self;
+        self.note_definition(&event, seen);
+        let concerns = match event {
+            Event::Init => {
+                cache.begin_list(one.watched, one.selected());
+                seen.clear();
+                Concerns::Nobody
+            }
+            Event::InitApply(object) => {
+                // Where the cache keeps no UID it goes by name; a name is never a UID.
+                seen.extend(object.metadata.uid.clone());
+                seen.extend(object.metadata.name.clone());
+                cache.list(one.watched, &raw(object))
+            }
+            Event::InitDone => {
+                forget_unseen(cache, entrance, one, seen);
+                cache.end_list(one.watched, one.selected());
+                seen.clear();
+                (self.synced)();
+                Concerns::Nobody
+            }
+            Event::Apply(object) => cache.upsert(one.watched, &raw(object)),
+            Event::Delete(object) => cache.remove(one.watched, &raw(object)),
+        };
+        spread(cache, entrance, concerns);
+    }
+
+    /// Tells those who follow an optional kind whether its definition stands.
+    fn note_definition(&self, event: &Event<DynamicObject>, seen: &HashSet<String>) {
+        let Some(name) = self.one.name().filter(|_| self.one.watched == Watched::Definition) else { return };
+        let stands = match event {
+            Event::Init | Event::InitApply(_) => return,
+            Event::InitDone => seen.contains(name),
+            Event::Apply(_) => true,
+            Event::Delete(_) => false,
+        };
+        self.defined.send_if_modified(|all| all.insert(name.to_owned(), stands) != Some(stands));
+    }
+}
+
+/// Whether the server says that there is no such kind, or that it is not the operator's to see.
+fn is_refusal(error: &watcher::Error) -> bool {
+    let error = match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => error,
+        watcher::Error::WatchError(status) => return status.code == 404 || status.code == 403,
+        watcher::Error::NoResourceVersion => return false,
+    };
+    matches!(error, kube::Error::Api(status) if status.code == 404 || status.code == 403)
+}
+
+/// Whether a kind of ours has no CustomResourceDefinition, and so no object. Tenants that go with theirs wait to be let go
+/// (S3), though records and classes may be gone already: what is not defined is waited for by nobody.
+async fn is_undefined(client: &Client, one: &Watch) -> bool {
+    if one.info.group != labels::GROUP {
+        return false;
+    }
+    let all: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from(definitions::DEFINITION));
+    // The watch may have failed for any reason: what counts is that the server says that there is none.
+    matches!(all.get_opt(&one.definition()).await, Ok(None))
+}
+
+fn raw(object: DynamicObject) -> Value {
+    let DynamicObject { types, metadata, data } = object;
+    let mut raw = data;
+    if let Some(raw) = raw.as_object_mut() {
+        if let Some(types) = types {
+            raw.insert("apiVersion".into(), types.api_version.into());
+            raw.insert("kind".into(), types.kind.into());
+        }
+        // Metadata is made of strings and maps of strings, which always serialise.
+        raw.insert("metadata".into(), serde_json::to_value(metadata).unwrap_or_default());
+    }
+    raw
+}
+
+/// What a fresh list lacks was deleted while nobody watched.
+fn forget_unseen(cache: &Cache, entrance: &Entrance, one: &Watch, seen: &HashSet<String>) {
+    for identity in cache.identities(one.watched) {
+        let text = |field: &str| identity["metadata"][field].as_str().filter(|text| !text.is_empty());
+        let mark = text("uid").or_else(|| text("name")).unwrap_or_default();
+        if !seen.contains(mark) && belongs_to(one, &identity) {
+            spread(cache, entrance, cache.forget(one.watched, &identity));
+        }
+    }
+}
+
+/// Several watches share a kind where each follows one name.
+fn belongs_to(one: &Watch, identity: &Value) -> bool {
+    one.name().is_none_or(|name| identity["metadata"]["name"] == name)
+}
+
+fn spread(cache: &Cache, entrance: &Entrance, concerns: Concerns) {
+    match concerns {
+        Concerns::Nobody => {}
+        Concerns::Tenants(names) => names.into_iter().for_each(|name| entrance.now(name)),
+        Concerns::Everybody => cache.names().into_iter().for_each(|name| entrance.now(name)),
+    }
+    cache.take_woken().into_iter().for_each(|name| entrance.now(name));
+}
