@@ -35,6 +35,7 @@ test: ## Every test; the integration tests start a local platform of their own
 	$(call timed,IAM policies,tests/iam/run.sh)
 	$(call timed,network policies,cargo test --locked --quiet --test network -- --nocapture)
 	$(call timed,OpenClaw itself,tests/openclaw/run.sh)
+	$(call timed,the chart,tests/chart/run.sh)
 	@tests/evidence/run.sh cargo test --locked
 
 .PHONY: test-kind
@@ -48,15 +49,19 @@ test-kind: ## The integration tests against a kind cluster (needs docker or podm
 lint: ## Format, clippy with warnings denied, generated files up to date
 	$(call timed,format,cargo fmt --check)
 	$(call timed,clippy,cargo clippy --locked --all-targets -- --deny warnings)
-	$(call timed,generated files,cargo run --quiet --locked -- crds --check crds && cargo run --quiet --locked -- iam --check deploy/aws)
+	$(call timed,generated files,cargo run --quiet --locked -- crds --check crds && cargo run --quiet --locked -- iam --check deploy/aws && charts/generate.py --check)
 
 .PHONY: crds
-crds: ## Generates crds/ from the Rust types
-	$(call timed,crds,cargo run --quiet --locked -- crds --output crds)
+crds: ## Generates crds/ from the Rust types, and the chart's copy
+	$(call timed,crds,cargo run --quiet --locked -- crds --output crds && charts/generate.py)
 
 .PHONY: iam
 iam: ## Generates deploy/aws/ from the functions that build the operator's documents
 	$(call timed,iam,cargo run --quiet --locked -- iam --output deploy/aws)
+
+.PHONY: chart
+chart: ## Copies into the chart what it has from elsewhere, and writes its table of values
+	$(call timed,chart,charts/generate.py)
 
 .PHONY: docs
 docs: ## The crate's documentation, warnings denied

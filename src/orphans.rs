@@ -90,7 +90,7 @@ pub async fn look(options: Options) -> Result<Report, OrphansError> {
     // Closed for ever: this command writes nothing.
     let settings =
         AwsSettings { cluster_name: options.cluster_name.clone(), region: options.region, rates: Rates::default() };
-    let aws = aws::connect(settings, Fence::closed()).await?;
+    let aws = aws::connect(settings, Fence::closed(), None).await?;
     let now = Timestamp::now();
     let records = all(&client, definitions::RECORD).await?;
     let records: Vec<RecordView> = records.iter().filter_map(views::record).collect();

@@ -122,7 +122,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let fence = Fence::closed();
     let kubernetes = Kubernetes::new(Client::try_from(config.clone())?, fence.clone(), metrics.clone());
     let started = readiness.require("start", "the surroundings are being looked at");
-    let surroundings = surroundings(&options, &kubernetes, &fence, &stop).await?;
+    let surroundings = surroundings(&options, &kubernetes, &fence, &metrics, &stop).await?;
     let result = match surroundings {
         // Told to stop before anything began.
         None => Ok(()),
@@ -167,6 +167,7 @@ async fn surroundings(
     options: &Options,
     kubernetes: &Kubernetes,
     fence: &Fence,
+    metrics: &Metrics,
     stop: &CancellationToken,
 ) -> Result<Option<(Settings, Option<AwsClients>)>, RunError> {
     let Some(cluster_uid) = until(stop, "Kubernetes", || cluster_uid(kubernetes)).await else { return Ok(None) };
@@ -175,7 +176,7 @@ async fn surroundings(
         Some(name) => {
             let settings =
                 AwsSettings { cluster_name: name.clone(), region: options.region.clone(), rates: options.rates };
-            let clients = aws::connect(settings, fence.clone()).await?;
+            let clients = aws::connect(settings, fence.clone(), Some(metrics.clone())).await?;
             let Some(found) = until(stop, "AWS", || discovered(options, &clients)).await else { return Ok(None) };
             let cluster = Cluster { arn: found.arn, name: name.clone(), uid: cluster_uid.clone() };
             (Some(clients), Some(cluster))

@@ -1,6 +1,6 @@
 //! What the documentation promises of the code.
 
-#![allow(clippy::panic, reason = "helpers of tests fail as tests do")]
+#![allow(clippy::panic, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use std::{fs, path::Path};
 
@@ -21,6 +21,77 @@ fn every_reason_is_explained() {
         .filter(|reason| !text.contains(&format!("`{reason}`")))
         .collect();
     assert!(missing.is_empty(), "docs/status.md does not explain {missing:?}");
+}
+
+/// A heading's anchor, as GitHub makes it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase().replace(' ', "-");
+    kept.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
+}
+
+fn headings(text: &str) -> Vec<String> {
+    text.lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#').trim())).collect()
+}
+
+/// Who is woken has one page to begin at.
+#[test]
+fn every_reason_leads_from_the_runbook_to_where_it_is_explained() {
+    let (runbook, status) = (read("docs/operations.md"), read("docs/status.md"));
+    for reason in Reason::ALL {
+        let name = reason.as_str();
+        let row = format!("| `{name}` | [");
+        let line = runbook.lines().find(|line| line.starts_with(&row));
+        let line = line.unwrap_or_else(|| panic!("docs/operations.md has no row for {name}"));
+        let leads_to = line.split_once("](status.md#").and_then(|(_, rest)| rest.split_once(')'));
+        let (section, _) = leads_to.unwrap_or_else(|| panic!("it does not lead to docs/status.md: {line}"));
+        let mut explained = status.lines().scan(String::new(), |current, line| {
+            if line.starts_with('#') {
+                *current = anchor(line.trim_start_matches('#').trim());
+            }
+            Some((current.clone(), line))
+        });
+        let is_there = explained.any(|(at, line)| at == section && line.starts_with(&format!("| `{name}` |")));
+        assert!(is_there, "docs/status.md does not explain {name} in #{section}");
+    }
+}
+
+#[test]
+fn links_between_pages_lead_to_headings_that_exist() {
+    let mut pages = vec!["README.md".to_owned(), "charts/openclaw-tenant-operator/README.md".to_owned()];
+    let docs = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).expect("docs");
+    let names = docs.map(|entry| entry.expect("entry").file_name().into_string().expect("UTF-8"));
+    pages.extend(
+        names
+            .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "md"))
+            .map(|name| format!("docs/{name}")),
+    );
+    assert!(pages.len() > 8, "the pages are found: {pages:?}");
+    let mut followed = 0;
+    for page in &pages {
+        let text = read(page);
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
+            let Some((file, section)) = link.split_once('#') else { continue };
+            if link.contains("://") {
+                continue;
+            }
+            let directory = Path::new(page).parent().expect("a directory");
+            let target = if file.is_empty() { page.clone() } else { directory.join(file).display().to_string() };
+            assert!(headings(&read(&target)).iter().any(|heading| heading == section), "{page}: nothing at {link}");
+            followed += 1;
+        }
+    }
+    assert!(followed > 30, "links are followed: {followed}");
+}
+
+#[test]
+fn the_image_is_built_by_the_toolchain_that_tests_use() {
+    let between = |text: String, begin: &str, end: char| {
+        let found =
+            text.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).map(|(found, _)| found.to_owned());
+        found.unwrap_or_else(|| panic!("no {begin}"))
+    };
+    let image = between(read("Dockerfile"), "\nARG RUST_VERSION=", '\n');
+    assert_eq!(image, between(read("rust-toolchain.toml"), "channel = \"", '"'));
 }
 
 /// The README says of each object which test proves it.

@@ -13,17 +13,22 @@ use super::{
     limits::{Bucket, Limits},
     sdk_error::Call,
 };
-use crate::fence::{Fence, Permit};
+use crate::{
+    fence::{Fence, Permit},
+    telemetry::{metrics::Metrics, result::RequestResult},
+};
 
 /// Shared by the clients of all services.
 pub(super) struct Caller {
     limits: Limits,
     fence: Fence,
+    metrics: Option<Metrics>,
 }
 
 impl Caller {
-    pub(super) const fn new(limits: Limits, fence: Fence) -> Self {
-        Self { limits, fence }
+    /// Requests are counted in `metrics`, where there are any.
+    pub(super) const fn new(limits: Limits, fence: Fence, metrics: Option<Metrics>) -> Self {
+        Self { limits, fence, metrics }
     }
 
     /// A request that changes nothing: no fence.
@@ -37,7 +42,7 @@ impl Caller {
         E: ProvideErrorMetadata + Error + 'static,
     {
         self.wait(call, bucket).await?;
-        request.await.map_err(|error| call.failed(&error))
+        self.counted(call, bucket, request.await.map_err(|error| call.failed(&error)))
     }
 
     /// A request that changes something. The permit is taken after the wait, right before the request is sent (rule
@@ -52,8 +57,19 @@ impl Caller {
         E: ProvideErrorMetadata + Error + 'static,
     {
         self.wait(call, bucket).await?;
-        let permit = self.fence.permit().map_err(|closed| call.error(AwsErrorKind::FenceClosed, closed.to_string()))?;
-        send(permit, request).await.map_err(|error| call.failed(&error))
+        let sent = match self.fence.permit() {
+            Ok(permit) => send(permit, request).await.map_err(|error| call.failed(&error)),
+            Err(closed) => Err(call.error(AwsErrorKind::FenceClosed, closed.to_string())),
+        };
+        self.counted(call, bucket, sent)
+    }
+
+    fn counted<T>(&self, call: &Call, bucket: Bucket, result: Result<T, AwsError>) -> Result<T, AwsError> {
+        if let Some(metrics) = &self.metrics {
+            let outcome = result.as_ref().map_or_else(|error| (&error.kind).into(), |_| RequestResult::Ok);
+            metrics.aws_request(bucket.service(), call.operation(), outcome);
+        }
+        result
     }
 
     async fn wait(&self, call: &Call, bucket: Bucket) -> Result<(), AwsError> {

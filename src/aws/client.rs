@@ -20,6 +20,7 @@ use super::{
 use crate::{
     api::names::ClusterArn,
     fence::{Fence, REQUEST_TIMEOUT},
+    telemetry::metrics::Metrics,
 };
 
 /// The longest that a connection may take to open, so that a request to a host that does not answer says so and not
@@ -111,17 +112,22 @@ impl From<ClusterArn> for Discovered {
     }
 }
 
-/// Makes clients for AWS. Sends nothing to AWS itself; credentials are fetched with the first request.
+/// Makes clients for AWS, whose requests are counted in `metrics`, where there are any. Sends nothing to AWS itself;
+/// credentials are fetched with the first request.
 ///
 /// # Errors
 /// Where the region or the cluster's name is missing, or an endpoint variable holds no URL.
-pub async fn connect(settings: AwsSettings, fence: Fence) -> Result<AwsClients, AwsStartError> {
+pub async fn connect(
+    settings: AwsSettings,
+    fence: Fence,
+    metrics: Option<Metrics>,
+) -> Result<AwsClients, AwsStartError> {
     if settings.cluster_name.is_empty() {
         return Err(AwsStartError::NoClusterName);
     }
     check_endpoints(|variable| std::env::var(variable).ok())?;
     let config = loader(settings.region).load().await;
-    from_config(&config, settings.cluster_name, settings.rates, fence)
+    from_config(&config, settings.cluster_name, settings.rates, fence, metrics)
 }
 
 /// The SDK takes endpoints unread, even an empty one, and then fails each request in words that quote all of it.
@@ -168,9 +174,10 @@ pub(super) fn from_config(
     cluster_name: String,
     rates: Rates,
     fence: Fence,
+    metrics: Option<Metrics>,
 ) -> Result<AwsClients, AwsStartError> {
     let region = config.region().ok_or(AwsStartError::NoRegion)?.to_string();
-    let caller = Arc::new(Caller::new(Limits::new(rates), fence));
+    let caller = Arc::new(Caller::new(Limits::new(rates), fence, metrics));
     let eks = aws_sdk_eks::Client::new(config);
     Ok(AwsClients {
         pod_identity: Arc::new(SdkPodIdentity::new(eks.clone(), cluster_name.clone(), Arc::clone(&caller))),
@@ -220,10 +227,10 @@ mod tests {
     #[tokio::test]
     async fn without_a_region_the_error_says_what_to_set() {
         let config = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
-        let refused = from_config(&config, "prod".to_owned(), Rates::default(), Fence::closed()).err();
+        let refused = from_config(&config, "prod".to_owned(), Rates::default(), Fence::closed(), None).err();
         assert_eq!(refused, Some(AwsStartError::NoRegion));
         let settings = AwsSettings { cluster_name: String::new(), region: None, rates: Rates::default() };
-        assert_eq!(connect(settings, Fence::closed()).await.err(), Some(AwsStartError::NoClusterName));
+        assert_eq!(connect(settings, Fence::closed(), None).await.err(), Some(AwsStartError::NoClusterName));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::{
     aws::limits::Rates,
     clock::BootInstant,
     fence::{Fence, REQUEST_TIMEOUT},
+    telemetry::metrics::Metrics,
 };
 
 /// What was asked.
@@ -98,13 +99,18 @@ impl FakeAws {
     }
 
     pub(crate) fn clients(&self, fence: Fence) -> AwsClients {
-        from_config(&self.config, "prod".to_owned(), Rates::default(), fence).expect("a region")
+        from_config(&self.config, "prod".to_owned(), Rates::default(), fence, None).expect("a region")
+    }
+
+    /// Clients whose requests are counted.
+    pub(crate) fn counted_clients(&self, fence: Fence, metrics: Metrics) -> AwsClients {
+        from_config(&self.config, "prod".to_owned(), Rates::default(), fence, Some(metrics)).expect("a region")
     }
 
     /// Clients that ask somewhere else.
     pub(crate) fn clients_at(&self, endpoint: &str, fence: Fence) -> AwsClients {
         let config = self.config.clone().into_builder().endpoint_url(endpoint).build();
-        from_config(&config, "prod".to_owned(), Rates::default(), fence).expect("a region")
+        from_config(&config, "prod".to_owned(), Rates::default(), fence, None).expect("a region")
     }
 
     /// What was asked so far.

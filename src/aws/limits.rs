@@ -81,6 +81,17 @@ pub(super) enum Bucket {
     IamWrite,
 }
 
+impl Bucket {
+    /// The service that it is a bucket of.
+    pub(super) const fn service(self) -> &'static str {
+        match self {
+            Self::EksRead | Self::EksWrite => "eks",
+            Self::SecretsRead | Self::SecretsList | Self::SecretsWrite | Self::SecretsTag => "secretsmanager",
+            Self::IamRead | Self::IamWrite => "iam",
+        }
+    }
+}
+
 /// The line before a bucket is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LineTooLong;

@@ -7,6 +7,7 @@ use crate::{
         fake::{Answer, FakeAws, open_fence},
     },
     fence::Fence,
+    telemetry::metrics::Metrics,
 };
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/openclaw-tenant";
@@ -165,6 +166,30 @@ async fn a_throttled_request_says_for_how_long() {
     let error = aws.clients(open_fence()).pod_identity.create(&new_association()).await.expect_err("throttled");
     assert_eq!(error.kind, AwsErrorKind::Throttled(Some(std::time::Duration::from_secs(3))));
     assert_eq!(aws.seen().len(), 1, "one attempt");
+}
+
+#[tokio::test]
+async fn every_request_is_counted_by_how_it_ended() {
+    let throttled = Answer::error(429, "ThrottlingException", "Rate exceeded");
+    let page = Answer::json(200, r#"{"associations": []}"#);
+    let aws = FakeAws::start(vec![throttled, page.clone(), page]).await;
+    let metrics = Metrics::new("", "");
+    let associations = |fence| aws.counted_clients(fence, metrics.clone()).pod_identity;
+    associations(open_fence()).create(&new_association()).await.expect_err("throttled");
+    associations(Fence::closed()).create(&new_association()).await.expect_err("fenced");
+    for _ in 0..2 {
+        associations(Fence::closed()).list().await.expect("listed");
+    }
+    let text = metrics.encode().expect("text");
+    let mut counted: Vec<_> = text.lines().filter(|line| line.starts_with("openclaw_aws_requests_total")).collect();
+    counted.sort_unstable();
+    let line = |operation, result, count| {
+        format!(r#"openclaw_aws_requests_total{{service="eks",operation="{operation}",result="{result}"}} {count}"#)
+    };
+    let create = "CreatePodIdentityAssociation";
+    let expected =
+        [line(create, "fenced", 1), line(create, "throttled", 1), line("ListPodIdentityAssociations", "ok", 2)];
+    assert_eq!(counted, expected);
 }
 
 #[tokio::test]

@@ -28,6 +28,11 @@ impl Call {
         Self { operation, target: target.to_string() }
     }
 
+    /// Its operation, as AWS calls it.
+    pub(super) const fn operation(&self) -> &'static str {
+        self.operation
+    }
+
     /// An error of this call in words of our own.
     pub(super) fn error(&self, kind: AwsErrorKind, message: impl Into<String>) -> AwsError {
         AwsError { operation: self.operation, target: self.target.clone(), kind, message: message.into() }

@@ -60,7 +60,7 @@ impl Aws {
             rates: Rates::default(),
         };
         let fence = if may_tag { Fence::of_a_person() } else { Fence::closed() };
-        let clients = aws::connect(settings, fence).await?;
+        let clients = aws::connect(settings, fence, None).await?;
         Ok(Self {
             options: options.clone(),
             region: clients.region.clone(),
