@@ -1,46 +1,69 @@
-//! What may be reached by its name, where Cilium knows names.
+//! What may be reached by its name, where Cilium knows names, and what only a policy of Cilium's own can name: the pod's node.
 //!
 //! Cilium learns which addresses a name stands for from the answers of DNS that pass its proxy, and opens those. Names of a Tenant may
-//! stand for anything their owner likes, so whatever they say, private and cluster addresses stay closed: a denial outranks every
-//! allowance (Cilium documentation, Deny Policies), those of the NetworkPolicy beside it included. Excepted is what that one opens.
+//! stand for anything their owner likes, so whatever they say, private and cluster addresses stay closed on the port that names open: a
+//! denial outranks every allowance (Cilium documentation, Deny Policies), those of the NetworkPolicy beside it included. Excepted is what
+//! that one opens on the same port. The judge of all this is Cilium's own policy engine: `tests/network`.
 
 use serde_json::{Value, json};
 
 use super::{
-    network_policy::{INSTANCE_METADATA, NOT_INTERNET_V4, NOT_INTERNET_V6, POD_IDENTITY_AGENT, as_cidr},
+    network_policy::{NOT_INTERNET_V4, NOT_INTERNET_V6, ports_of},
     object,
 };
-use crate::tenant::{
-    blueprint::Blueprint,
-    child::Child,
-    egress::{holds, parse_cidr},
+use crate::{
+    api::class::Enforcement,
+    tenant::{
+        blueprint::Blueprint,
+        child::Child,
+        egress::{holds, parse_cidr},
+    },
 };
 
+/// The port that names are opened on.
+const NAMES_PORT: u16 = 443;
+
 pub(super) fn domain_policy(blueprint: &Blueprint<'_>) -> Option<Value> {
-    if blueprint.domains.is_empty() {
+    let knows_names = !blueprint.domains.is_empty();
+    let is_enforced_by_cilium = blueprint.class.network.enforcement == Enforcement::Cilium;
+    let mut egress = Vec::new();
+    if knows_names {
+        egress.extend([dns(), by_name(&blueprint.domains)]);
+    }
+    if is_enforced_by_cilium && blueprint.has_identity() {
+        egress.push(pod_identity_agent());
+    }
+    if egress.is_empty() {
         return None;
     }
-    let names: Vec<Value> = blueprint.domains.iter().map(|domain| name(domain)).collect();
-    let spec = json!({
-        "endpointSelector": {},
-        "egress": [
-            dns(),
-            { "toFQDNs": names, "toPorts": [{ "ports": [{ "port": "443", "protocol": "TCP" }] }] },
-        ],
-        "egressDeny": [{ "toCIDRSet": closed(blueprint) }],
-    });
+    let mut spec = json!({ "endpointSelector": {}, "egress": egress });
+    if knows_names {
+        spec["egressDeny"] = json!([{ "toCIDRSet": closed(blueprint), "toPorts": on(&[("TCP", NAMES_PORT)]) }]);
+    }
     Some(object(Child::DomainPolicy, blueprint.tenant, blueprint.record, json!({ "spec": spec })))
+}
+
+fn by_name(domains: &[String]) -> Value {
+    let names: Vec<Value> = domains.iter().map(|domain| name(domain)).collect();
+    json!({ "toFQDNs": names, "toPorts": on(&[("TCP", NAMES_PORT)]) })
 }
 
 fn name(domain: &str) -> Value {
     if domain.starts_with("*.") { json!({ "matchPattern": domain }) } else { json!({ "matchName": domain }) }
 }
 
-/// The cluster's DNS once more, through the proxy that learns from its answers. A node-local cache has to be redirected to by Cilium
-/// (CiliumLocalRedirectPolicy): what runs on the node's own network passes no proxy.
+/// The agent listens on an address of the pod's own node, and no range holds a node's addresses for Cilium: the NetworkPolicy's rule
+/// does not reach it (cilium/cilium#34387).
+fn pod_identity_agent() -> Value {
+    json!({ "toEntities": ["host"], "toPorts": on(&[("TCP", 80)]) })
+}
+
+/// The cluster's DNS once more, through the proxy that learns from its answers; what the NetworkPolicy says of the same pods leads
+/// nothing past it. A node-local cache has to be redirected to by Cilium (CiliumLocalRedirectPolicy): what runs on the node's own
+/// network passes no proxy.
 fn dns() -> Value {
-    let ports: Vec<Value> =
-        ["UDP", "TCP"].iter().map(|protocol| json!({ "port": "53", "protocol": protocol })).collect();
+    let mut ports = on(&[("UDP", 53), ("TCP", 53)]);
+    ports[0]["rules"] = json!({ "dns": [{ "matchPattern": "*" }] });
     json!({
         "toEndpoints": [{
             "matchLabels": { "k8s:io.kubernetes.pod.namespace": "kube-system" },
@@ -48,11 +71,16 @@ fn dns() -> Value {
                 { "key": "k8s:k8s-app", "operator": "In", "values": ["kube-dns", "node-local-dns"] },
             ],
         }],
-        "toPorts": [{ "ports": ports, "rules": { "dns": [{ "matchPattern": "*" }] } }],
+        "toPorts": ports,
     })
 }
 
-/// Ranges that no name opens, each without what the NetworkPolicy opens by address.
+fn on(ports: &[(&str, u16)]) -> Value {
+    let port = |(protocol, port): &(&str, u16)| json!({ "port": port.to_string(), "protocol": protocol });
+    json!([{ "ports": ports.iter().map(port).collect::<Vec<Value>>() }])
+}
+
+/// Ranges that no name opens, each without what the NetworkPolicy opens by address on the same port.
 fn closed(blueprint: &Blueprint<'_>) -> Vec<Value> {
     let opened = opened(blueprint);
     let own = blueprint.settings.cluster_cidrs.iter().map(String::as_str);
@@ -67,20 +95,16 @@ fn closed(blueprint: &Blueprint<'_>) -> Vec<Value> {
         if opened.iter().any(|open| is_within(range, open)) {
             return None;
         }
-        let except: Vec<&String> = opened.iter().filter(|open| is_within(open, range)).collect();
+        let except: Vec<&&str> = opened.iter().filter(|open| is_within(open, range)).collect();
         Some(if except.is_empty() { json!({ "cidr": range }) } else { json!({ "cidr": range, "except": except }) })
     };
     closed.iter().filter_map(rule).collect()
 }
 
-/// What the NetworkPolicy opens by address.
-fn opened(blueprint: &Blueprint<'_>) -> Vec<String> {
-    let agent = POD_IDENTITY_AGENT.iter().filter(|_| blueprint.has_identity());
-    let metadata = INSTANCE_METADATA.iter().filter(|_| blueprint.class.network.allow_instance_metadata);
-    let fixed = agent.chain(metadata).map(|cidr| (*cidr).to_owned());
-    let dns = blueprint.settings.dns_addresses.iter().map(|address| as_cidr(address));
-    let listed = blueprint.cidrs.iter().map(|rule| rule.cidr.clone());
-    let mut opened: Vec<String> = fixed.chain(dns).chain(listed).collect();
+/// What the NetworkPolicy opens by address on the port of names.
+fn opened<'a>(blueprint: &'a Blueprint<'_>) -> Vec<&'a str> {
+    let on_port = blueprint.cidrs.iter().filter(|rule| ports_of(rule).contains(&NAMES_PORT));
+    let mut opened: Vec<&str> = on_port.map(|rule| rule.cidr.as_str()).collect();
     opened.sort_unstable();
     opened.dedup();
     opened

@@ -84,7 +84,9 @@ pub fn internet_with_ranges(_: &Instance) -> Variant {
     });
     let source = ("NetworkPolicy", "/spec/ingress/0/from/0/ipBlock/cidr", json!("10.0.0.5/16"));
     let everywhere = ("NetworkPolicy", "/spec/egress/3/to/0/ipBlock/cidr", json!("0.0.0.0/0"));
-    variant(json!({ "network": network }), json!({}), [source, everywhere])
+    let agent = ("CiliumNetworkPolicy", "/spec/egress/0/toEntities/0", json!("host"));
+    let variant = variant(json!({ "network": network }), json!({}), [source, everywhere, agent]);
+    Variant { beside: vec!["ciliumnetworkpolicies"], ..variant }
 }
 
 pub fn runtime_and_place(_: &Instance) -> Variant {
