@@ -84,6 +84,12 @@ enum Command {
     /// without touching anything; a Tenant of the same name that names the new owner takes over. The former owner may know the
     /// gateway token: order its rotation (openclaw.io/rotate-secrets) when the new Tenant is there.
     Transfer(administer::TransferArgs),
+    /// Move a tenant to another gateway of its class
+    ///
+    /// Writes the annotation openclaw.io/move-to on the TenantRecord. Cordoning a gateway in the class keeps newcomers away from it
+    /// and moves nobody; this does. It is refused where the gateway is full, cordoned, or not in the class. Under another domain the
+    /// tenant's address is another one, and its workspace is restarted.
+    Move(administer::MoveArgs),
     /// Before a complete uninstall: take the operator's finalizer off all Tenants, and touch nothing else
     ///
     /// Stop the operator first: it would put them back.
@@ -284,6 +290,7 @@ impl Cli {
             Command::Keep(args) => args.execute(),
             Command::PurgeNow(args) => args.execute(),
             Command::Transfer(args) => args.execute(),
+            Command::Move(args) => args.execute(),
             Command::Release(args) => args.execute(),
         };
         match result {

@@ -72,6 +72,9 @@ pub const COMPROMISED: &str = "compromised";
 /// Annotation on an owned namespace: the order to rotate that was carried out last.
 pub const ROTATION_ORDER: &str = "openclaw.io/rotation-order";
 
+/// Annotation on an owned namespace: its own UID, once its removal was decided. The policies let the operator delete no other.
+pub const DELETE_APPROVED: &str = "openclaw.io/delete-approved";
+
 /// Annotation on a PersistentVolume: when it was given to its storage to be deleted.
 pub const RELEASED_AT: &str = "openclaw.io/released-at";
 
@@ -89,6 +92,10 @@ pub const KEEP_UNTIL: &str = "openclaw.io/keep-until";
 
 /// Annotation on a TenantRecord, an administrator's order: the incarnation whose removal may pass the breaker.
 pub const CONFIRM_DELETION: &str = "openclaw.io/confirm-deletion";
+
+/// Annotation on a TenantRecord, an administrator's order: the gateway of its class to which it is moved, as `namespace/name`, or
+/// `namespace/name/domain` where the class lists it under several domains.
+pub const MOVE_TO: &str = "openclaw.io/move-to";
 
 /// Annotation on a TenantClass: with the value `true` nothing of its tenants is removed for good.
 pub const HALT: &str = "openclaw.io/halt";

@@ -8,9 +8,10 @@ use kube::Client;
 use openclaw_tenant_operator::{
     administer::{self, AdministerError, Sight, Vigil},
     api::{
-        labels::{KEEP_UNTIL, PURGE_NOW, TRANSFER_TO},
+        labels::{KEEP_UNTIL, MOVE_TO, PURGE_NOW, TRANSFER_TO},
         names::{Incarnation, OwnerSubject, TenantName},
     },
+    gateway::Target,
     kubernetes::listing::callers_cluster,
 };
 
@@ -61,6 +62,18 @@ pub(super) struct TransferArgs {
     /// The subject of the new owner, as the identity provider knows it (or the email in lower case where Tenants name none)
     #[arg(long, value_name = "SUBJECT")]
     to: OwnerSubject,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MoveArgs {
+    /// Which tenant
+    tenant: TenantName,
+    /// A gateway of its class, as NAMESPACE/NAME, or NAMESPACE/NAME/DOMAIN where the class lists it under several domains
+    #[arg(long, value_name = "GATEWAY")]
+    to: Target,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -203,6 +216,29 @@ impl TransferArgs {
                 return Ok(());
             }
             administer::order(client, &self.tenant, view, TRANSFER_TO, self.to.as_str()).await?;
+            told(&sight, &self.tenant)
+        })
+    }
+}
+
+impl MoveArgs {
+    pub(super) fn execute(self) -> Result<(), CliError> {
+        with_cluster(async |client| {
+            let sight = administer::look(client).await.map_err(AdministerError::from)?;
+            let (view, record) = sight.record(&self.tenant)?;
+            let former = record.routing.placement.as_ref().map_or_else(
+                || "no gateway".to_owned(),
+                |place| format!("gateway {}/{} ({})", place.namespace, place.name, place.domain),
+            );
+            let question = format!(
+                "Tenant {} goes from {former} to {}. Under another domain its owner has another address from then on, and its \
+                 workspace is restarted.",
+                self.tenant, self.to
+            );
+            if !is_meant(&question, self.yes)? {
+                return Ok(());
+            }
+            administer::order(client, &self.tenant, view, MOVE_TO, &self.to.to_string()).await?;
             told(&sight, &self.tenant)
         })
     }

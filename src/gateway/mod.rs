@@ -1,18 +1,40 @@
 //! Placement of tenants on gateways: one allocator, least loaded first, never above capacity.
 
+mod target;
+
 use std::collections::HashMap;
 
-use crate::api::{class::GatewaySlot, names::TenantName, record::Placement};
+pub use target::{NoTarget, Target};
+
+use crate::api::{
+    class::GatewaySlot,
+    names::{NamespaceName, TenantName},
+    record::Placement,
+};
+
+/// One Gateway: one load balancer, whatever domains it serves and whichever classes name it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Gateway {
+    /// Its namespace.
+    pub namespace: NamespaceName,
+    /// Its name.
+    pub name: String,
+}
 
 /// Knows every taken place, and hands out free ones.
 ///
-/// A place that was handed out is held for its tenant until the tenant's record says where it is, so that two tenants
-/// that are placed at the same time do not get the same last place.
+/// A place is taken where a record says so, where a live route stands, and where it was handed out and the tenant's record
+/// does not say so yet: two tenants that are placed at the same time do not get the same last place. Whatever says that a
+/// tenant is on a Gateway, it is there once.
 #[derive(Debug, Default)]
 pub struct Allocator {
     recorded: HashMap<TenantName, Placement>,
     held: HashMap<TenantName, Placement>,
-    load: HashMap<Placement, usize>,
+    /// Where live routes stand. A record may be lost, or say nothing of its place for a while; its route has a target group of
+    /// the load balancer all the same.
+    standing: HashMap<(NamespaceName, TenantName), Gateway>,
+    /// Who is on each Gateway, and how many of the above say so.
+    load: HashMap<Gateway, HashMap<TenantName, usize>>,
     /// Who found no place.
     waiting: Vec<TenantName>,
     woken: Vec<TenantName>,
@@ -24,17 +46,44 @@ impl Allocator {
         if self.recorded.get(tenant) == placement.as_ref() {
             return;
         }
-        if let Some(before) = self.recorded.remove(tenant) {
-            self.give_back(&before);
+        let before = match placement {
+            Some(placement) => {
+                self.take(tenant, Gateway::of(&placement));
+                if let Some(held) = self.held.remove(tenant) {
+                    self.leave(tenant, &Gateway::of(&held));
+                }
+                self.recorded.insert(tenant.clone(), placement)
+            }
+            None => self.recorded.remove(tenant),
+        };
+        if let Some(before) = before {
+            self.leave(tenant, &Gateway::of(&before));
         }
-        let Some(placement) = placement else { return };
-        *self.load.entry(placement.clone()).or_default() += 1;
-        match self.held.remove(tenant) {
-            Some(held) if held == placement => self.leave(&held),
-            Some(held) => self.give_back(&held),
-            None => {}
+    }
+
+    /// All records are gone, with their definition.
+    pub fn forget_records(&mut self) {
+        for (tenant, placement) in std::mem::take(&mut self.recorded) {
+            self.leave(&tenant, &Gateway::of(&placement));
         }
-        self.recorded.insert(tenant.clone(), placement);
+    }
+
+    /// Takes note of where a tenant's route stands that lies in this namespace, or that it is gone.
+    pub fn route_stands(&mut self, namespace: &NamespaceName, tenant: &TenantName, on: Option<Gateway>) {
+        let key = (namespace.clone(), tenant.clone());
+        if self.standing.get(&key) == on.as_ref() {
+            return;
+        }
+        let before = match on {
+            Some(gateway) => {
+                self.take(tenant, gateway.clone());
+                self.standing.insert(key, gateway)
+            }
+            None => self.standing.remove(&key),
+        };
+        if let Some(before) = before {
+            self.leave(tenant, &before);
+        }
     }
 
     /// A place for a tenant that has none: the one that is held for it, or the least loaded; `None` where all are full.
@@ -45,18 +94,17 @@ impl Allocator {
             }
             let held = held.clone();
             self.held.remove(tenant);
-            self.give_back(&held);
+            self.leave(tenant, &Gateway::of(&held));
         }
-        let load = |slot: &GatewaySlot| self.load.get(&placement(slot)).copied().unwrap_or(0);
-        let open = slots.iter().filter(|slot| !slot.cordoned && load(slot) < usize::from(slot.capacity));
-        let Some(best) = open.min_by_key(|slot| load(slot)).map(placement) else {
+        let open = slots.iter().filter(|slot| self.has_room(tenant, slot));
+        let Some(best) = open.min_by_key(|slot| self.load(&Gateway::of(&placement(slot)))).map(placement) else {
             if !self.waiting.contains(tenant) {
                 self.waiting.push(tenant.clone());
             }
             return None;
         };
         self.waiting.retain(|waiting| waiting != tenant);
-        *self.load.entry(best.clone()).or_default() += 1;
+        self.take(tenant, Gateway::of(&best));
         self.held.insert(tenant.clone(), best.clone());
         Some(best)
     }
@@ -65,7 +113,7 @@ impl Allocator {
     pub fn release(&mut self, tenant: &TenantName) {
         self.waiting.retain(|waiting| waiting != tenant);
         if let Some(held) = self.held.remove(tenant) {
-            self.give_back(&held);
+            self.leave(tenant, &Gateway::of(&held));
         }
     }
 
@@ -74,16 +122,43 @@ impl Allocator {
         std::mem::take(&mut self.woken)
     }
 
-    fn give_back(&mut self, placement: &Placement) {
-        self.leave(placement);
+    /// How many tenants are on a Gateway.
+    fn load(&self, gateway: &Gateway) -> usize {
+        self.load.get(gateway).map_or(0, HashMap::len)
+    }
+
+    /// Whether a slot takes this tenant. One that is on its Gateway already takes no second place there.
+    fn has_room(&self, tenant: &TenantName, slot: &GatewaySlot) -> bool {
+        let gateway = Gateway::of(&placement(slot));
+        let others =
+            self.load(&gateway) - usize::from(self.load.get(&gateway).is_some_and(|on| on.contains_key(tenant)));
+        !slot.cordoned && u32::try_from(others).is_ok_and(|others| others < slot.capacity)
+    }
+
+    fn take(&mut self, tenant: &TenantName, gateway: Gateway) {
+        *self.load.entry(gateway).or_default().entry(tenant.clone()).or_default() += 1;
+    }
+
+    fn leave(&mut self, tenant: &TenantName, gateway: &Gateway) {
+        let Some(on) = self.load.get_mut(gateway) else { return };
+        let Some(count) = on.get_mut(tenant) else { return };
+        *count -= 1;
+        if *count > 0 {
+            return;
+        }
+        on.remove(tenant);
+        if on.is_empty() {
+            self.load.remove(gateway);
+        }
         // Whoever still finds none waits again.
         self.woken.append(&mut self.waiting);
     }
+}
 
-    fn leave(&mut self, placement: &Placement) {
-        if let Some(count) = self.load.get_mut(placement) {
-            *count = count.saturating_sub(1);
-        }
+impl Gateway {
+    /// The Gateway of a place.
+    pub fn of(placement: &Placement) -> Self {
+        Self { namespace: placement.namespace.clone(), name: placement.name.clone() }
     }
 }
 
@@ -93,79 +168,4 @@ pub fn placement(slot: &GatewaySlot) -> Placement {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn slot(name: &str, capacity: u16) -> GatewaySlot {
-        let json = serde_json::json!({
-            "namespace": "gateways", "name": name, "domain": format!("{name}.example.com"), "capacity": capacity,
-        });
-        serde_json::from_value(json).expect("slot")
-    }
-
-    fn tenant(number: usize) -> TenantName {
-        format!("t{number}").parse().expect("name")
-    }
-
-    #[test]
-    fn tenants_go_where_there_is_most_room_and_never_above_capacity() {
-        let slots = [slot("a", 3), slot("b", 2)];
-        let mut allocator = Allocator::default();
-        let places: Vec<Option<String>> =
-            (0..6).map(|n| allocator.hold(&tenant(n), &slots).map(|place| place.name)).collect();
-        let names: Vec<&str> = places.iter().map(|place| place.as_deref().unwrap_or("full")).collect();
-        assert_eq!(names, ["a", "b", "a", "b", "a", "full"]);
-    }
-
-    #[test]
-    fn a_held_place_stays_the_same_and_becomes_the_recorded_one() {
-        let slots = [slot("a", 1)];
-        let mut allocator = Allocator::default();
-        let place = allocator.hold(&tenant(1), &slots);
-        assert_eq!(allocator.hold(&tenant(1), &slots), place);
-        allocator.recorded(&tenant(1), place);
-        assert_eq!(allocator.hold(&tenant(2), &slots), None);
-        allocator.recorded(&tenant(1), None);
-        assert!(allocator.hold(&tenant(2), &slots).is_some());
-    }
-
-    #[test]
-    fn a_place_that_is_not_taken_after_all_is_free_again() {
-        let slots = [slot("a", 1)];
-        let mut allocator = Allocator::default();
-        assert!(allocator.hold(&tenant(1), &slots).is_some());
-        allocator.release(&tenant(1));
-        assert!(allocator.hold(&tenant(2), &slots).is_some());
-    }
-
-    #[test]
-    fn who_found_no_place_is_woken_once_when_one_is_given_back() {
-        let slots = [slot("a", 2)];
-        let mut allocator = Allocator::default();
-        let none = Vec::<TenantName>::new();
-        let place = allocator.hold(&tenant(1), &slots);
-        assert!(allocator.hold(&tenant(2), &slots).is_some());
-        for late in [4, 3, 4] {
-            assert_eq!(allocator.hold(&tenant(late), &slots), None);
-        }
-        allocator.recorded(&tenant(1), place.clone());
-        allocator.recorded(&tenant(1), place);
-        assert_eq!(allocator.take_woken(), none, "a held place that is recorded is the same place");
-        allocator.recorded(&tenant(1), None);
-        assert_eq!(allocator.take_woken(), [tenant(4), tenant(3)], "first come first");
-        assert!(allocator.hold(&tenant(4), &slots).is_some());
-        assert_eq!(allocator.hold(&tenant(3), &slots), None);
-        assert_eq!(allocator.take_woken(), none);
-        allocator.release(&tenant(2));
-        assert_eq!(allocator.take_woken(), [tenant(3)]);
-        allocator.release(&tenant(4));
-        assert_eq!(allocator.take_woken(), none, "nobody waits");
-    }
-
-    #[test]
-    fn a_cordoned_gateway_takes_nobody_new() {
-        let mut cordoned = slot("a", 9);
-        cordoned.cordoned = true;
-        assert_eq!(Allocator::default().hold(&tenant(1), &[cordoned]), None);
-    }
-}
+mod tests;

@@ -74,11 +74,20 @@ impl RawError {
                 what,
                 code: status.code,
                 reason: status.reason.clone(),
-                message: status.message.clone(),
+                message: if unknown_field(&status.message) {
+                    format!("{}. {}", status.message, resource.what_knows_fields())
+                } else {
+                    status.message.clone()
+                },
             },
             Self::Failed(source) => RequestError::Unreachable { verb, what, source: Box::new(source) },
         }
     }
+}
+
+/// Whether the server refuses a field because it does not know it (strict field validation).
+fn unknown_field(message: &str) -> bool {
+    message.contains("strict decoding error") && message.contains("unknown field")
 }
 
 impl RequestError {
@@ -133,6 +142,11 @@ impl RequestError {
         matches!(self.code(), Some(400 | 422))
     }
 
+    /// The server does not know a field of it, and has said which.
+    pub fn names_unknown_field(&self) -> bool {
+        matches!(self, Self::Refused { code: 400, message, .. } if unknown_field(message))
+    }
+
     /// What came of it, for metrics.
     pub const fn result(&self) -> RequestResult {
         match self {
@@ -149,5 +163,56 @@ impl RequestError {
             Self::Unsendable { .. } => RequestResult::Invalid,
             Self::FenceClosed(_) => RequestResult::Fenced,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{kubernetes::definitions, tenant::child::Kind};
+
+    fn refused(resource: &Resource, message: &str) -> RequestError {
+        let status = kube::core::Status {
+            code: 400,
+            reason: "BadRequest".into(),
+            message: message.into(),
+            ..kube::core::Status::default()
+        };
+        RawError::Failed(kube::Error::Api(Box::new(status))).about("patch", resource)
+    }
+
+    /// What Kubernetes 1.33 answers to a strict patch.
+    const UNKNOWN: &str = "TenantRecord in version \"v1alpha1\" cannot be handled as a TenantRecord: strict decoding error: \
+                           unknown field \"spec.template\"";
+
+    #[test]
+    fn a_field_that_the_server_does_not_know_is_named_with_what_to_do() {
+        let error = refused(&Resource::cluster(definitions::RECORD, "alice"), UNKNOWN);
+        assert!(error.names_unknown_field() && error.is_invalid());
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "patch TenantRecord alice: BadRequest (400): {UNKNOWN}. CustomResourceDefinition tenantrecords.openclaw.io is \
+                 older than this operator: apply those of the operator's version over it (kubectl apply --server-side -f crds/). \
+                 Until then nothing is written that would be forgotten"
+            )
+        );
+        let namespace = "openclaw-alice".parse().expect("a name");
+        let route = Resource::in_namespace(Kind::HttpRoute.info(), &namespace, "alice");
+        let error = refused(&route, "strict decoding error: unknown field \"spec.useDefaultGateways\"");
+        assert!(
+            error.to_string().ends_with(
+                "This cluster serves HTTPRoute (gateway.networking.k8s.io/v1) without that field: see which versions of it, or of \
+                 Kubernetes, the operator needs, and upgrade it"
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn other_refusals_say_what_the_server_says() {
+        let error = refused(&Resource::cluster(definitions::RECORD, "alice"), "the body is not JSON");
+        assert!(!error.names_unknown_field());
+        assert_eq!(error.to_string(), "patch TenantRecord alice: BadRequest (400): the body is not JSON");
     }
 }

@@ -21,6 +21,14 @@ use crate::{
     telemetry::{metrics::Metrics, result::RequestResult},
 };
 
+/// What is asked of the server with every write: a field that it does not know is an error that names it. Dropped without a word, it
+/// would be written again for ever, or be missing when a decision asks for it.
+///
+/// So a new operator with the CustomResourceDefinitions of an older one loses nothing. What its record has no room for is refused
+/// before anything that hangs on it is made, changed or removed (S6), because that waits for the record; what is there stays and runs
+/// on, and the end of access waits for no record. The refusal says which definitions to apply, and goes by itself once they are.
+const STRICT: &str = "fieldValidation=Strict";
+
 /// Requests to one API server.
 #[derive(Clone)]
 pub struct Kubernetes {
@@ -96,7 +104,7 @@ impl Kubernetes {
     /// # Errors
     /// `AlreadyExists` where it is, and where the server refuses or does not answer in time.
     pub async fn create(&self, resource: &Resource, object: &Value) -> Result<Value, RequestError> {
-        let query = format!("fieldManager={FIELD_MANAGER}&fieldValidation=Strict");
+        let query = format!("fieldManager={FIELD_MANAGER}&{STRICT}");
         let request = build(Method::POST, resource.collection_path(), &query, Some((Body::Json, object)))?;
         self.write(resource, "create", request).await
     }
@@ -106,7 +114,7 @@ impl Kubernetes {
     /// # Errors
     /// `Conflict` where it is a later state, and where the server refuses or does not answer in time.
     pub async fn replace(&self, resource: &Resource, object: &Value) -> Result<Value, RequestError> {
-        let query = format!("fieldManager={FIELD_MANAGER}&fieldValidation=Strict");
+        let query = format!("fieldManager={FIELD_MANAGER}&{STRICT}");
         let request = build(Method::PUT, resource.path(), &query, Some((Body::Json, object)))?;
         self.write(resource, "update", request).await
     }
@@ -116,7 +124,7 @@ impl Kubernetes {
     /// # Errors
     /// Where the server refuses or does not answer in time.
     pub async fn rehearse_replace(&self, resource: &Resource, object: &Value) -> Result<Value, RequestError> {
-        let query = format!("fieldManager={FIELD_MANAGER}&dryRun=All");
+        let query = format!("fieldManager={FIELD_MANAGER}&{STRICT}&dryRun=All");
         let request = build(Method::PUT, resource.path(), &query, Some((Body::Json, object)))?;
         self.send(resource, "rehearse", request).await
     }
@@ -126,7 +134,7 @@ impl Kubernetes {
     /// # Errors
     /// `Conflict` where it is another object or a later state, and where the server refuses or does not answer in time.
     pub async fn merge_patch(&self, resource: &Resource, patch: &Value) -> Result<Value, RequestError> {
-        let query = format!("fieldManager={FIELD_MANAGER}");
+        let query = format!("fieldManager={FIELD_MANAGER}&{STRICT}");
         let request = build(Method::PATCH, resource.path(), &query, Some((Body::MergePatch, patch)))?;
         self.write(resource, "patch", request).await
     }
@@ -136,7 +144,7 @@ impl Kubernetes {
     /// # Errors
     /// `Conflict` where it is a later state, and where the server refuses or does not answer in time.
     pub async fn json_patch(&self, resource: &Resource, patch: &Value) -> Result<Value, RequestError> {
-        let query = format!("fieldManager={FIELD_MANAGER}&fieldValidation=Strict");
+        let query = format!("fieldManager={FIELD_MANAGER}&{STRICT}");
         let request = build(Method::PATCH, resource.path(), &query, Some((Body::JsonPatch, patch)))?;
         self.write(resource, "patch", request).await
     }
@@ -206,4 +214,41 @@ fn build(
             .body(serde_json::to_vec(value).map_err(|error| RequestError::unsendable(&uri, error.to_string()))?),
     };
     request.map_err(|error| RequestError::unsendable(&uri, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::{Router, http::Uri};
+    use serde_json::json;
+
+    use super::*;
+
+    /// Another write would drop what the server does not know, and nobody would hear of it.
+    #[tokio::test]
+    async fn every_write_asks_to_hear_of_fields_that_the_server_does_not_know() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::clone(&seen);
+        let router: Router = Router::new().fallback(async move |method: Method, uri: Uri| {
+            record.lock().expect("not poisoned").push((method, uri.query().unwrap_or_default().to_owned()));
+            "{}"
+        });
+        let kubernetes = Kubernetes::new(Client::new(router, "default"), Fence::of_a_person(), Metrics::new("", ""));
+        let (resource, object) = (Resource::cluster(definitions::TENANT, "alice"), json!({}));
+        kubernetes.create(&resource, &object).await.expect("answered");
+        kubernetes.replace(&resource, &object).await.expect("answered");
+        kubernetes.rehearse_replace(&resource, &object).await.expect("answered");
+        kubernetes.merge_patch(&resource, &object).await.expect("answered");
+        kubernetes.json_patch(&resource, &json!([])).await.expect("answered");
+        let by_us = "fieldManager=openclaw-tenant-operator&fieldValidation=Strict";
+        let expected = [
+            (Method::POST, by_us.to_owned()),
+            (Method::PUT, by_us.to_owned()),
+            (Method::PUT, format!("{by_us}&dryRun=All")),
+            (Method::PATCH, by_us.to_owned()),
+            (Method::PATCH, by_us.to_owned()),
+        ];
+        assert_eq!(*seen.lock().expect("not poisoned"), expected);
+    }
 }

@@ -125,6 +125,22 @@ impl Resource {
         self.info.kind
     }
 
+    /// What to do where the server does not know a field of it.
+    pub(super) fn what_knows_fields(&self) -> String {
+        let KindInfo { group, kind, plural, .. } = self.info;
+        if group == GROUP {
+            return format!(
+                "CustomResourceDefinition {plural}.{GROUP} is older than this operator: apply those of the operator's version \
+                 over it (kubectl apply --server-side -f crds/). Until then nothing is written that would be forgotten"
+            );
+        }
+        format!(
+            "This cluster serves {kind} ({}) without that field: see which versions of it, or of Kubernetes, the operator needs, \
+             and upgrade it",
+            self.info.api_version()
+        )
+    }
+
     /// Path of the collection that it is in.
     pub fn collection_path(&self) -> String {
         let root = if self.info.group.is_empty() {

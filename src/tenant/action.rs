@@ -356,6 +356,11 @@ impl Plan {
         matches!(&self.story, Story::Kept { at_gate: true, .. })
     }
 
+    /// Whether administrators' orders are carried out by it.
+    pub fn carries_out_orders(&self) -> bool {
+        self.actions.iter().any(|action| matches!(action, Action::CarryOutOrders { .. }))
+    }
+
     /// One thing to do of which nothing is said, and another look soon: some of it makes no event.
     pub fn silently(action: Action) -> Self {
         Self { actions: vec![action], look_again: Some(Duration::from_secs(2)), ..Self::silent() }

@@ -9,7 +9,7 @@ use super::{
     blueprint::Refusal,
     cloud::wanted_role,
     digest::Digest,
-    ledger::new_secret,
+    ledger::{new_secret, place_of_route},
     observed::{ClassView, Observed, TenantView},
     ownership::namespace_facts,
     reason::Reason,
@@ -174,6 +174,7 @@ fn rebuilt_from(
         item.handed_over = mirror(labels::HANDED_OVER).is_some();
     }
     record.storage.claim = mirror(labels::CLAIM).map(str::to_owned);
+    record.routing.placement = place_of_route(observed, record.routing.mode);
     record.adoption = adoption::rebuilt(&facts)?;
     if owner_tenant.is_none() {
         record.phase = RecordPhase::Retained;

@@ -301,7 +301,7 @@ impl Cache {
 
     /// A tenant was decided about. One that has no business at the roll-out gate gives back what it was given; one that is
     /// not kept (refused, paused, being deleted) holds no place either, at the gate or on a gateway: nobody works on its
-    /// becoming ready.
+    /// becoming ready. What an order asks for stays held until the record says it.
     pub fn stand_at_gate(&self, name: &TenantName, plan: &Plan) {
         let mut known = self.lock();
         if !plan.is_at_gate() {
@@ -311,7 +311,9 @@ impl Cache {
             known.note_rolling(name);
         } else {
             known.gate.recorded(name, None);
-            known.gateways.release(name);
+            if !plan.carries_out_orders() {
+                known.gateways.release(name);
+            }
         }
     }
 

@@ -4,7 +4,11 @@
 
 use std::net::IpAddr;
 
-use super::{blueprint::Refusal, reason::Reason};
+use super::{
+    blueprint::Refusal,
+    internet::{MULTICAST, NOT_INTERNET_V4, NOT_INTERNET_V6},
+    reason::Reason,
+};
 use crate::api::{
     class::{EgressMode, Enforcement, TenantClassSpec},
     tenant::{CidrRule, TenantSpec},
@@ -83,33 +87,11 @@ fn check_domains(class: &TenantClassSpec) -> Result<(), Refusal> {
     }
 }
 
-/// Ranges that a Tenant may not open (design section 7): private, shared, link-local, benchmarking, loopback,
-/// unspecified, multicast and reserved ones, and NAT64's window onto all of them.
-const NOT_PUBLIC: [(&str, u8); 16] = [
-    ("0.0.0.0", 8),
-    ("10.0.0.0", 8),
-    ("100.64.0.0", 10),
-    ("127.0.0.0", 8),
-    ("169.254.0.0", 16),
-    ("172.16.0.0", 12),
-    ("192.168.0.0", 16),
-    ("198.18.0.0", 15),
-    ("224.0.0.0", 3),
-    ("::", 128),
-    ("::1", 128),
-    ("64:ff9b::", 96),
-    ("fc00::", 7),
-    ("fe80::", 10),
-    ("ff00::", 8),
-    ("::ffff:0:0", 96),
-];
-
-/// Whether every address of the range is public. What cannot be read is not.
+/// Whether every address of the range is public, so that a Tenant may open it. What cannot be read is not.
 fn is_public(cidr: &str) -> bool {
-    let Some((address, bits)) = parse_cidr(cidr) else { return false };
-    NOT_PUBLIC.iter().all(|(reserved, reserved_bits)| {
-        reserved.parse().is_ok_and(|reserved: IpAddr| !overlap((address, bits), (reserved, *reserved_bits)))
-    })
+    let Some(range) = parse_cidr(cidr) else { return false };
+    let mut closed = NOT_INTERNET_V4.iter().chain(&NOT_INTERNET_V6).chain(&MULTICAST);
+    closed.all(|closed| parse_cidr(closed).is_some_and(|closed| !overlap(range, closed)))
 }
 
 pub(super) fn parse_cidr(cidr: &str) -> Option<(IpAddr, u8)> {
@@ -144,7 +126,7 @@ mod tests {
 
     #[test]
     fn public_ranges_are_public_and_anything_that_meets_a_private_one_is_not() {
-        for public in ["203.0.113.0/24", "8.8.8.8/32", "2600::/16"] {
+        for public in ["203.0.113.0/24", "8.8.8.8/32", "2600::/16", "2001:db8::/32", "2001:200::/23", "2003::/16"] {
             assert!(is_public(public), "{public}");
         }
         for private in [
@@ -153,8 +135,24 @@ mod tests {
             "8.0.0.0/5",
             "192.168.1.1/32",
             "169.254.169.254/32",
+            "0.1.2.3/32",
+            "127.0.0.1/32",
+            "192.0.0.170/32",
+            "224.0.0.1/32",
+            "240.0.0.1/32",
+            "255.255.255.255/32",
             "::/0",
+            "::1/128",
+            "::ffff:10.0.0.1/128",
+            "64:ff9b::/96",
+            "64:ff9b:1:a00::/56",
+            "2001:0:a00::/40",
+            "2002:a00:1::/48",
             "fd00::/8",
+            "fe80::1/128",
+            "fec0::/10",
+            "feff::1/128",
+            "ff02::1/128",
             "x/8",
             "1.2.3.4",
         ] {

@@ -14,15 +14,12 @@ use super::{
     rotation,
     workload::restarted_pod,
 };
-use crate::{
-    api::{
-        class::SecretsMode,
-        names::{NamespaceName, Nonce, SecretItemName, VersionId},
-        quantity::Quantity,
-        record::{MOST_SECRETS, Placement, RecordedSecret, RecordedVolume, SecretOrigin, TenantRecordSpec},
-        tenant::TenantSpec,
-    },
-    gateway,
+use crate::api::{
+    class::{RoutingMode, SecretsMode},
+    names::{NamespaceName, Nonce, SecretItemName, VersionId},
+    quantity::Quantity,
+    record::{MOST_SECRETS, Placement, RecordedSecret, RecordedVolume, SecretOrigin, TenantRecordSpec},
+    tenant::TenantSpec,
 };
 
 /// What the record of a living tenant should say now.
@@ -52,7 +49,7 @@ pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Bluepri
     adoption::learn(observed, &mut record);
     record.routing.interceptor = wanted_interceptor(observed, blueprint);
     if record.routing.placement.is_none() && blueprint.open {
-        record.routing.placement = place_of_route(observed, blueprint).or_else(|| observed.place.clone());
+        record.routing.placement = place_of_route(observed, record.routing.mode).or_else(|| observed.place.clone());
     }
     record
 }
@@ -70,16 +67,13 @@ pub fn claimed_size(observed: &Observed) -> Option<Quantity> {
     observed.child(Child::Claim)?.facts.as_claim()?.requested.as_deref()?.parse().ok()
 }
 
-/// The place that a standing route names: a tenant whose record was lost stays where its owner finds it.
-fn place_of_route(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Placement> {
+/// The place that a standing route names: a tenant whose record was lost stays where its owner finds it, also where the class
+/// offers that place to nobody any more.
+pub fn place_of_route(observed: &Observed, mode: RoutingMode) -> Option<Placement> {
     let facts = observed.child(Child::Route)?.facts.as_route()?;
     let (namespace, name) = facts.gateway.as_ref()?;
-    let places = blueprint.class.routing.gateways.iter().map(gateway::placement);
-    let named = places.filter(|place| place.namespace.as_str() == namespace && place.name == *name);
-    let hostname = facts.hostname.as_deref()?;
-    named
-        .into_iter()
-        .find(|place| desired::hostname(blueprint.tenant, blueprint.record.routing.mode, place) == hostname)
+    let domain = desired::domain(&observed.name, mode, facts.hostname.as_deref()?)?;
+    Some(Placement { namespace: namespace.parse().ok()?, name: name.clone(), domain })
 }
 
 /// The association's id follows what is seen. When one is gone, the token of the next is a new one: EKS would answer

@@ -19,6 +19,7 @@ pub mod enforcement;
 pub mod failure;
 pub mod gate;
 pub mod hold;
+pub mod internet;
 pub mod keep;
 pub mod ledger;
 pub mod looks;

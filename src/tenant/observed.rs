@@ -66,7 +66,8 @@ pub struct Observed {
     pub belongings: Look<Belongings>,
     /// What is known of AWS.
     pub aws: AwsView,
-    /// A place on a gateway that is held for this tenant; `None` where it has one, or where all are full.
+    /// A place on a gateway that is held for this tenant: for one that has none, or where an administrator orders it to be moved;
+    /// `None` where that is full.
     pub place: Option<Placement>,
     /// How it stands at the roll-out gate.
     pub turn: Turn,
@@ -191,6 +192,8 @@ pub struct DefinitionView {
     pub resource_version: String,
     /// Whether it is being deleted, and its objects with it.
     pub deleting: bool,
+    /// Its generation: another one may know other fields.
+    pub generation: i64,
 }
 
 /// A storage class as decisions see it.

@@ -3,6 +3,8 @@
 //! PURE. The annotation goes with the change that it asked for; the record's history keeps what was ordered and what came of
 //! it. An order that cannot be carried out is taken off as well, and the history says why.
 
+mod moving;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -21,11 +23,17 @@ use crate::api::{
     record::{HistoryEntry, HistoryEvent, RecordPhase, RecordedOwner, SecretOrigin, TenantRecordSpec, remember},
 };
 
+pub use moving::offered;
+
 /// In this order, where several are given at once.
-const ORDERS: [&str; 4] = [labels::TRANSFER_TO, labels::KEEP_UNTIL, labels::PURGE_NOW, labels::CONFIRM_DELETION];
+const ORDERS: [&str; 5] =
+    [labels::TRANSFER_TO, labels::KEEP_UNTIL, labels::MOVE_TO, labels::PURGE_NOW, labels::CONFIRM_DELETION];
 
 /// The longest value of an order that is repeated in a message.
 const LONGEST: usize = 80;
+
+/// The longest message that a record's history takes.
+const LONGEST_MESSAGE: usize = 1024;
 
 /// Carries out what is ordered; `None` where nothing is.
 pub fn carried_out(observed: &Observed, view: &RecordView, record: &TenantRecordSpec) -> Option<Plan> {
@@ -55,7 +63,7 @@ pub fn carried_out(observed: &Observed, view: &RecordView, record: &TenantRecord
             // owner's, with the transfer still to be ordered, or as the new owner's.
             return Some(Plan::silently(mark));
         }
-        let message = format!("{key}={}: {message}", shortened(value));
+        let message = shortened(&format!("{key}={}: {message}", shortened(value, LONGEST)), LONGEST_MESSAGE);
         let former_owner: Option<OwnerHash> = (event == HistoryEvent::Transferred).then(|| before.owner.hash.clone());
         told.push(message.clone());
         let entry = HistoryEntry { at: observed.time(), event, message, former_owner, incarnation: None, purge: None };
@@ -70,14 +78,15 @@ pub fn carried_out(observed: &Observed, view: &RecordView, record: &TenantRecord
     Some(Plan::silently(action))
 }
 
-fn shortened(value: &str) -> String {
-    value.chars().take(LONGEST).collect()
+fn shortened(text: &str, longest: usize) -> String {
+    text.chars().take(longest).collect()
 }
 
 fn obey(observed: &Observed, record: &mut TenantRecordSpec, key: &str, value: &str) -> Result<String, String> {
     match key {
         labels::TRANSFER_TO => transfer(observed, record, value),
         labels::KEEP_UNTIL => keep_until(observed, record, value),
+        labels::MOVE_TO => moving::move_to(observed, record, value),
         labels::PURGE_NOW => purge_now(observed, record, value),
         labels::CONFIRM_DELETION => confirm(observed, record, value),
         other => Err(format!("{other} is no order")),

@@ -5,7 +5,7 @@
 
 mod volume;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -15,11 +15,13 @@ use volume::{recorded_volume, volume_going, volume_hangs, volume_step};
 
 use super::{
     action::{Action, PartState, Plan, Precondition, Step, Story},
-    adoption,
+    adoption::{self, marks::Marks},
     beginning::purge_after,
     blueprint::Refusal,
     breaker::{self, Stage},
+    child::Child,
     cloud::{self, Evidence, Keeping},
+    digest::Digest,
     keep::replace_record,
     ledger::{unrecorded_secrets, unrecorded_volume},
     observed::{ClassView, Observed, RecordView},
@@ -29,6 +31,7 @@ use super::{
     receipt, retire,
 };
 use crate::api::{
+    labels,
     record::{HistoryEntry, HistoryEvent, Purge, PurgeCause, RecordPhase, TenantRecordSpec, remember},
     tenant::DeletionPolicy,
 };
@@ -244,12 +247,23 @@ fn next_step(observed: &Observed, view: &RecordView, record: &TenantRecordSpec, 
         if live.deleting {
             return Next::Wait(namespace_going(observed, record));
         }
-        let precondition = Precondition::of(&live.uid, &live.resource_version);
-        let remove = Action::RemoveNamespace { precondition };
         let message = format!("namespace {} is being deleted", record.namespace.name);
-        return Next::Step(Step::Namespace, vec![remove], message);
+        return Next::Step(Step::Namespace, vec![remove_namespace(live)], message);
     }
     volume_step(observed, record)
+}
+
+/// In two requests: a policy of the cluster lets nobody, the operator included, delete a namespace whose UID an earlier one did not
+/// write on it. What is given back loses the mark with the next write of its annotations.
+fn remove_namespace(live: &Digest) -> Action {
+    let precondition = Precondition::of(&live.uid, &live.resource_version);
+    let facts = namespace_facts(live);
+    if facts.annotations.get(labels::DELETE_APPROVED).map(String::as_str) == Some(live.uid.as_str()) {
+        return Action::RemoveNamespace { precondition };
+    }
+    let approval = (labels::DELETE_APPROVED.to_owned(), Some(live.uid.to_string()));
+    let marks = Marks { labels: BTreeMap::new(), annotations: BTreeMap::from([approval]) };
+    Action::Mark { child: Child::Namespace, precondition, marks }
 }
 
 fn namespace_going(observed: &Observed, record: &TenantRecordSpec) -> String {
@@ -261,7 +275,7 @@ fn namespace_going(observed: &Observed, record: &TenantRecordSpec) -> String {
     format!("namespace {name} is being deleted and is held by: {}", blockers.join("; "))
 }
 
-fn own_namespace<'a>(observed: &'a Observed, record: &TenantRecordSpec) -> Option<&'a super::digest::Digest> {
+fn own_namespace<'a>(observed: &'a Observed, record: &TenantRecordSpec) -> Option<&'a Digest> {
     observed.namespace.as_ref().filter(|live| is_ours(live, record))
 }
 
@@ -378,6 +392,7 @@ fn purged(observed: &Observed, record: &TenantRecordSpec) -> TenantRecordSpec {
         next.storage.size = crate::api::quantity::Quantity::units(0);
     }
     next.routing.placement = None;
+    next.routing.interceptor = None;
     next.template = None;
     next
 }

@@ -14,7 +14,7 @@ use super::{
     observed::{ClassView, Observed},
     plan::plan,
     reason::Reason,
-    status::{Announcement, Failure, Telling, announcements, status},
+    status::{Announcement, Failure, Telling, announcements, status, untold},
 };
 use crate::{
     api::{
@@ -227,13 +227,29 @@ impl Reconciler {
             previous: &previous,
         };
         let Some(next) = status(&telling).filter(|next| *next != previous) else { return Ok(()) };
-        self.write_status(observed, &next).await?;
+        match self.write_status(observed, &next).await {
+            Err(error) if error.names_unknown_field() => {
+                let told = untold(&telling, error.to_string());
+                if told != previous {
+                    self.write_status(observed, &told).await?;
+                    self.announce_turns(observed, &previous, &told, pass).await;
+                }
+                Err(error)
+            }
+            Err(error) => Err(error),
+            Ok(()) => {
+                self.announce_turns(observed, &previous, &next, pass).await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn announce_turns(&self, observed: &Observed, previous: &TenantStatus, next: &TenantStatus, pass: &mut Pass) {
         pass.wrote = true;
-        for announcement in announcements(&previous, &next) {
+        for announcement in announcements(previous, next) {
             tracing::info!(reason = announcement.reason, note = announcement.note, "tenant");
             self.announce(observed, &announcement).await;
         }
-        Ok(())
     }
 
     /// What is to be known of a record that no Tenant tells of: said in the log and in an event, once.

@@ -93,6 +93,27 @@ pub fn status(telling: &Telling<'_>) -> Option<TenantStatus> {
     })
 }
 
+/// What is told where the definition of Tenants is too old for what was to be told: why, and no field that not every version of it
+/// has. The rest stays as it is.
+pub fn untold(telling: &Telling<'_>, why: String) -> TenantStatus {
+    let whole = stalled(Reason::RequestRefused, why);
+    let phase = match telling.story {
+        Story::Leaving { .. } | Story::Held { .. } => Phase::Deleting,
+        Story::Silent
+        | Story::Beginning(..)
+        | Story::Refused(_)
+        | Story::Kept { .. }
+        | Story::Paused { .. }
+        | Story::Gone(..) => whole.phase,
+    };
+    TenantStatus {
+        observed_generation: telling.generation,
+        phase,
+        conditions: conditions(telling, &whole, &told_parts(telling)),
+        ..telling.previous.clone()
+    }
+}
+
 /// Whether a refused Tenant may be told about the record: not where the record is somebody else's.
 fn is_its_own(telling: &Telling<'_>) -> bool {
     !matches!(telling.story, Story::Refused(refusal) if refusal.reason == Reason::NameReserved)

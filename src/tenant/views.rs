@@ -89,7 +89,8 @@ pub fn record(object: &Value) -> Option<RecordView> {
 }
 
 /// Annotations by which administrators order something.
-const ORDERS: [&str; 4] = [labels::TRANSFER_TO, labels::KEEP_UNTIL, labels::PURGE_NOW, labels::CONFIRM_DELETION];
+const ORDERS: [&str; 5] =
+    [labels::TRANSFER_TO, labels::KEEP_UNTIL, labels::MOVE_TO, labels::PURGE_NOW, labels::CONFIRM_DELETION];
 
 fn orders(object: &Value) -> BTreeMap<&'static str, String> {
     let annotations = &object["metadata"]["annotations"];
@@ -124,6 +125,7 @@ pub fn definition(object: &Value) -> Option<DefinitionView> {
         uid: uid(object)?,
         resource_version: resource_version(object),
         deleting: object["metadata"]["deletionTimestamp"].is_string(),
+        generation: object["metadata"]["generation"].as_i64().unwrap_or(0),
     })
 }
 

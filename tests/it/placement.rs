@@ -98,8 +98,8 @@ async fn watch(bed: &Bed) -> Arc<Mutex<Places>> {
     places
 }
 
-/// The gateways, as a platform engineer makes them.
-fn make_gateways(instance: &Instance) {
+/// Gateways of these names, as a platform engineer makes them.
+fn make_gateways(instance: &Instance, names: &[&str]) {
     let listener = |name: &str| {
         json!({
             "name": "http", "protocol": "HTTP", "port": 80, "hostname": format!("*.{name}.example.com"),
@@ -108,22 +108,22 @@ fn make_gateways(instance: &Instance) {
             } },
         })
     };
-    let gateway = |(name, _): (&str, usize)| {
+    let gateway = |name: &&str| {
         json!({
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
             "metadata": { "name": name, "namespace": instance.fact("/gateway/namespace") },
             "spec": { "gatewayClassName": "openclaw-local", "listeners": [listener(name)] },
         })
     };
-    let list = json!({ "apiVersion": "v1", "kind": "List", "items": GATEWAYS.map(gateway) });
-    let file = Path::new(instance.fact("/dir")).join("gateways.json");
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": names.iter().map(gateway).collect::<Value>() });
+    let file = Path::new(instance.fact("/dir")).join(format!("gateways-{}.json", names.concat()));
     fs::write(&file, list.to_string()).expect("a file");
     instance.kubectl(&["apply", "-f", &file.display().to_string()]);
 }
 
 /// A class of these gateways. It is about places: nothing is made in AWS.
-fn class(instance: &Instance) -> Value {
-    let slot = |(name, capacity): (&str, usize)| {
+fn class(instance: &Instance, gateways: &[(&str, usize)]) -> Value {
+    let slot = |(name, capacity): &(&str, usize)| {
         json!({
             "namespace": instance.fact("/gateway/namespace"), "name": name, "domain": format!("{name}.example.com"),
             "capacity": capacity,
@@ -131,7 +131,8 @@ fn class(instance: &Instance) -> Value {
     };
     let mut class = example_class(instance);
     class["identity"] = json!({ "mode": "None" });
-    merge(&mut class, json!({ "secrets": { "mode": "None" }, "routing": { "gateways": GATEWAYS.map(slot) } }));
+    let gateways: Value = gateways.iter().map(slot).collect();
+    merge(&mut class, json!({ "secrets": { "mode": "None" }, "routing": { "gateways": gateways } }));
     class
 }
 
@@ -153,9 +154,9 @@ fn is_out_of_places(tenant: &Value) -> bool {
 #[tokio::test]
 async fn no_gateway_ever_has_more_tenants_than_it_takes() {
     let instance = Instance::own();
-    make_gateways(instance);
-    let one = Bed::with_class(instance, "crowd", class(instance)).await;
-    let other = Bed::with_class(instance, "crowd", class(instance)).await;
+    make_gateways(instance, &GATEWAYS.map(|(name, _)| name));
+    let one = Bed::with_class(instance, "crowd", class(instance, &GATEWAYS)).await;
+    let other = Bed::with_class(instance, "crowd", class(instance, &GATEWAYS)).await;
     let places = watch(&one).await;
     let operator = instance.start_operator();
     let bed = |number: usize| Bed {
@@ -206,11 +207,10 @@ async fn no_gateway_ever_has_more_tenants_than_it_takes() {
 #[tokio::test]
 async fn a_tenant_that_is_refused_takes_nobody_s_place() {
     let instance = Instance::shared();
-    let refused = Bed::on(instance, "refused").await;
-    let mut class = example_class(instance);
-    class["routing"]["gateways"][0]["domain"] = json!(format!("{}.openclaw.local", refused.tenant));
-    class["routing"]["gateways"][0]["capacity"] = json!(1);
-    refused.apply_class(class).await.expect("class");
+    // The places of a Gateway are counted over all classes: one of its own.
+    let alone = format!("alone-{}", std::process::id());
+    make_gateways(instance, &[&alone]);
+    let refused = Bed::with_class(instance, "refused", class(instance, &[(&alone, 1)])).await;
     let env = json!({ "env": [{ "name": "PATH", "value": "/tmp" }] });
     refused.apply_tenant(env).await.expect("taken");
     refused.stalled("EnvNotAllowed").await;
@@ -219,4 +219,60 @@ async fn a_tenant_that_is_refused_takes_nobody_s_place() {
     // There is no second place, as the first one's Tenant is told once it is mended.
     refused.apply_tenant(json!({})).await.expect("mended");
     refused.stalled("CapacityExhausted").await;
+}
+
+/// Where a tenant is: the gateway of its status, and of its record.
+fn gateway(tenant: &Value, record: &Value) -> [String; 2] {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let place = &record["spec"]["routing"]["placement"];
+    [text(&tenant["status"]["gateway"]), format!("{}/{}", text(&place["namespace"]), text(&place["name"]))]
+}
+
+/// Neither a cordoned gateway nor a lost record moves anybody, and a newcomer gets no place whose tenant is only without a record.
+#[tokio::test]
+async fn a_tenant_is_moved_by_an_administrator_s_order_and_by_nothing_else() {
+    let instance = Instance::shared();
+    let names = ["from", "to"].map(|name| format!("{name}-{}", std::process::id()));
+    let names = names.each_ref().map(String::as_str);
+    make_gateways(instance, &names);
+    let mut class = class(instance, &names.map(|name| (name, 1)));
+    let bed = Bed::with_class(instance, "moved", class.clone()).await;
+    bed.ready_tenant(json!({})).await;
+    let [first, second] = names.map(|name| format!("{}/{name}", instance.fact("/gateway/namespace")));
+    class["routing"]["gateways"][0]["cordoned"] = json!(true);
+    bed.apply_class(class).await.expect("class");
+
+    let glass = bed.breaking_glass().await;
+    glass.delete("TenantRecord", None, &bed.tenant).await;
+    let record = bed.until_record("a record again", |record| record["spec"]["phase"] == "Active").await;
+    assert_eq!(gateway(&bed.ready().await, &record), [first.as_str(), first.as_str()], "nobody moves it");
+
+    let pod = format!("{}-0", bed.tenant);
+    let before = bed.child("Pod", &pod).await.expect("a pod")["metadata"]["uid"].clone();
+    let (ok, said, why) = instance.run_operator(&["move", &bed.tenant, "--to", &second, "--yes"]);
+    assert!(ok && said.contains("Ordered"), "{said}{why}");
+    let is_there =
+        |tenant: &Value| tenant["status"]["gateway"] == *second && condition(tenant, "Ready")["reason"] == "Verified";
+    let tenant = bed.until("moved", is_there).await;
+    let record = bed.record().await.expect("record");
+    assert_eq!(gateway(&tenant, &record), [second.as_str(), second.as_str()]);
+    assert_eq!(tenant["status"]["url"], format!("https://{}.{}.example.com/", bed.tenant, names[1]));
+    let route = bed.child("HTTPRoute", &bed.tenant).await.expect("a route");
+    assert_eq!(route["spec"]["parentRefs"][0]["name"], *names[1]);
+    let now = bed.child("Pod", &pod).await.expect("a pod")["metadata"]["uid"].clone();
+    assert_ne!(now, before, "its workspace answers pages of its own host alone");
+
+    let newcomer = Bed { class: bed.class.clone(), ..Bed::on(instance, "newcomer").await };
+    newcomer.apply_tenant(json!({})).await.expect("taken");
+    newcomer.stalled("CapacityExhausted").await;
+    glass.delete("TenantRecord", None, &bed.tenant).await;
+    let record = bed.until_record("a record again", |record| record["spec"]["phase"] == "Active").await;
+    assert_eq!(gateway(&bed.ready().await, &record), [second.as_str(), second.as_str()]);
+    let placed = newcomer.record().await.expect("record")["spec"]["routing"]["placement"].clone();
+    assert_eq!(placed, Value::Null, "there was no place for a moment either");
+
+    bed.order("move-to", &first).await;
+    let told = || async { bed.events("OrderRefused").await.into_iter().next() };
+    let told = bed.until_so("an event that says why", told).await;
+    assert!(told.contains("is cordoned in class"), "{told}");
 }

@@ -73,7 +73,7 @@ pub(super) fn deregistration_delay_seconds() -> u16 {
     300
 }
 
-pub(super) fn gateway_capacity() -> u16 {
+pub(super) fn gateway_capacity() -> u32 {
     90
 }
 

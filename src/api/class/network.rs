@@ -46,7 +46,7 @@ pub struct Network {
 /// The two ways of limiting where a workspace may connect to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum EgressMode {
-    /// TCP 443 to every public address; private, link-local and cluster addresses only as listed.
+    /// TCP 443 to every public address; private, reserved, link-local and cluster addresses only as listed.
     #[default]
     Internet,
     /// Only what class and Tenant list.

@@ -78,17 +78,31 @@ pub struct GatewaySlot {
     /// The domain under which each tenant has its host, or the shared host in Path mode.
     pub domain: DomainName,
 
-    /// The scheme that owners use.
+    /// The scheme that owners use. OpenClaw's page makes a key for each browser, and browsers do that only on https pages and on
+    /// localhost: with http it lets nobody in who comes by any other name.
     #[serde(default = "defaults::scheme")]
     #[schemars(extend("enum" = ["https", "http"]))]
     pub scheme: String,
 
-    /// How many tenants it takes. One Application Load Balancer has 100 target groups, not adjustable.
+    /// How many tenants its Gateway takes: no new one comes here while so many are on the Gateway, under whatever domain and
+    /// of whatever class. One Application Load Balancer has 100 target groups, not adjustable.
     #[serde(default = "defaults::gateway_capacity")]
     #[schemars(range(min = 1, max = 100_000))]
-    pub capacity: u16,
+    pub capacity: u32,
 
-    /// Takes no new tenants; those it has stay.
+    /// Takes no new tenants; those it has stay, until an administrator moves them (`openclaw-tenant-operator move`).
     #[serde(default)]
     pub cordoned: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_capacity_that_the_schema_allows_is_read() {
+        let json = serde_json::json!({ "namespace": "g", "name": "g", "domain": "example.com", "capacity": 100_000 });
+        let slot: GatewaySlot = serde_json::from_value(json).expect("a slot");
+        assert_eq!((slot.capacity, slot.scheme.as_str(), slot.cordoned), (100_000, "https", false));
+    }
 }

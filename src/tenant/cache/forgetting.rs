@@ -29,6 +29,7 @@ impl Known {
                 let mut concerned = self.claimants_of(&key);
                 let holder = self.objects.remove(&key).and_then(|known| known.tenant);
                 self.note_grant(&key, holder.as_ref(), None);
+                self.note_route(&key);
                 concerned.extend(holder);
                 if kind == Kind::Namespace {
                     self.namespaces.retain(|_, namespace| namespace.as_str() != key.name);
@@ -95,6 +96,7 @@ impl Known {
                     }
                     "tenantrecords.openclaw.io" => {
                         self.records.clear();
+                        self.gateways.forget_records();
                         self.gate = Gate::default();
                     }
                     "tenantclasses.openclaw.io" => {

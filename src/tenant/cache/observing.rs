@@ -18,8 +18,9 @@ use crate::{
         child::{Child, Kind, ObjectKey},
         digest::Digest,
         gate::Turn,
+        ledger::place_of_route,
         observed::{ClassView, Evidence, Observed, TenantView, VolumeView},
-        place,
+        orders, place,
         settings::Settings,
     },
 };
@@ -66,13 +67,24 @@ impl Known {
             stray_grants: self.grants_of(name, spec.as_ref()),
             evidence: Evidence::default(),
         };
-        if let Some(spec) = &spec {
-            self.observe_recorded(&mut observed, spec);
+        match &spec {
+            Some(spec) => self.observe_recorded(&mut observed, spec),
+            None => self.observe_unrecorded(&mut observed),
         }
         if let ClassView::Found(class) = &observed.class {
             observed.turn = self.gate.look(name, &class.rollout, now);
         }
         observed
+    }
+
+    /// A record that is made again has the place on which its route stands.
+    fn observe_unrecorded(&self, observed: &mut Observed) {
+        let Some(facts) = observed.namespace.as_ref().and_then(|live| live.facts.as_namespace()) else { return };
+        let Ok(namespace) = facts.name.parse() else { return };
+        let key = ObjectKey { kind: Kind::HttpRoute, namespace: Some(namespace), name: observed.name.to_string() };
+        if let Some(route) = self.objects.get(&key) {
+            observed.children.insert(Child::Route, route.clone());
+        }
     }
 
     fn observe_recorded(&mut self, observed: &mut Observed, record: &TenantRecordSpec) {
@@ -107,20 +119,29 @@ impl Known {
             observed.volume_shared_with = observed.volume.as_ref().and_then(|volume| self.shares_with(volume));
         }
         observed.storage_class = self.storage_classes.get(&record.storage.class_name).cloned();
-        // Places are few: one is held only for a tenant that is about to take it.
-        let is_open = observed
-            .tenant
-            .as_ref()
+        self.hold_place(observed, record);
+    }
+
+    /// Places are few: one is held only for a tenant that is about to take it.
+    fn hold_place(&mut self, observed: &mut Observed, record: &TenantRecordSpec) {
+        let name = &observed.name;
+        let ClassView::Found(class) = &observed.class else { return self.gateways.release(name) };
+        let tenant = observed.tenant.as_ref();
+        let is_open = tenant
             .is_some_and(|tenant| tenant.deleted_at.is_none() && tenant.spec.as_ref().is_ok_and(|spec| !spec.suspend));
-        let is_open = is_open && !adoption::is_only_attached(record);
-        match &observed.class {
-            ClassView::Found(class)
-                if is_open && record.routing.placement.is_none() && record.phase == RecordPhase::Active =>
-            {
-                observed.place = self.gateways.hold(&observed.name, &class.routing.gateways);
+        let is_open = is_open && record.phase == RecordPhase::Active && !adoption::is_only_attached(record);
+        let is_placed = record.routing.placement.is_some() || place_of_route(observed, record.routing.mode).is_some();
+        let is_paused = tenant.is_some_and(|tenant| tenant.paused);
+        let ordered = observed.record.as_ref().filter(|_| !is_paused);
+        let ordered = ordered.and_then(|view| orders::offered(view, record, class));
+        observed.place = match ordered {
+            Some(slot) => self.gateways.hold(name, std::slice::from_ref(slot)),
+            None if is_open && !is_placed => self.gateways.hold(name, &class.routing.gateways),
+            None => {
+                self.gateways.release(name);
+                None
             }
-            ClassView::Found(_) | ClassView::Missing | ClassView::Invalid(_) => self.gateways.release(&observed.name),
-        }
+        };
     }
 
     /// Every record that can be read, with the Tenant of its name.

@@ -12,10 +12,11 @@ use crate::{
         names::{ClassName, NamespaceName, TenantName, Uid},
         record::{Placement, RecordPhase, Rolling, TenantRecordSpec},
     },
+    gateway::Gateway,
     tenant::{
         child::{Kind, ObjectKey},
         digest::Digest,
-        observed::{ClassView, RecordView, TenantView, VolumeView},
+        observed::{ClassView, DefinitionView, RecordView, TenantView, VolumeView},
         views,
     },
 };
@@ -86,7 +87,9 @@ impl Known {
                 }) {
                     return Concerns::Nobody;
                 }
-                let same = before.is_some_and(|before| (&before.uid, before.deleting) == (&view.uid, view.deleting));
+                let same = before.is_some_and(|before| {
+                    DefinitionView { resource_version: view.resource_version.clone(), ..before.clone() } == view
+                });
                 self.definitions.insert(views::name(object).to_owned(), view);
                 if same { Concerns::Nobody } else { Concerns::Everybody }
             }
@@ -114,7 +117,8 @@ impl Known {
         }
         // A namespace that stands where a tenant wants one concerns that tenant, whatever marks it carries.
         concerned.extend(self.claimants_of(&key));
-        self.objects.insert(key, digest);
+        self.objects.insert(key.clone(), digest);
+        self.note_route(&key);
         if unchanged { Concerns::Nobody } else { all(concerned) }
     }
 
@@ -141,6 +145,19 @@ impl Known {
         if let (Some(tenant), Ok(name)) = (&digest.tenant, name.parse::<NamespaceName>()) {
             self.namespaces.insert(tenant.clone(), name);
         }
+    }
+
+    /// A tenant's route takes a place on the Gateway that it stands on, whatever the tenant's record says. One that does not lie
+    /// where a tenant's lies is nobody's.
+    pub(super) fn note_route(&mut self, key: &ObjectKey) {
+        let (Kind::HttpRoute, Some(namespace)) = (key.kind, &key.namespace) else { return };
+        let Ok(tenant) = key.name.parse::<TenantName>() else { return };
+        if !namespace.as_str().strip_suffix(tenant.as_str()).is_some_and(|prefix| prefix.ends_with('-')) {
+            return;
+        }
+        let named = self.objects.get(key).and_then(|live| live.facts.as_route()?.gateway.clone());
+        let gateway = named.and_then(|(namespace, name)| Some(Gateway { namespace: namespace.parse().ok()?, name }));
+        self.gateways.route_stands(namespace, &tenant, gateway);
     }
 
     /// The tenants whose records name this namespace, or that would get it if it were free.

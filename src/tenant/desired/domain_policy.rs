@@ -7,16 +7,14 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    network_policy::{NOT_INTERNET_V4, NOT_INTERNET_V6, ports_of},
-    object,
-};
+use super::{network_policy::ports_of, object};
 use crate::{
     api::class::Enforcement,
     tenant::{
         blueprint::Blueprint,
         child::Child,
         egress::{holds, parse_cidr},
+        internet::{NOT_INTERNET_V4, NOT_INTERNET_V6},
     },
 };
 

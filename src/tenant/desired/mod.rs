@@ -28,7 +28,7 @@ use super::{
 use crate::api::{labels, names::TenantName, record::TenantRecordSpec};
 
 pub use namespace::{mirror, namespace};
-pub use route::{hostname, url};
+pub use route::{domain, hostname, url};
 pub use stateful_set::{CLAIM_VOLUME, CONTAINER, RELAY_LIMITS, RELAY_REQUESTS};
 
 /// The object of a child as it is wanted now; `None` where it is wanted away.

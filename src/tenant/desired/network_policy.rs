@@ -10,15 +10,12 @@ use crate::{
         names::NamespaceName,
         tenant::CidrRule,
     },
-    tenant::{blueprint::Blueprint, child::Child},
+    tenant::{
+        blueprint::Blueprint,
+        child::Child,
+        internet::{NOT_INTERNET_V4, NOT_INTERNET_V6},
+    },
 };
-
-/// Never reached through "any host on 443": private, shared, link-local and benchmarking addresses (IPv4).
-pub(super) const NOT_INTERNET_V4: [&str; 6] =
-    ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15"];
-
-/// The same for IPv6: unique local, link-local, and NAT64's window onto all IPv4 addresses.
-pub(super) const NOT_INTERNET_V6: [&str; 3] = ["64:ff9b::/96", "fc00::/7", "fe80::/10"];
 
 /// Where the EKS Pod Identity agent listens on every node, port 80.
 const POD_IDENTITY_AGENT: [&str; 2] = ["169.254.170.23/32", "fd00:ec2::23/128"];

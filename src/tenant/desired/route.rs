@@ -7,7 +7,7 @@ use crate::{
     api::{
         class::{GatewaySlot, Interceptor, RoutingMode, TenantClassSpec},
         labels,
-        names::TenantName,
+        names::{DomainName, TenantName},
         record::{Placement, TenantRecordSpec},
     },
     tenant::{blueprint::Blueprint, child::Child},
@@ -57,6 +57,15 @@ pub fn hostname(tenant: &TenantName, mode: RoutingMode, placement: &Placement) -
         RoutingMode::Host => format!("{tenant}.{}", placement.domain),
         RoutingMode::Path => placement.domain.to_string(),
     }
+}
+
+/// The domain of the place whose host this is; `None` where it is no host of this tenant's.
+pub fn domain(tenant: &TenantName, mode: RoutingMode, hostname: &str) -> Option<DomainName> {
+    let domain = match mode {
+        RoutingMode::Host => hostname.strip_prefix(tenant.as_str())?.strip_prefix('.')?,
+        RoutingMode::Path => hostname,
+    };
+    domain.parse().ok()
 }
 
 /// The path under which a tenant is served, in Path mode.

@@ -86,7 +86,14 @@ impl World {
             // Every round of this world begins with such a look.
             Action::LookAtCluster { before } => self.cache.looked_at_cluster(&alice(), *before, self.now),
             Action::RemoveNamespace { precondition } => {
-                check(self.child(Child::Namespace).ok_or(Refused::Conflict)?, precondition)?;
+                let live = self.child(Child::Namespace).ok_or(Refused::Conflict)?;
+                check(live, precondition)?;
+                // What the policy of the operator's own writes asks for.
+                let approved = &live["metadata"]["annotations"][labels::DELETE_APPROVED];
+                assert_eq!(
+                    approved, &live["metadata"]["uid"],
+                    "a namespace is deleted whose removal was not written on it"
+                );
                 self.delete_child(Child::Namespace);
             }
             Action::ReleaseVolume { name, precondition, at } => self.edit_volume(name, precondition, |volume| {

@@ -24,7 +24,7 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// Files that hold decisions and must say so. Types and tables without a decision need not.
-const DECISIONS: [&str; 43] = [
+const DECISIONS: [&str; 45] = [
     "action",
     "action/in_aws",
     "adoption",
@@ -47,6 +47,7 @@ const DECISIONS: [&str; 43] = [
     "desired/mod",
     "digest",
     "gate",
+    "internet",
     "parts",
     "rollout",
     "rotation",
@@ -56,6 +57,7 @@ const DECISIONS: [&str; 43] = [
     "looks",
     "observed",
     "orders",
+    "orders/moving",
     "ownership",
     "plan",
     "purge",

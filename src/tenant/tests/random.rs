@@ -82,6 +82,8 @@ enum Event {
     KeepFor(u8),
     /// An administrator hands it to another owner, or back.
     Transfer(bool),
+    /// An administrator moves it to one of the two gateways.
+    Move(bool),
     /// So many rounds, in which actions suffer these faults in turn.
     Rounds(u8, Vec<Fault>),
     Controllers,
@@ -139,6 +141,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::PurgeNow),
         1 => (1..60u8).prop_map(Event::KeepFor),
         1 => any::<bool>().prop_map(Event::Transfer),
+        1 => any::<bool>().prop_map(Event::Move),
         4 => (1..4u8, proptest::collection::vec(fault(), 1..6)).prop_map(|(n, faults)| Event::Rounds(n, faults)),
         6 => Just(Event::Controllers),
         1 => any::<bool>().prop_map(Event::Use),
@@ -166,11 +169,13 @@ fn one_may_go(world: &World) -> bool {
         && claim["spec"]["volumeName"].is_string()
 }
 
-/// A class whose sign-in reads Secrets Manager, with a narrow gate.
+/// A class whose sign-in reads Secrets Manager, with a narrow gate and two gateways.
 fn class(own_role: bool) -> Value {
     let mut class = if own_role { class_with_roles_json() } else { class_json() };
     class["login"] = json!({ "tokenSource": "SecretsManager" });
     class["rollout"] = json!({ "maxInFlight": 1, "maxFailures": 1, "deadlineSeconds": 300 });
+    let other = json!({ "namespace": "gateways", "name": "other", "domain": "other.example.com" });
+    class["routing"]["gateways"].as_array_mut().expect("a list").push(other);
     class
 }
 
@@ -261,7 +266,8 @@ fn happen(world: &mut World, event: &Event) {
         | Event::Confirm
         | Event::PurgeNow
         | Event::KeepFor(_)
-        | Event::Transfer(_) => the_end(world, event),
+        | Event::Transfer(_)
+        | Event::Move(_) => the_end(world, event),
         Event::DeleteTenant => world.delete_tenant(),
         Event::MakeTenant if world.tenant.is_none() => world.make_tenant(&spec_json()),
         Event::MakeTenantOfAnother if world.tenant.is_none() && world.record.is_some() => {
@@ -278,7 +284,7 @@ fn happen(world: &mut World, event: &Event) {
     }
 }
 
-/// What has to do with the end of a tenant.
+/// What administrators order, and what has to do with the end of a tenant.
 fn the_end(world: &mut World, event: &Event) {
     let incarnation = world.record.as_ref().map(|_| world.record_spec().incarnation.to_string());
     match (event, incarnation) {
@@ -302,6 +308,9 @@ fn the_end(world: &mut World, event: &Event) {
             let usual = spec_json();
             let to = if *away { "mallory" } else { usual["owner"]["subject"].as_str().expect("a subject") };
             world.order(labels::TRANSFER_TO, to);
+        }
+        (Event::Move(away), Some(_)) => {
+            world.order(labels::MOVE_TO, if *away { "gateways/other" } else { "gateways/public" });
         }
         _ => {}
     }

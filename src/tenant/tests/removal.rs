@@ -17,6 +17,7 @@ use crate::{
     },
     tenant::{
         action::{Action, AwsAction, Plan, Precondition, Step, Story},
+        adoption::marks::Marks,
         child::{Child, Kind},
         keep::replace_record,
     },
@@ -183,6 +184,11 @@ fn every_step_is_asked_for_and_then_taken() {
     world.round();
     let message = "namespace openclaw-alice is being deleted";
     assert_eq!(world.round(), plan(look(Step::Namespace), message));
+    let live = world.observe().namespace.expect("a namespace");
+    let precondition = Precondition::of(&live.uid, &live.resource_version);
+    let approval = (labels::DELETE_APPROVED.to_owned(), Some(live.uid.to_string()));
+    let marks = Marks { annotations: [approval].into(), ..Marks::default() };
+    assert_eq!(world.round(), plan(vec![Action::Mark { child: Child::Namespace, precondition, marks }], message));
     let live = world.observe().namespace.expect("a namespace");
     let precondition = Precondition::of(&live.uid, &live.resource_version);
     assert_eq!(world.round(), plan(vec![Action::RemoveNamespace { precondition }], message));

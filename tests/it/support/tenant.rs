@@ -157,13 +157,36 @@ impl Bed {
         kind: &str,
         namespace: Option<&str>,
         name: &str,
+        body: Value,
+    ) -> Result<Value, kube::Error> {
+        self.create_with(kind, namespace, name, body, &PostParams::default()).await
+    }
+
+    /// The same, asked for and not done.
+    pub async fn rehearse_create(
+        &self,
+        kind: &str,
+        namespace: Option<&str>,
+        name: &str,
+        body: Value,
+    ) -> Result<Value, kube::Error> {
+        let rehearsed = PostParams { dry_run: true, ..PostParams::default() };
+        self.create_with(kind, namespace, name, body, &rehearsed).await
+    }
+
+    async fn create_with(
+        &self,
+        kind: &str,
+        namespace: Option<&str>,
+        name: &str,
         mut body: Value,
+        parameters: &PostParams,
     ) -> Result<Value, kube::Error> {
         body["apiVersion"] = json!(resource(kind).api_version);
         body["kind"] = json!(kind);
         body["metadata"]["name"] = json!(name);
         let object: DynamicObject = serde_json::from_value(body).expect("an object");
-        Ok(json!(self.api(kind, namespace).create(&PostParams::default(), &object).await?))
+        Ok(json!(self.api(kind, namespace).create(parameters, &object).await?))
     }
 
     /// Reads an object.

@@ -119,14 +119,17 @@ func denialMutations(add adder, rule api.EgressDenyRule, at int) {
 			}
 			add(drop, "egressDeny: %s with %s", one.Cidr, except)
 		}
-		if isWithinAnother(one, rule.ToCIDRSet) {
+		whole := netip.MustParsePrefix(string(one.Cidr))
+		if isWithinAnother(whole, index, rule.ToCIDRSet) {
 			continue
 		}
 		drop := func(s *api.Rule) { of(s).ToCIDRSet = slices.Delete(of(s).ToCIDRSet, index, index+1) }
 		add(drop, "egressDeny: without %s", one.Cidr)
-		whole := netip.MustParsePrefix(string(one.Cidr))
 		for _, bits := range []int{whole.Bits() - 1, whole.Bits() + 1} {
 			other := netip.PrefixFrom(whole.Addr(), bits).Masked()
+			if bits < whole.Bits() && isWithinAnother(beside(whole), index, rule.ToCIDRSet) {
+				continue
+			}
 			change := func(s *api.Rule) { of(s).ToCIDRSet[index] = within(other, one.ExceptCIDRs) }
 			add(change, "egressDeny: %s for %s", other, one.Cidr)
 		}
@@ -134,6 +137,15 @@ func denialMutations(add adder, rule api.EgressDenyRule, at int) {
 	add(func(s *api.Rule) { of(s).ToPorts = nil }, "egressDeny: for every port")
 	ports := api.PortDenyRules{{Ports: []api.PortProtocol{{Port: "80", Protocol: api.ProtoTCP}}}}
 	add(func(s *api.Rule) { of(s).ToPorts = ports }, "egressDeny: for another port")
+}
+
+// beside is the range that makes one of twice the size together with this.
+func beside(half netip.Prefix) netip.Prefix {
+	bytes := half.Masked().Addr().AsSlice()
+	last := half.Bits() - 1
+	bytes[last/8] ^= 0x80 >> (last % 8)
+	address, _ := netip.AddrFromSlice(bytes)
+	return netip.PrefixFrom(address, half.Bits())
 }
 
 // within is the range with those exceptions that lie in it: others are refused.
@@ -147,12 +159,15 @@ func within(whole netip.Prefix, exceptions []api.CIDR) api.CIDRRule {
 	return rule
 }
 
-func isWithinAnother(small api.CIDRRule, all api.CIDRRuleSlice) bool {
-	inner := netip.MustParsePrefix(string(small.Cidr))
-	return slices.ContainsFunc(all, func(large api.CIDRRule) bool {
-		outer := netip.MustParsePrefix(string(large.Cidr))
-		return large.Cidr != small.Cidr && outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr())
-	})
+// isWithinAnother asks of a range whether it lies within one of these other than the one at this place.
+func isWithinAnother(inner netip.Prefix, at int, all api.CIDRRuleSlice) bool {
+	for index, one := range all {
+		outer := netip.MustParsePrefix(string(one.Cidr))
+		if index != at && outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr()) {
+			return true
+		}
+	}
+	return false
 }
 
 func inWords(rule api.EgressRule) string {

@@ -1,0 +1,58 @@
+//! A new operator meets the CustomResourceDefinitions of an older one: nothing is forgotten, and a person is told what to do.
+
+use serde_json::{Value, json};
+
+use crate::support::{Bed, Instance, condition, example_class};
+
+const CRDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+
+/// The definition of an older version: without this field.
+fn take_out(instance: &Instance, definition: &str, field: &str) {
+    let at = format!("/spec/versions/0/schema/openAPIV3Schema/properties/{}", field.replace('.', "/properties/"));
+    let patch = json!([{ "op": "remove", "path": at }]).to_string();
+    instance.kubectl(&["patch", "crd", definition, "--type=json", "--patch", &patch]);
+}
+
+/// The definition of the operator's own version, put over the older one.
+fn upgrade(instance: &Instance) {
+    instance.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", CRDS]);
+}
+
+/// Waits until the Tenant says which field is not known, of which definition, and what to do.
+async fn told(bed: &Bed, field: &str, definition: &str) {
+    let is_told = |tenant: &Value| {
+        let stalled = condition(tenant, "Stalled");
+        let message = stalled["message"].as_str().unwrap_or_default();
+        let named = [format!("unknown field \"{field}\""), format!("CustomResourceDefinition {definition} is older")];
+        stalled["reason"] == "RequestRefused"
+            && condition(tenant, "Ready")["status"] == "False"
+            && named.iter().all(|part| message.contains(part))
+            && message.contains("kubectl apply --server-side -f crds/")
+    };
+    bed.until(&format!("told that {definition} does not know {field}"), is_told).await;
+}
+
+/// What the record cannot say is not done, and what it says already is not forgotten.
+#[tokio::test]
+async fn a_record_that_has_no_room_for_a_field_stops_what_hangs_on_it_and_says_what_to_apply() {
+    let instance = Instance::own();
+    take_out(instance, "tenantrecords.openclaw.io", "spec.template");
+    let operator = instance.start_operator();
+    let bed = Bed::on(instance, "old-record").await;
+    bed.apply_class(example_class(instance)).await.expect("class");
+    bed.apply_tenant(json!({})).await.expect("taken");
+    told(&bed, "spec.template", "tenantrecords.openclaw.io").await;
+    assert_eq!(bed.child("StatefulSet", &bed.tenant).await, None, "nothing is started that could not be recorded");
+    upgrade(instance);
+    bed.ready().await;
+
+    // A field that only the status has: Ready goes all the same, though the status cannot be written as it should be.
+    let record = bed.record().await.expect("record")["spec"].clone();
+    take_out(instance, "tenants.openclaw.io", "status.gateway");
+    bed.patch_tenant(json!({ "spec": { "displayName": "Alice" } })).await.expect("a change");
+    told(&bed, "status.gateway", "tenants.openclaw.io").await;
+    assert_eq!(bed.record().await.expect("record")["spec"], record, "nothing else has changed\n{}", operator.log());
+    upgrade(instance);
+    let tenant = bed.ready().await;
+    assert!(tenant["status"]["gateway"].is_string(), "{tenant:#}");
+}
