@@ -319,7 +319,7 @@ pub fn names(_: &Instance) -> Variant {
     let class = json!({ "network": network, "allow": { "egressDomains": true } });
     let shows = [
         ("CiliumNetworkPolicy", "/spec/egress/1/toFQDNs/1/matchName", json!("api.example.com")),
-        ("CiliumNetworkPolicy", "/spec/egressDeny/0/toCIDRSet/1/except/0", json!("10.20.0.0/16")),
+        ("CiliumNetworkPolicy", "/spec/egressDeny/0/toCIDRSet/2/except/0", json!("10.20.0.0/16")),
     ];
     let variant = variant(class, json!({ "egress": { "domains": ["api.example.com"] } }), shows);
     Variant { beside: vec!["ciliumnetworkpolicies"], ..variant }
