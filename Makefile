@@ -33,7 +33,8 @@ test: ## Every test; the integration tests start a local platform of their own
 	$(call timed,compile the tests,cargo test --locked --no-run)
 	$(call timed,the workspace's scripts,deploy/test-scripts.sh)
 	$(call timed,IAM policies,tests/iam/run.sh)
-	$(call timed,network policies,cargo test --locked --quiet --test network -- --nocapture)
+	$(call timed,network policies,cargo test --locked --quiet --test network a_simulator -- --nocapture)
+	$(call timed,policies of names,cargo test --locked --quiet --test network cilium -- --nocapture)
 	$(call timed,OpenClaw itself,tests/openclaw/run.sh)
 	$(call timed,the chart,tests/chart/run.sh)
 	@tests/evidence/run.sh cargo test --locked

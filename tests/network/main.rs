@@ -16,6 +16,8 @@ use openclaw_tenant_operator::{
 };
 use serde_json::{Value, json};
 
+mod cilium;
+
 const CLUSTER_UID: &str = "0c9d7e11-2222-4333-8444-555566667777";
 const ROLE: &str = "arn:aws:iam::123456789012:role/openclaw-tenant";
 
@@ -47,9 +49,35 @@ fn settings() -> Settings {
     }
 }
 
-/// The classes of the table: what each says of the network, whether its workspaces have an identity, and whether ranges are
-/// listed.
-fn classes() -> [(&'static str, Value, bool, bool); 4] {
+/// A class of a table, and what alice's Tenant asks of it. Bob's asks for nothing.
+struct Case {
+    name: &'static str,
+    /// What the class says of the network.
+    network: Value,
+    /// Whether its workspaces have an identity.
+    has_identity: bool,
+    /// Whether they sleep while nobody uses them.
+    sleeps: bool,
+    /// Where alice's Tenant wants to connect to.
+    egress: Value,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        Self { name: "", network: json!({}), has_identity: true, sleeps: false, egress: json!({ "cidrs": partner() }) }
+    }
+}
+
+/// Ranges of alice's own.
+fn partner() -> Value {
+    json!([
+        { "cidr": "203.0.113.0/24", "ports": [22, 8443] },
+        { "cidr": "2001:db8:77::/48", "ports": [22, 8443] },
+    ])
+}
+
+/// The classes of the table.
+fn cases() -> [Case; 5] {
     let endpoints = json!([{ "cidr": "10.0.250.0/24" }, { "cidr": "2600:1f13:abc:de99::/64" }]);
     let sources = json!([
         { "cidr": "10.0.240.0/24" },
@@ -57,25 +85,40 @@ fn classes() -> [(&'static str, Value, bool, bool); 4] {
         { "namespaceLabels": { "team": "edge", "tier": "public" } },
     ]);
     [
-        ("internet", json!({ "egressMode": "Internet", "cidrs": endpoints }), true, true),
-        ("allowlist", json!({ "egressMode": "Allowlist", "cidrs": endpoints, "ingressFrom": sources }), true, true),
-        ("bare", json!({ "egressMode": "Allowlist" }), false, false),
-        (
-            "metadata",
-            json!({
+        Case { name: "internet", network: json!({ "egressMode": "Internet", "cidrs": endpoints }), ..Case::default() },
+        Case {
+            name: "allowlist",
+            network: json!({ "egressMode": "Allowlist", "cidrs": endpoints, "ingressFrom": sources }),
+            ..Case::default()
+        },
+        Case {
+            name: "bare",
+            network: json!({ "egressMode": "Allowlist" }),
+            has_identity: false,
+            egress: json!({}),
+            ..Case::default()
+        },
+        Case {
+            name: "metadata",
+            network: json!({
                 "egressMode": "Internet", "cidrs": endpoints, "ingressFrom": sources, "allowInstanceMetadata": true,
             }),
-            true,
-            true,
-        ),
+            ..Case::default()
+        },
+        Case {
+            name: "sleeping",
+            network: json!({ "egressMode": "Internet", "cidrs": endpoints }),
+            sleeps: true,
+            ..Case::default()
+        },
     ]
 }
 
-fn class(network: &Value, has_identity: bool) -> TenantClassSpec {
+fn class(case: &Case) -> TenantClassSpec {
     let identity =
-        if has_identity { json!({ "mode": "SharedRole", "roleArn": ROLE }) } else { json!({ "mode": "None" }) };
-    let class = json!({
-        "network": network,
+        if case.has_identity { json!({ "mode": "SharedRole", "roleArn": ROLE }) } else { json!({ "mode": "None" }) };
+    let mut class = json!({
+        "network": case.network,
         "identity": identity,
         "storage": { "className": "efs" },
         "workload": { "image": { "repository": "ghcr.io/openclaw/openclaw", "tag": "2026.9.6" } },
@@ -83,18 +126,18 @@ fn class(network: &Value, has_identity: bool) -> TenantClassSpec {
             "mode": "Host",
             "gateways": [{ "namespace": "gateways", "name": "public", "domain": "claw.example.com" }],
         },
+        "allow": { "egressDomains": true },
     });
+    if case.sleeps {
+        class["workload"]["scaleToZero"] = json!({ "interceptor": { "namespace": "keda" } });
+    }
     serde_json::from_value(class).expect("a class")
 }
 
-/// Alice lists ranges of her own where the class has any; Bob never does.
-fn spec(tenant: &str, lists: bool) -> TenantSpec {
+fn spec(tenant: &str, case: &Case) -> TenantSpec {
     let mut spec = json!({ "owner": { "subject": tenant, "email": format!("{tenant}@example.com") } });
-    if lists && tenant == "alice" {
-        spec["egress"] = json!({ "cidrs": [
-            { "cidr": "203.0.113.0/24", "ports": [22, 8443] },
-            { "cidr": "2001:db8:77::/48", "ports": [22, 8443] },
-        ] });
+    if tenant == "alice" {
+        spec["egress"] = case.egress.clone();
     }
     serde_json::from_value(spec).expect("a Tenant")
 }
@@ -118,34 +161,39 @@ fn record(tenant: &TenantName, spec: &TenantSpec, class: &TenantClassSpec) -> Te
 }
 
 /// What says who a tenant's pod is, and what it may reach: as the operator's own builders make it.
-fn objects(tenant: &str, class: &TenantClassSpec, lists: bool) -> Vec<Value> {
+fn objects(tenant: &str, case: &Case) -> Vec<Value> {
     let name: TenantName = tenant.parse().expect("a name");
-    let spec = spec(tenant, lists);
-    let record = record(&name, &spec, class);
+    let class = class(case);
+    let spec = spec(tenant, case);
+    let record = record(&name, &spec, &class);
     let settings = settings();
-    let blueprint = blueprint(&name, &spec, class, &record, &settings).expect("nothing is refused");
+    let mut blueprint = blueprint(&name, &spec, &class, &record, &settings).expect("nothing is refused");
+    // As in a cluster that serves KEDA's kinds.
+    blueprint.scaler = class.workload.scale_to_zero.as_ref();
     let children = [Child::Namespace, Child::DefaultDeny, Child::Allowlist, Child::StatefulSet];
-    children.into_iter().map(|child| build(child, &blueprint).expect("it is wanted")).collect()
+    let always = children.into_iter().map(|child| build(child, &blueprint).expect("it is wanted"));
+    always.chain(build(Child::DomainPolicy, &blueprint)).collect()
 }
 
-#[test]
-fn a_simulator_finds_who_may_talk_to_whom_as_it_is_written() {
-    let rendered: Vec<Value> = classes()
-        .into_iter()
-        .map(|(name, network, has_identity, lists)| {
-            let class = class(&network, has_identity);
-            let tenants = json!({ "alice": objects("alice", &class, lists), "bob": objects("bob", &class, lists) });
-            json!({ "name": name, "tenants": tenants })
+/// Has a simulator, a Go program in this folder, judge what is rendered for classes, and prints the table that it finds.
+fn judge(simulator: &str, cases: &[Case], arguments: &[&str]) {
+    let rendered: Vec<Value> = cases
+        .iter()
+        .map(|case| {
+            let tenants = json!({ "alice": objects("alice", case), "bob": objects("bob", case) });
+            json!({ "name": case.name, "tenants": tenants })
         })
         .collect();
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("network-policies.json");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/network").join(simulator);
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("network-policies-{simulator}.json"));
     fs::write(&file, json!(rendered).to_string()).expect("a file");
 
     // The flags of the local platform's builds: what both need is compiled once.
     let output = Command::new("go")
         .args(["run", "-mod=readonly", "-trimpath", "."])
         .arg(&file)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/network"))
+        .args(arguments)
+        .current_dir(folder)
         .envs([("GOWORK", "off"), ("CGO_ENABLED", "0")])
         .output()
         .expect("Go is installed");
@@ -153,4 +201,9 @@ fn a_simulator_finds_who_may_talk_to_whom_as_it_is_written() {
     println!("{said}");
     let failed = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains(", 0 failed"), "{failed}");
+}
+
+#[test]
+fn a_simulator_finds_who_may_talk_to_whom_as_it_is_written() {
+    judge("", &cases(), &[]);
 }

@@ -1,79 +1,67 @@
-//! What only Cilium can say: what may be reached by its name, and the node that a pod runs on.
+//! What may be reached by its name, where Cilium knows names, and what only a policy of Cilium's own can name: the pod's node.
 //!
 //! Cilium learns which addresses a name stands for from the answers of DNS that pass its proxy, and opens those. Names of a Tenant may
-//! stand for anything their owner likes, so whatever they say, private and cluster addresses stay closed: a denial outranks every
-//! allowance (Cilium documentation, Deny Policies), those of the NetworkPolicy beside it included. Excepted is what that one opens.
+//! stand for anything their owner likes, so whatever they say, private and cluster addresses stay closed on the port that names open: a
+//! denial outranks every allowance (Cilium documentation, Deny Policies), those of the NetworkPolicy beside it included. Excepted is what
+//! that one opens on the same port. The judge of all this is Cilium's own policy engine: `tests/network`.
 
 use serde_json::{Value, json};
 
-use super::{
-    network_policy::{INSTANCE_METADATA, POD_IDENTITY_AGENT, as_cidr},
-    object,
-};
+use super::{network_policy::ports_of, object};
 use crate::{
     api::class::Enforcement,
     tenant::{
         blueprint::Blueprint,
         child::Child,
-        egress::{holds, is_public, parse_cidr},
+        egress::{holds, parse_cidr},
         internet::{NOT_INTERNET_V4, NOT_INTERNET_V6},
     },
 };
 
+/// The port that names are opened on.
+const NAMES_PORT: u16 = 443;
+
 pub(super) fn domain_policy(blueprint: &Blueprint<'_>) -> Option<Value> {
-    let is_cilium = blueprint.class.network.enforcement == Enforcement::Cilium;
+    let knows_names = !blueprint.domains.is_empty();
+    let is_enforced_by_cilium = blueprint.class.network.enforcement == Enforcement::Cilium;
     let mut egress = Vec::new();
-    if is_cilium && blueprint.has_identity() {
-        egress.push(agent());
+    if knows_names {
+        egress.extend([dns(), by_name(&blueprint.domains)]);
     }
-    let mut spec = json!({ "endpointSelector": {} });
-    if !blueprint.domains.is_empty() {
-        let names: Vec<Value> = blueprint.domains.iter().map(|domain| name(domain)).collect();
-        egress.push(dns());
-        egress.push(json!({ "toFQDNs": names, "toPorts": [ports(&["443"], "TCP")] }));
-        spec["egressDeny"] = json!(denied(blueprint));
+    if is_enforced_by_cilium && blueprint.has_identity() {
+        egress.push(pod_identity_agent());
     }
     if egress.is_empty() {
         return None;
     }
-    spec["egress"] = json!(egress);
+    let mut spec = json!({ "endpointSelector": {}, "egress": egress });
+    if knows_names {
+        spec["egressDeny"] = json!([{ "toCIDRSet": closed(blueprint), "toPorts": on(&[("TCP", NAMES_PORT)]) }]);
+    }
     Some(object(Child::DomainPolicy, blueprint.tenant, blueprint.record, json!({ "spec": spec })))
 }
 
-fn ports(ports: &[&str], protocol: &str) -> Value {
-    let ports: Vec<Value> = ports.iter().map(|port| json!({ "port": port, "protocol": protocol })).collect();
-    json!({ "ports": ports })
-}
-
-/// The Pod Identity agent listens on the node itself, and to Cilium a node is no address: it has to be named as what it is.
-fn agent() -> Value {
-    json!({ "toEntities": ["host"], "toPorts": [ports(&["80"], "TCP")] })
-}
-
-/// Ranges that no name opens: on any port where nothing opens them by address, and on the port of names where that opens others.
-fn denied(blueprint: &Blueprint<'_>) -> Vec<Value> {
-    let opened = opened(blueprint);
-    let on_names_port: Vec<String> = opened.iter().filter(|open| open.on_443).map(|open| open.cidr.clone()).collect();
-    let elsewhere: Vec<&str> = opened.iter().filter(|open| !open.on_443).map(|open| open.cidr.as_str()).collect();
-    let all: Vec<String> = opened.iter().map(|open| open.cidr.clone()).collect();
-    let mut denied = vec![json!({ "toCIDRSet": without(&closed(blueprint), &all) })];
-    let private: Vec<&str> = elsewhere.into_iter().filter(|cidr| !is_public(cidr)).collect();
-    let on_443 = without(&private, &on_names_port);
-    if !on_443.is_empty() {
-        denied.push(json!({ "toCIDRSet": on_443, "toPorts": [ports(&["443"], "TCP")] }));
-    }
-    denied
+fn by_name(domains: &[String]) -> Value {
+    let names: Vec<Value> = domains.iter().map(|domain| name(domain)).collect();
+    json!({ "toFQDNs": names, "toPorts": on(&[("TCP", NAMES_PORT)]) })
 }
 
 fn name(domain: &str) -> Value {
     if domain.starts_with("*.") { json!({ "matchPattern": domain }) } else { json!({ "matchName": domain }) }
 }
 
-/// The cluster's DNS once more, through the proxy that learns from its answers. A node-local cache has to be redirected to by Cilium
-/// (CiliumLocalRedirectPolicy): what runs on the node's own network passes no proxy.
+/// The agent listens on an address of the pod's own node, and no range holds a node's addresses for Cilium: the NetworkPolicy's rule
+/// does not reach it (cilium/cilium#34387).
+fn pod_identity_agent() -> Value {
+    json!({ "toEntities": ["host"], "toPorts": on(&[("TCP", 80)]) })
+}
+
+/// The cluster's DNS once more, through the proxy that learns from its answers; what the NetworkPolicy says of the same pods leads
+/// nothing past it. A node-local cache has to be redirected to by Cilium (CiliumLocalRedirectPolicy): what runs on the node's own
+/// network passes no proxy.
 fn dns() -> Value {
-    let ports: Vec<Value> =
-        ["UDP", "TCP"].iter().map(|protocol| json!({ "port": "53", "protocol": protocol })).collect();
+    let mut ports = on(&[("UDP", 53), ("TCP", 53)]);
+    ports[0]["rules"] = json!({ "dns": [{ "matchPattern": "*" }] });
     json!({
         "toEndpoints": [{
             "matchLabels": { "k8s:io.kubernetes.pod.namespace": "kube-system" },
@@ -81,57 +69,41 @@ fn dns() -> Value {
                 { "key": "k8s:k8s-app", "operator": "In", "values": ["kube-dns", "node-local-dns"] },
             ],
         }],
-        "toPorts": [{ "ports": ports, "rules": { "dns": [{ "matchPattern": "*" }] } }],
+        "toPorts": ports,
     })
 }
 
-/// Ranges that are nobody's to reach by a name.
-fn closed<'a>(blueprint: &'a Blueprint<'_>) -> Vec<&'a str> {
+fn on(ports: &[(&str, u16)]) -> Value {
+    let port = |(protocol, port): &(&str, u16)| json!({ "port": port.to_string(), "protocol": protocol });
+    json!([{ "ports": ports.iter().map(port).collect::<Vec<Value>>() }])
+}
+
+/// Ranges that no name opens, each without what the NetworkPolicy opens by address on the same port.
+fn closed(blueprint: &Blueprint<'_>) -> Vec<Value> {
+    let opened = opened(blueprint);
     let own = blueprint.settings.cluster_cidrs.iter().map(String::as_str);
     let mut closed: Vec<&str> = NOT_INTERNET_V4.iter().chain(&NOT_INTERNET_V6).copied().chain(own).collect();
     closed.sort_unstable();
     closed.dedup();
-    closed
-}
-
-/// Ranges without what lies in others.
-fn without(ranges: &[&str], exceptions: &[String]) -> Vec<Value> {
     let is_within = |inner: &str, outer: &str| match (parse_cidr(inner), parse_cidr(outer)) {
         (Some(inner), Some(outer)) => holds(outer, inner),
         _ => false,
     };
     let rule = |range: &&str| {
-        if exceptions.iter().any(|open| is_within(range, open)) {
+        if opened.iter().any(|open| is_within(range, open)) {
             return None;
         }
-        let except: Vec<&String> = exceptions.iter().filter(|open| is_within(open, range)).collect();
+        let except: Vec<&&str> = opened.iter().filter(|open| is_within(open, range)).collect();
         Some(if except.is_empty() { json!({ "cidr": range }) } else { json!({ "cidr": range, "except": except }) })
     };
-    ranges.iter().filter_map(rule).collect()
+    closed.iter().filter_map(rule).collect()
 }
 
-/// What the NetworkPolicy opens by address.
-struct Opened {
-    cidr: String,
-    /// Whether on the port of names too.
-    on_443: bool,
-}
-
-fn opened(blueprint: &Blueprint<'_>) -> Vec<Opened> {
-    let agent = POD_IDENTITY_AGENT.iter().filter(|_| blueprint.has_identity());
-    let metadata = INSTANCE_METADATA.iter().filter(|_| blueprint.class.network.allow_instance_metadata);
-    let fixed = agent.chain(metadata).map(|cidr| Opened { cidr: (*cidr).to_owned(), on_443: false });
-    let dns = blueprint.settings.dns_addresses.iter();
-    let dns = dns.map(|address| Opened { cidr: as_cidr(address), on_443: false });
-    let on_443 = |ports: &[u16]| ports.is_empty() || ports.contains(&443);
-    let listed = blueprint.cidrs.iter().map(|rule| Opened { cidr: rule.cidr.clone(), on_443: on_443(&rule.ports) });
-    let mut opened: Vec<Opened> = fixed.chain(dns).chain(listed).collect();
-    opened.sort_by(|one, other| one.cidr.cmp(&other.cidr));
-    opened.dedup_by(|one, other| {
-        one.cidr == other.cidr && {
-            other.on_443 |= one.on_443;
-            true
-        }
-    });
+/// What the NetworkPolicy opens by address on the port of names.
+fn opened<'a>(blueprint: &'a Blueprint<'_>) -> Vec<&'a str> {
+    let on_port = blueprint.cidrs.iter().filter(|rule| ports_of(rule).contains(&NAMES_PORT));
+    let mut opened: Vec<&str> = on_port.map(|rule| rule.cidr.as_str()).collect();
+    opened.sort_unstable();
+    opened.dedup();
     opened
 }

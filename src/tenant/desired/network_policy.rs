@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// Where the EKS Pod Identity agent listens on every node, port 80.
-pub(super) const POD_IDENTITY_AGENT: [&str; 2] = ["169.254.170.23/32", "fd00:ec2::23/128"];
+const POD_IDENTITY_AGENT: [&str; 2] = ["169.254.170.23/32", "fd00:ec2::23/128"];
 
 /// Where the instance metadata service listens, port 80.
-pub(super) const INSTANCE_METADATA: [&str; 2] = ["169.254.169.254/32", "fd00:ec2::254/128"];
+const INSTANCE_METADATA: [&str; 2] = ["169.254.169.254/32", "fd00:ec2::254/128"];
 
 pub(super) fn default_deny(blueprint: &Blueprint<'_>) -> Value {
     let spec = json!({ "podSelector": {}, "policyTypes": ["Ingress", "Egress"] });
@@ -113,8 +113,12 @@ fn internet(blueprint: &Blueprint<'_>) -> Value {
 }
 
 fn listed(rule: &CidrRule) -> Value {
-    let ports: &[u16] = if rule.ports.is_empty() { &[443] } else { &rule.ports };
-    to_addresses(&[rule.cidr.as_str()], ports)
+    to_addresses(&[rule.cidr.as_str()], ports_of(rule))
+}
+
+/// The ports that a listed range is opened on.
+pub(super) fn ports_of(rule: &CidrRule) -> &[u16] {
+    if rule.ports.is_empty() { &[443] } else { &rule.ports }
 }
 
 fn to_addresses(cidrs: &[&str], ports: &[u16]) -> Value {
@@ -132,7 +136,7 @@ fn port(protocol: &str, port: u16) -> Value {
 }
 
 /// A single address as a range; a range stays as it is.
-pub(super) fn as_cidr(address: &str) -> String {
+fn as_cidr(address: &str) -> String {
     match (address.contains('/'), address.contains(':')) {
         (true, _) => address.to_owned(),
         (false, true) => format!("{address}/128"),

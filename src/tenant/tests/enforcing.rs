@@ -13,14 +13,18 @@ use crate::tenant::{
 };
 
 fn world(enforcement: &str, served: bool, network: &Value) -> World {
-    let mut world = World::new();
-    world.serve_optional(served);
     let mut class = class_json();
     class["network"] = network.clone();
     class["network"]["enforcement"] = json!(enforcement);
     class["allow"]["egressDomains"] = json!(true);
+    world_of(served, &class)
+}
+
+fn world_of(served: bool, class: &Value) -> World {
+    let mut world = World::new();
+    world.serve_optional(served);
     world.usual_class = class.clone();
-    world.set_class(&class);
+    world.set_class(class);
     world.make_tenant(&spec_json());
     world.settle();
     world
@@ -102,13 +106,24 @@ fn a_policy_that_cilium_does_not_take_needs_a_person() {
 
 #[test]
 fn what_is_not_in_the_cluster_cannot_vouch_and_a_person_has_to_say_what_does() {
-    let mut without_vpc_cni = world("VpcCni", false, &json!({}));
-    let (reason_of, message) = reason(&mut without_vpc_cni, "NetworkReady");
-    assert_eq!(reason_of, "EnforcementUnseen");
-    assert!(message.contains("network.enforcement"), "{message}");
-    assert_eq!(without_vpc_cni.ready().1, "EnforcementUnseen");
-    // Without its policy no workspace would reach the node's agent.
-    assert_eq!(world("Cilium", false, &json!({})).ready().1, "KindNotServed");
+    for enforcement in ["VpcCni", "Cilium"] {
+        let mut class = class_json();
+        class["network"] = json!({ "enforcement": enforcement });
+        class["identity"] = json!({ "mode": "None" });
+        class["secrets"] = json!({ "mode": "None" });
+        let mut world = world_of(false, &class);
+        let (reason_of, message) = reason(&mut world, "NetworkReady");
+        assert_eq!(reason_of, "EnforcementUnseen", "{enforcement}");
+        assert!(message.contains("network.enforcement"), "{message}");
+        assert_eq!(world.ready().1, "EnforcementUnseen");
+    }
+}
+
+#[test]
+fn with_an_identity_a_policy_of_cilium_s_own_is_missed_first() {
+    let mut world = world("Cilium", false, &json!({}));
+    assert_eq!(reason(&mut world, "NetworkReady").0, "KindNotServed");
+    assert!(world.child(Child::StatefulSet).is_none() && world.pods.is_empty());
 }
 
 #[test]
@@ -147,10 +162,28 @@ fn names_that_are_taken_off_leave_no_more_than_the_node_s_agent() {
     assert_eq!(rules(&world), (1, true), "to Cilium the Pod Identity agent is no address, but the node");
     world.edit_tenant(|spec| spec["egress"] = json!({ "domains": ["api.example.com"] }));
     world.settle();
-    assert_eq!(rules(&world), (3, false));
+    assert_eq!(names_in(&world), [false, true, false]);
     world.edit_tenant(|spec| spec["egress"] = json!({}));
     world.settle();
-    assert_eq!(rules(&world), (1, true));
+    assert_eq!(names_in(&world), [false]);
+}
+
+/// Of each egress rule of the CiliumNetworkPolicy whether it is one of names.
+fn names_in(world: &World) -> Vec<bool> {
+    let policy = world.child(Child::DomainPolicy).expect("it stands");
+    let rules = policy["spec"]["egress"].as_array().expect("rules");
+    rules.iter().map(|rule| rule.get("toFQDNs").is_some()).collect()
+}
+
+#[test]
+fn a_policy_of_cilium_goes_with_what_it_was_for() {
+    let mut world = world("Cilium", true, &json!({}));
+    assert_eq!(world.children[&Kind::CiliumNetworkPolicy].len(), 1);
+    let mut class = world.usual_class.clone();
+    class["network"]["enforcement"] = json!("Declared");
+    world.set_class(&class);
+    world.settle();
+    assert!(world.children[&Kind::CiliumNetworkPolicy].is_empty());
 }
 
 #[test]

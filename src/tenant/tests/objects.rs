@@ -152,7 +152,11 @@ fn knows_names(class: &mut Value) {
         "egressMode": "Allowlist",
         "enforcement": "Cilium",
         "domains": ["*.amazonaws.com"],
-        "cidrs": [{ "cidr": "10.1.0.0/24", "ports": [443] }, { "cidr": "172.16.0.0/12", "ports": [5432] }],
+        "cidrs": [
+            { "cidr": "10.1.0.0/24", "ports": [443] },
+            { "cidr": "10.2.0.0/24", "ports": [5432] },
+            { "cidr": "172.16.0.0/12" },
+        ],
     });
     class["allow"]["egressDomains"] = json!(true);
 }
@@ -164,7 +168,18 @@ fn names_are_opened_and_private_addresses_stay_closed_whatever_they_stand_for() 
 }
 
 #[test]
-fn without_names_there_is_no_policy_of_names() {
+fn without_names_cilium_is_told_of_nothing_but_the_agent_on_the_node() {
+    let enforced = |class: &mut Value| class["network"] = json!({ "enforcement": "Cilium" });
+    let policy = given(enforced, none).build(Child::DomainPolicy).expect("wanted");
+    let port = json!([{ "ports": [{ "port": "80", "protocol": "TCP" }] }]);
+    let spec = json!({ "endpointSelector": {}, "egress": [{ "toEntities": ["host"], "toPorts": port }] });
+    assert_eq!(policy["spec"], spec);
+
+    let nobody = |class: &mut Value| {
+        enforced(class);
+        class["identity"] = json!({ "mode": "None" });
+    };
+    assert_eq!(given(nobody, none).build(Child::DomainPolicy), None);
     assert_eq!(given(none, none).build(Child::DomainPolicy), None);
 }
 

@@ -84,7 +84,9 @@ pub fn internet_with_ranges(_: &Instance) -> Variant {
     });
     let source = ("NetworkPolicy", "/spec/ingress/0/from/0/ipBlock/cidr", json!("10.0.0.5/16"));
     let everywhere = ("NetworkPolicy", "/spec/egress/3/to/0/ipBlock/cidr", json!("0.0.0.0/0"));
-    variant(json!({ "network": network }), json!({}), [source, everywhere])
+    let agent = ("CiliumNetworkPolicy", "/spec/egress/0/toEntities/0", json!("host"));
+    let variant = variant(json!({ "network": network }), json!({}), [source, everywhere, agent]);
+    Variant { beside: vec!["ciliumnetworkpolicies"], ..variant }
 }
 
 pub fn runtime_and_place(_: &Instance) -> Variant {
@@ -317,7 +319,7 @@ pub fn names(_: &Instance) -> Variant {
     let class = json!({ "network": network, "allow": { "egressDomains": true } });
     let shows = [
         ("CiliumNetworkPolicy", "/spec/egress/1/toFQDNs/1/matchName", json!("api.example.com")),
-        ("CiliumNetworkPolicy", "/spec/egressDeny/0/toCIDRSet/1/except/0", json!("10.20.0.0/16")),
+        ("CiliumNetworkPolicy", "/spec/egressDeny/0/toCIDRSet/2/except/0", json!("10.20.0.0/16")),
     ];
     let variant = variant(class, json!({ "egress": { "domains": ["api.example.com"] } }), shows);
     Variant { beside: vec!["ciliumnetworkpolicies"], ..variant }
