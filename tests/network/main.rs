@@ -107,7 +107,9 @@ fn cases() -> [Case; 5] {
         },
         Case {
             name: "sleeping",
-            network: json!({ "egressMode": "Internet", "cidrs": endpoints }),
+            network: json!({
+                "egressMode": "Internet", "cidrs": endpoints, "ingressFrom": [{ "cidr": "10.0.240.0/24" }],
+            }),
             sleeps: true,
             ..Case::default()
         },
