@@ -97,6 +97,8 @@ async fn a_sleeping_workspace_that_nobody_would_wake_is_not_ready() {
     let bed = sleepy(Instance::shared(), "sleepless").await;
     let others = bed.let_others_work().await;
     bed.ready_tenant(json!({})).await;
+    let is_judged = |scaler: &Value| scaler["status"]["conditions"][0]["status"] == "True";
+    bed.until_child("ScaledObject", &bed.tenant, "found in order", is_judged).await;
     drop(others);
     bed.keda_scales_to(0).await;
     bed.until("asleep", stands("WorkloadReady", "Asleep")).await;

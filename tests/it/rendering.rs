@@ -146,7 +146,9 @@ fn assert_written_once(bed: &Bed, is_suspended: bool, beside: &[&str]) {
         assert_eq!(of_kind.iter().filter(made).count(), count, "{resource}: {of_kind:#?}");
         // A refused create may be tried again: a claim has to wait for the quota's figures.
         let others: Vec<_> = of_kind.iter().filter(|event| event["verb"] != "create").collect();
-        assert!(others.is_empty(), "{resource} did not come back as it was sent: {others:#?}");
+        // The route of one that sleeps leads to the interceptor once everything stands that leads on from there.
+        let moves = usize::from(resource == "httproutes" && beside.contains(&"interceptorroutes"));
+        assert_eq!(others.len(), moves, "{resource} did not come back as it was sent: {others:#?}");
     }
     let known = |event: &Value| CHILDREN.iter().any(|(resource, _)| event["objectRef"]["resource"] == *resource);
     assert!(writes.iter().all(known), "a kind of child that this test does not know of: {writes:#?}");
