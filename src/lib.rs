@@ -4,6 +4,7 @@ pub mod administer;
 pub mod api;
 pub mod aws;
 pub mod chance;
+pub mod check;
 pub mod class;
 pub mod clock;
 pub mod fence;

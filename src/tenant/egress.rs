@@ -112,7 +112,7 @@ fn is_public(cidr: &str) -> bool {
     })
 }
 
-pub(super) fn parse_cidr(cidr: &str) -> Option<(IpAddr, u8)> {
+pub(crate) fn parse_cidr(cidr: &str) -> Option<(IpAddr, u8)> {
     let (address, bits) = cidr.split_once('/')?;
     let address: IpAddr = address.parse().ok()?;
     let bits: u8 = bits.parse().ok()?;
