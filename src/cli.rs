@@ -268,7 +268,13 @@ impl Cli {
         match result {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                complain(program, &error);
+                match &error {
+                    // It is no complaint of the program's.
+                    CliError::Findings { summary } => {
+                        let _ = write!(std::io::stderr(), "{summary}");
+                    }
+                    error => complain(program, error),
+                }
                 ExitCode::from(error.code())
             }
         }

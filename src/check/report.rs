@@ -148,7 +148,7 @@ impl Report {
             String::new()
         } else {
             format!(
-                "{} not judged by their class, because none was given: --class FILE or --cluster\n",
+                "{} not judged by class, because none was given: --class FILE or --cluster\n",
                 count(self.unjudged, "Tenant was", "Tenants were")
             )
         };
@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(
             report().summary(),
             "1 Tenant and 2 TenantClasses checked, 2 errors\n\
-             1 Tenant was not judged by their class, because none was given: --class FILE or --cluster\n"
+             1 Tenant was not judged by class, because none was given: --class FILE or --cluster\n"
         );
         let clean = Report { others: 3, tenants: 2, ..Report::default() };
         let expected = "2 Tenants and 0 TenantClasses checked, 0 errors; 3 documents of other kinds left aside\n";

@@ -123,21 +123,44 @@ async fn get(
             Ok(object.map(|object| serde_json::to_value(object).unwrap_or_default()))
         }
     };
-    match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
-        Ok(Ok(Some(object))) => Seen::There(object),
-        Ok(Ok(None)) => Seen::Missing,
-        Ok(Err(error)) => Seen::Unseen(describe(&error)),
-        Err(_) => Seen::Unseen(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())),
+    seen(tokio::time::timeout(REQUEST_TIMEOUT, request).await.ok())
+}
+
+/// What an answer tells; `None` is no answer.
+fn seen<T>(answer: Option<kube::Result<Option<T>>>) -> Seen<T> {
+    match answer {
+        Some(Ok(Some(object))) => Seen::There(object),
+        Some(Ok(None)) => Seen::Missing,
+        // The kind itself is not served.
+        Some(Err(kube::Error::Api(status))) if status.code == 404 => Seen::Missing,
+        Some(Err(error)) => Seen::Unseen(describe(&error)),
+        None => Seen::Unseen(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())),
     }
 }
 
 async fn pods(client: &Client, namespace: &NamespaceName, tenant: &TenantName) -> Seen<Vec<Value>> {
     let which = ListParams::default().labels(&format!("{}={tenant}", labels::TENANT));
-    match tokio::time::timeout(REQUEST_TIMEOUT, api(client, definitions::POD, Some(namespace)).list(&which)).await {
-        Ok(Ok(list)) => {
-            Seen::There(list.items.iter().map(|pod| serde_json::to_value(pod).unwrap_or_default()).collect())
-        }
-        Ok(Err(error)) => Seen::Unseen(describe(&error)),
-        Err(_) => Seen::Unseen(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())),
+    let request = async {
+        let list = api(client, definitions::POD, Some(namespace)).list(&which).await?;
+        Ok(Some(list.items.iter().map(|pod| serde_json::to_value(pod).unwrap_or_default()).collect()))
+    };
+    seen(tokio::time::timeout(REQUEST_TIMEOUT, request).await.ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_and_what_may_not_be_seen_are_two_things() {
+        let refusal = |code| {
+            let status = kube::core::Status::failure("no", "").with_code(code);
+            Some(Err(kube::Error::Api(status.boxed())))
+        };
+        assert_eq!(seen(Some(Ok(Some(1)))), Seen::There(1));
+        assert_eq!(seen::<u8>(Some(Ok(None))), Seen::Missing);
+        assert_eq!(seen::<u8>(refusal(404)), Seen::Missing, "its kind is not served");
+        assert_eq!(seen::<u8>(refusal(403)), Seen::Unseen("no (status 403)".into()));
+        assert_eq!(seen::<u8>(None), Seen::Unseen("no answer within 5 s".into()));
     }
 }

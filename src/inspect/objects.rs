@@ -107,9 +107,14 @@ impl Object {
         self.wanted && self.seen == Seen::Missing
     }
 
-    /// Whether there is anything to tell of it: what a class may ask for is told where it is there.
-    pub fn is_told(&self) -> bool {
-        self.wanted || self.seen != Seen::Missing
+    /// Whether there is anything to tell of it: what only some classes ask for is told where it is there.
+    pub const fn is_told(&self) -> bool {
+        self.wanted || matches!(self.seen, Seen::There(_))
+    }
+
+    /// Whether it may be there, and that cannot be known.
+    pub const fn may_be_there(&self) -> bool {
+        !self.wanted && matches!(self.seen, Seen::Unseen(_))
     }
 }
 

@@ -134,6 +134,11 @@ impl One {
             }
             children.push(node);
         }
+        let unseen = self.objects.iter().filter(|one| one.may_be_there() && one.child != Child::Namespace);
+        let unseen: Vec<&str> = unseen.map(|one| one.key.kind.info().kind).collect();
+        if !unseen.is_empty() {
+            children.push(leaf(format!("not seen, where there is any: {}", unseen.join(", ")), Tone::Quiet));
+        }
         let namespace = self.objects.iter().find(|one| one.child == Child::Namespace);
         Node { children, ..namespace.map(object_node).unwrap_or_default() }
     }
@@ -190,7 +195,7 @@ impl One {
                 "phase": spec.phase, "incarnation": spec.incarnation, "retainedSince": spec.retained_since,
                 "purgeAfter": spec.purge_after,
             })),
-            "objects": self.objects.iter().filter(|one| one.is_told()).map(object).collect::<Vec<_>>(),
+            "objects": self.objects.iter().filter(|one| one.is_told() || one.may_be_there()).map(object).collect::<Vec<_>>(),
             "volume": self.volume.as_ref().map(|(name, seen)| json!({
                 "name": name, "state": state(seen).as_str(), "why": why(seen),
             })),

@@ -67,7 +67,9 @@ fn alice() -> One {
     let objects = Child::ALL.iter().map(|child| {
         let seen = match child {
             Child::ConfigMap => Seen::Missing,
-            Child::Route => Seen::Unseen("forbidden (status 403)".into()),
+            Child::Route | Child::ScaledObject | Child::InterceptorGrant => {
+                Seen::Unseen("forbidden (status 403)".into())
+            }
             Child::LimitRange => Seen::There(json!({ "metadata": { "deletionTimestamp": "2026-01-01T00:00:00Z" } })),
             Child::StatefulSet => Seen::There(json!({ "spec": { "replicas": 1 }, "status": { "readyReplicas": 0 } })),
             Child::Claim => Seen::There(json!({
@@ -130,7 +132,8 @@ Tenant alice: Error, AwaitingValue
 │  ├─ Service alice: present
 │  ├─ StatefulSet alice: present, 0 of 1 ready
 │  │  └─ Pod alice-0: not ready: container gateway: ImagePullBackOff 
-│  └─ HTTPRoute alice: not seen: forbidden (status 403)
+│  ├─ HTTPRoute alice: not seen: forbidden (status 403)
+│  └─ not seen, where there is any: ScaledObject, ReferenceGrant
 └─ in AWS, as the record tells it
    ├─ Pod Identity association a-1 of ServiceAccount workspace-6f1c2a3b4c, role arn:aws:iam::123456789012:role/openclaw
    ├─ secret openclaw/alice/gateway-token: version {VERSION}, since 2026-01-01T00:00:00Z

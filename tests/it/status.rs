@@ -92,12 +92,17 @@ async fn progress_is_printed_until_all_are_ready() {
     );
     let watching = instance.start_command(&["status", "--until-ready", "--timeout", "5m"]);
     let _operator = instance.start_operator();
-    let Output { status, stdout, stderr } =
+    let Output { status: ended, stdout, stderr } =
         tokio::task::spawn_blocking(|| watching.wait_with_output()).await.expect("waited").expect("its output");
     let said = String::from_utf8_lossy(&stdout).into_owned();
-    assert!(status.success(), "{said}{}", String::from_utf8_lossy(&stderr));
+    assert!(ended.success(), "{said}{}", String::from_utf8_lossy(&stderr));
     let last = format!("{}: Ready, Verified: every part stands and was verified\n1 tenant: 1 Ready\n", bed.tenant);
     assert!(said.contains("1 tenant: 1 Pending\n") && said.ends_with(&last), "{said}");
+    let tree = status(&bed, &[&bed.tenant]);
+    assert!(
+        !tree.contains("not seen") && !tree.contains("missing"),
+        "kinds that are not served are not missed\n{tree}"
+    );
 }
 
 /// With the rights to see our kinds alone, the rest is said to be unseen.
