@@ -53,8 +53,12 @@ lint: ## Format, clippy with warnings denied, generated files up to date
 	$(call timed,generated files,cargo run --quiet --locked -- crds --check crds && cargo run --quiet --locked -- iam --check deploy/aws && charts/generate.py --check)
 
 .PHONY: crds
-crds: ## Generates crds/ from the Rust types, and the chart's copy
+crds: ## Generates crds/ and its JSON Schemas from the Rust types, and the chart's copy
 	$(call timed,crds,cargo run --quiet --locked -- crds --output crds && charts/generate.py)
+
+.PHONY: reference
+reference: ## Generates docs/cli.md from the program's own --help
+	$(call timed,reference,cargo build --quiet --locked && page="$$(cargo run --quiet --locked -- reference)" && printf '%s\n' "$$page" > docs/cli.md)
 
 .PHONY: iam
 iam: ## Generates deploy/aws/ from the functions that build the operator's documents

@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-pub use changes::{Tally, confirm, order, release};
+pub use changes::{Tally, confirm, order, order_rotation, release};
 pub use leader::{Vigil, nobody_leads};
 pub use lists::{deletions_json, deletions_table, retained_json, retained_table, table};
 
@@ -42,6 +42,11 @@ pub enum AdministerError {
     /// Nobody has ever used this name.
     #[error("there is no TenantRecord {0}: openclaw-tenant-operator retained lists who is kept")]
     NoRecord(TenantName),
+    /// There is no Tenant of this name.
+    #[error(
+        "there is no Tenant {0}: openclaw-tenant-operator status lists all, and retained those who are kept without one"
+    )]
+    NoTenant(TenantName),
     /// The record cannot be read.
     #[error("TenantRecord {0} cannot be read by this version: {1}")]
     Unreadable(TenantName, String),
@@ -60,7 +65,7 @@ pub enum AdministerError {
     /// The order cannot be given.
     #[error(
         "{what} cannot be changed: {why}. Orders need the verbs patch and administer on tenantrecords.openclaw.io \
-         (ClusterRole openclaw-record-administrator), release needs patch on tenants.openclaw.io"
+         (ClusterRole openclaw-record-administrator), release and rotate need patch on tenants.openclaw.io"
     )]
     Refused {
         /// Which object.

@@ -1,44 +1,54 @@
 //! What can be asked of the program on the command line.
 
 mod administer;
+mod check;
+mod completion;
+mod crds;
 mod iam;
 mod migrate;
 mod moving;
+mod orphans;
+mod program;
+mod reference;
+mod rotate;
+mod run;
+mod status;
+mod terminal;
 
 use std::{
     fmt, fs,
     io::Write as _,
-    net::SocketAddr,
-    num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use openclaw_tenant_operator::{
     administer::AdministerError,
-    api::{
-        custom_resource_definitions,
-        names::{ClusterArn, NamespaceName, SecretsPrefix},
-    },
-    aws::Rates,
+    check::CheckError,
+    inspect::InspectError,
     migrate::{MigrateError, moving::MoveError},
-    orphans::{self, OrphansError},
-    run::{self, Options},
-    telemetry::logs::{self, LogFormat},
-    tenant::settings::Sweeps,
+    orphans::OrphansError,
+    rotate::RotateError,
+    run::RunError,
+    telemetry::logs::LogError,
 };
+use program::Program;
 
 /// Turns a Tenant object into one person's isolated OpenClaw workspace on Amazon EKS.
 ///
-/// Install the CustomResourceDefinitions first:
-///
-///     openclaw-tenant-operator crds | kubectl apply --server-side -f -
-///
-/// Exit codes: 0 after an orderly end, 1 where it could not start or lost its lease, 2 for a wrong command line.
+/// Called kubectl-tenant and put into the PATH, it is `kubectl tenant` as well. All commands but run act in the caller's name, with
+/// the caller's own rights. Exit codes: 0 done, and all is as asked for; 1 not; 2 a wrong command line (docs/cli.md).
 #[derive(Debug, Parser)]
-#[command(name = "openclaw-tenant-operator", version, verbatim_doc_comment, propagate_version = true)]
+#[command(
+    name = "openclaw-tenant-operator",
+    version,
+    propagate_version = true,
+    after_help = "\
+Example: install the CustomResourceDefinitions
+  openclaw-tenant-operator crds | kubectl apply --server-side -f -"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -46,43 +56,103 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the operator. One process leads, others stand by.
-    Run(Box<RunArgs>),
-    /// Print the CustomResourceDefinitions as YAML, write them into a directory, or check one.
-    Crds(CrdsArgs),
+    /// Run the operator. One process leads, others stand by
+    #[command(after_help = "\
+Example: on EKS, with credentials from the environment
+  openclaw-tenant-operator run --cluster-name prod --cluster-cidrs 10.0.0.0/16,172.20.0.0/16")]
+    Run(Box<run::RunArgs>),
+    /// Show how all tenants stand, or one of them with everything that it has, what is wrong, and what to do
+    ///
+    /// Who needs a person comes first. Needs the right to get and list tenants, tenantrecords and tenantclasses; what else the caller may
+    /// not see is said. Exit code 1 where --until-ready is given and not all are Ready in time.
+    #[command(after_help = "\
+Example: wait for a roll-out, printing what changes
+  openclaw-tenant-operator status --until-ready --timeout 20m
+Example: one tenant as a tree, with what AWS says
+  openclaw-tenant-operator status alice --cluster-name prod")]
+    Status(Box<status::StatusArgs>),
+    /// Judge manifests of Tenants and TenantClasses before anybody applies them
+    ///
+    /// By schema, rules and class, with the operator's own code; without a cluster, or with --cluster against what is there, each one
+    /// rehearsed by a server-side dry run. One line for each finding, FILE:DOCUMENT: KIND NAME: error: …. Exit codes: 0 nothing to mend,
+    /// 1 something to mend, 2 a wrong command line, or it could not be judged at all.
+    #[command(after_help = "\
+Example: a folder of tenants in a pull request
+  openclaw-tenant-operator check --class classes/default.yaml tenants/")]
+    Check(check::CheckArgs),
+    /// Order new values for a tenant's generated secrets
+    ///
+    /// Writes the annotation openclaw.io/rotate-secrets on the Tenant. Needs the right to get and patch tenants, and to get tenantrecords.
+    /// Exit code 1 also where it is waited for and not carried out.
+    #[command(after_help = "\
+Example: the token has leaked
+  openclaw-tenant-operator rotate alice --compromised --wait")]
+    Rotate(rotate::RotateArgs),
+    /// Print the CustomResourceDefinitions as YAML, write them and their JSON Schemas into a directory, or check one
+    #[command(after_help = "\
+Example:
+  openclaw-tenant-operator crds | kubectl apply --server-side -f -")]
+    Crds(crds::CrdsArgs),
     /// Print the IAM policies and CloudFormation templates of deploy/aws, for an account of yours or as they are checked in
+    #[command(after_help = "\
+Example: for an account of yours
+  openclaw-tenant-operator iam --cluster-arn arn:aws:eks:eu-west-1:111122223333:cluster/prod --output my-iam")]
     Iam(Box<iam::IamArgs>),
-    /// List what this cluster made in AWS and nobody stands behind any more. Needs the caller's own credentials for AWS
-    /// (list, describe) and Kubernetes (list tenants, tenantrecords, namespaces); changes nothing.
-    Orphans(OrphansArgs),
-    /// Turn the list of an Argo CD ApplicationSet into Tenants: report what each has today, what will be taken over, what
-    /// differs and what blocks, write manifests, and with --apply keep the old side from taking anything along when it goes.
-    /// Exit code 1 also where a tenant is blocked. Then, for one tenant at a time: cut-over, back-out, finish.
+    /// List what this cluster made in AWS and nobody stands behind any more
+    ///
+    /// Needs the caller's own credentials for AWS (list, describe) and Kubernetes (list tenants, tenantrecords, namespaces); changes nothing.
+    #[command(after_help = "\
+Example:
+  openclaw-tenant-operator orphans --cluster-name prod")]
+    Orphans(orphans::OrphansArgs),
+    /// Turn the list of an Argo CD ApplicationSet into Tenants, and move workspaces over
+    ///
+    /// Reports what each has today, what will be taken over, what differs and what blocks, writes manifests, and with --apply keeps the old
+    /// side from taking anything along when it goes. Exit code 1 also where a tenant is blocked. Then, for one tenant at a time: cut-over,
+    /// back-out, finish.
+    #[command(after_help = "\
+Example: see what there is, and write the manifests
+  openclaw-tenant-operator migrate --applicationset openclaw-tenants --manifests tenants/")]
     Migrate(Box<migrate::MigrateArgs>),
     /// List who is kept after their Tenant was deleted: what of theirs, and until when
     ///
     /// A Tenant of the same name and owner gets everything back. Needs the right to list tenants, tenantrecords and
     /// tenantclasses.
+    #[command(after_help = "\
+Example:
+  openclaw-tenant-operator retained")]
     Retained(administer::RetainedArgs),
     /// List what is being removed for good and what holds it, or confirm what the breaker holds
     ///
     /// A removal settles for a while in which it can be taken back. Where more began within ten minutes than the larger of 5
     /// and 10 % of all tenants, nothing of any of them is removed until an administrator confirms it. To take one back: set
     /// deletionPolicy Retain on its Tenant; where there is no Tenant: openclaw-tenant-operator keep.
+    #[command(after_help = "\
+Example: let the six oldest pass
+  openclaw-tenant-operator deletions --confirm 6")]
     Deletions(administer::DeletionsArgs),
     /// Keep a retained tenant longer, or one whose removal has begun and not gone too far
     ///
     /// Writes the annotation openclaw.io/keep-until on the TenantRecord. Needs the verbs patch and administer on tenantrecords.
+    #[command(after_help = "\
+Example:
+  openclaw-tenant-operator keep alice --until 2030-01-31T00:00:00Z")]
     Keep(administer::KeepArgs),
     /// End the retention of a tenant that is kept: everything it had is removed for good
     ///
     /// Writes the annotation openclaw.io/purge-now on the TenantRecord. The settling time and the breaker hold for it too.
+    #[command(after_help = "\
+Example: the incarnation is the one that retained shows
+  openclaw-tenant-operator purge-now alice --incarnation 6f1c2a3b4c")]
     PurgeNow(administer::PurgeNowArgs),
     /// Hand a tenant to another owner, with everything it has
     ///
     /// Writes the annotation openclaw.io/transfer-to on the TenantRecord. The former owner's Tenant can be deleted afterwards
     /// without touching anything; a Tenant of the same name that names the new owner takes over. The former owner may know the
-    /// gateway token: order its rotation (openclaw.io/rotate-secrets) when the new Tenant is there.
+    /// gateway token: order its rotation (openclaw-tenant-operator rotate) when the new Tenant is there.
+    #[command(after_help = "\
+Example:
+  openclaw-tenant-operator transfer alice --to bob@example.com")]
     Transfer(administer::TransferArgs),
     /// Move a tenant to another gateway of its class
     ///
@@ -93,141 +163,18 @@ enum Command {
     /// Before a complete uninstall: take the operator's finalizer off all Tenants, and touch nothing else
     ///
     /// Stop the operator first: it would put them back.
+    #[command(after_help = "\
+Example:
+  openclaw-tenant-operator release --all")]
     Release(administer::ReleaseArgs),
-}
-
-#[derive(Debug, Args)]
-struct RunArgs {
-    /// Name of the EKS cluster. Without it AWS is not spoken to, and classes must say identity.mode and secrets.mode None
-    #[arg(long, env = "OPENCLAW_CLUSTER_NAME")]
-    cluster_name: Option<String>,
-
-    /// ARN of the EKS cluster, to save the question to EKS at start
-    #[arg(long, env = "OPENCLAW_CLUSTER_ARN")]
-    cluster_arn: Option<ClusterArn>,
-
-    /// AWS region, where the environment does not say it
-    #[arg(long)]
-    region: Option<String>,
-
-    /// The operator's own namespace, which no tenant ever gets
-    #[arg(long, env = "OPENCLAW_OPERATOR_NAMESPACE", default_value = "openclaw-system")]
-    operator_namespace: NamespaceName,
-
-    /// What secret names begin with: one per cluster and account, recorded with each tenant
-    #[arg(long, env = "OPENCLAW_SECRETS_PREFIX", default_value = "openclaw")]
-    secrets_prefix: SecretsPrefix,
-
-    /// Address ranges of the cluster (pods, services, nodes, VPC), which "the internet" never includes; required on EKS
-    #[arg(long, env = "OPENCLAW_CLUSTER_CIDRS", value_delimiter = ',')]
-    cluster_cidrs: Vec<String>,
-
-    /// Addresses that answer DNS beside the cluster's DNS pods, such as NodeLocal DNSCache and, where that intercepts
-    /// it, the DNS service's address
-    #[arg(long, env = "OPENCLAW_DNS_ADDRESSES", value_delimiter = ',', default_value = "169.254.20.10")]
-    dns_addresses: Vec<String>,
-
-    /// Where workspaces find Secrets Manager, where AWS is an emulator. Never set it on AWS
-    #[arg(long, env = "OPENCLAW_EMULATOR_ENDPOINT")]
-    emulator_endpoint: Option<String>,
-
-    /// Where /healthz, /readyz and /metrics are served
-    #[arg(long, env = "OPENCLAW_HEALTH_ADDRESS", default_value = "0.0.0.0:8080")]
-    health_address: SocketAddr,
-
-    /// How many tenants are worked on at the same time
-    #[arg(long, env = "OPENCLAW_CONCURRENCY", default_value = "32")]
-    concurrency: NonZeroUsize,
-
-    #[command(flatten)]
-    sweeps: SweepArgs,
-
-    #[command(flatten)]
-    rates: RateArgs,
-
-    /// Write nothing, for any tenant; say what would be written
-    #[arg(long, env = "OPENCLAW_DRY_RUN")]
-    dry_run: bool,
-
-    /// How log lines look
-    #[arg(long, env = "OPENCLAW_LOG_FORMAT", value_enum, default_value_t = LogFormat::Human)]
-    log_format: LogFormat,
-
-    /// Which log lines are written, as "info" or "info,openclaw_tenant_operator=debug"
-    #[arg(long, env = "OPENCLAW_LOG")]
-    log_filter: Option<String>,
-}
-
-/// How AWS is looked at as a whole
-#[derive(Debug, Args)]
-struct SweepArgs {
-    /// How often associations and secrets are listed as a whole, such as 10m or 90s
-    #[arg(long, env = "OPENCLAW_SWEEP_INTERVAL", default_value = "10m", value_parser = interval)]
-    sweep_interval: Duration,
-    /// Within which time each association and secret is described at least once
-    #[arg(long, env = "OPENCLAW_AUDIT_PERIOD", default_value = "24h", value_parser = interval)]
-    audit_period: Duration,
-    /// How many of them are described per second at most
-    #[arg(long, env = "OPENCLAW_AUDIT_RATE", default_value = "1", value_name = "RATE")]
-    audit_rate: NonZeroU32,
-}
-
-/// Requests per second to AWS. Defaults lie below AWS's quotas, which are for the whole account and region
-#[derive(Debug, Args)]
-struct RateArgs {
-    /// EKS: list and describe, per second
-    #[arg(long = "eks-read-rate", value_name = "RATE", default_value_t = Rates::default().eks_read)]
-    eks_read: NonZeroU32,
-    /// EKS: create, update, delete and tag, per second
-    #[arg(long = "eks-write-rate", value_name = "RATE", default_value_t = Rates::default().eks_write)]
-    eks_write: NonZeroU32,
-    /// Secrets Manager: describe, per second
-    #[arg(long = "secrets-read-rate", value_name = "RATE", default_value_t = Rates::default().secrets_read)]
-    secrets_read: NonZeroU32,
-    /// Secrets Manager: list, per second
-    #[arg(long = "secrets-list-rate", value_name = "RATE", default_value_t = Rates::default().secrets_list)]
-    secrets_list: NonZeroU32,
-    /// Secrets Manager: create and put, per second
-    #[arg(long = "secrets-write-rate", value_name = "RATE", default_value_t = Rates::default().secrets_write)]
-    secrets_write: NonZeroU32,
-    /// Secrets Manager: tag and untag, per second
-    #[arg(long = "secrets-tag-rate", value_name = "RATE", default_value_t = Rates::default().secrets_tag)]
-    secrets_tag: NonZeroU32,
-    /// IAM: get and list, per second
-    #[arg(long = "iam-read-rate", value_name = "RATE", default_value_t = Rates::default().iam_read)]
-    iam_read: NonZeroU32,
-    /// IAM: create, tag, put and delete, per second
-    #[arg(long = "iam-write-rate", value_name = "RATE", default_value_t = Rates::default().iam_write)]
-    iam_write: NonZeroU32,
-}
-
-#[derive(Debug, Args)]
-struct CrdsArgs {
-    /// Write one file for each kind into this directory
-    #[arg(long, value_name = "DIR")]
-    output: Option<PathBuf>,
-    /// Fail where the files in this directory are not what this program would write
-    #[arg(long, value_name = "DIR", conflicts_with = "output")]
-    check: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct OrphansArgs {
-    /// Name of the EKS cluster
-    #[arg(long, env = "OPENCLAW_CLUSTER_NAME")]
-    cluster_name: String,
-    /// AWS region, where the environment does not say it
-    #[arg(long)]
-    region: Option<String>,
-    /// What secret names begin with, as the operator was told
-    #[arg(long, env = "OPENCLAW_SECRETS_PREFIX", default_value = "openclaw")]
-    secrets_prefix: SecretsPrefix,
-    /// How they are listed
-    #[arg(long, value_enum, default_value_t = Output::Table)]
-    output: Output,
-    /// Delete them. Not in this version: the list says how to remove each by hand
-    #[arg(long)]
-    delete: bool,
+    /// Print a script that completes commands and options in a shell
+    #[command(after_help = "\
+Example: in bash
+  source <(openclaw-tenant-operator completion bash)")]
+    Completion(completion::CompletionArgs),
+    /// Print docs/cli.md
+    #[command(hide = true)]
+    Reference,
 }
 
 /// How a list is printed.
@@ -243,9 +190,9 @@ enum Output {
 #[derive(Debug, thiserror::Error)]
 enum CliError {
     #[error(transparent)]
-    Run(#[from] run::RunError),
+    Run(#[from] RunError),
     #[error(transparent)]
-    Logs(#[from] logs::LogError),
+    Logs(#[from] LogError),
     #[error(transparent)]
     Orphans(#[from] OrphansError),
     #[error(transparent)]
@@ -260,6 +207,14 @@ enum CliError {
     Differs { path: PathBuf },
     #[error(transparent)]
     Administer(#[from] AdministerError),
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
+    #[error(transparent)]
+    Rotate(#[from] RotateError),
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    #[error("{}", summary.trim_end())]
+    Findings { summary: String },
     #[error("nothing can be written to standard output: {0}")]
     Print(std::io::Error),
     #[error(
@@ -276,11 +231,33 @@ enum CliError {
     Outdated { path: PathBuf, directory: PathBuf, command: &'static str },
 }
 
+impl CliError {
+    /// What the program ends with (docs/cli.md).
+    const fn code(&self) -> u8 {
+        match self {
+            Self::Check(_) => 2,
+            _ => 1,
+        }
+    }
+}
+
 impl Cli {
-    /// Does what was asked.
-    pub fn execute(self) -> ExitCode {
+    /// Reads the command line, and does what was asked.
+    pub fn run() -> ExitCode {
+        let program = Program::called();
+        let matches = program.command().get_matches();
+        match Self::from_arg_matches(&matches) {
+            Ok(cli) => cli.execute(program),
+            Err(error) => error.exit(),
+        }
+    }
+
+    fn execute(self, program: Program) -> ExitCode {
         let result = match self.command {
             Command::Run(args) => args.execute(),
+            Command::Status(args) => args.execute(),
+            Command::Check(args) => args.execute(),
+            Command::Rotate(args) => args.execute(),
             Command::Crds(args) => args.execute(),
             Command::Iam(args) => args.execute(),
             Command::Orphans(args) => args.execute(),
@@ -292,20 +269,37 @@ impl Cli {
             Command::Transfer(args) => args.execute(),
             Command::Move(args) => args.execute(),
             Command::Release(args) => args.execute(),
+            Command::Completion(args) => args.execute(program),
+            Command::Reference => print(&reference::page()),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                complain(&error);
-                ExitCode::FAILURE
+                match &error {
+                    // It is no complaint of the program's.
+                    CliError::Findings { summary } => {
+                        let _ = write!(std::io::stderr(), "{summary}");
+                    }
+                    error => complain(program, error),
+                }
+                ExitCode::from(error.code())
             }
         }
     }
 }
 
-fn complain(error: &dyn fmt::Display) {
+fn complain(program: Program, error: &dyn fmt::Display) {
     // Nothing is left to be told where stderr is closed.
-    let _ = writeln!(std::io::stderr(), "openclaw-tenant-operator: {error}");
+    let _ = writeln!(std::io::stderr(), "{program}: {}", program.speak(&error.to_string()));
+}
+
+/// Prints what people read.
+fn tell(text: &str) -> Result<(), CliError> {
+    print(&Program::called().speak(text))
+}
+
+fn print(text: &str) -> Result<(), CliError> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(CliError::Print)
 }
 
 /// A duration such as `500ms`, `90s`, `10m` or `1h`.
@@ -332,92 +326,6 @@ fn interval(text: &str) -> Result<Duration, String> {
     Ok(interval)
 }
 
-impl RunArgs {
-    fn execute(self) -> Result<(), CliError> {
-        logs::init(self.log_format, self.log_filter.as_deref())?;
-        if self.cluster_name.is_some() && self.cluster_cidrs.is_empty() {
-            return Err(CliError::NoClusterCidrs);
-        }
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
-        Ok(runtime.block_on(run::run(self.options()))?)
-    }
-
-    fn options(self) -> Options {
-        let rates = Rates {
-            eks_read: self.rates.eks_read,
-            eks_write: self.rates.eks_write,
-            secrets_read: self.rates.secrets_read,
-            secrets_list: self.rates.secrets_list,
-            secrets_write: self.rates.secrets_write,
-            secrets_tag: self.rates.secrets_tag,
-            iam_read: self.rates.iam_read,
-            iam_write: self.rates.iam_write,
-        };
-        Options {
-            cluster_name: self.cluster_name,
-            cluster_arn: self.cluster_arn,
-            region: self.region,
-            operator_namespace: self.operator_namespace,
-            secrets_prefix: self.secrets_prefix,
-            cluster_cidrs: self.cluster_cidrs,
-            dns_addresses: self.dns_addresses,
-            emulator_endpoint: self.emulator_endpoint,
-            health_address: self.health_address,
-            concurrency: self.concurrency,
-            sweeps: Sweeps {
-                interval: self.sweeps.sweep_interval,
-                audit_period: self.sweeps.audit_period,
-                audit_rate: self.sweeps.audit_rate,
-            },
-            rates,
-            dry_run: self.dry_run,
-        }
-    }
-}
-
-impl OrphansArgs {
-    fn execute(self) -> Result<(), CliError> {
-        if self.delete {
-            return Err(OrphansError::NoPurge.into());
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
-        let options = orphans::Options {
-            cluster_name: self.cluster_name,
-            region: self.region,
-            secrets_prefix: self.secrets_prefix,
-        };
-        let report = runtime.block_on(orphans::look(options))?;
-        let text = match self.output {
-            Output::Table => report.table(),
-            Output::Json => format!("{:#}\n", report.json()),
-        };
-        std::io::stdout().write_all(text.as_bytes()).map_err(CliError::Print)
-    }
-}
-
-impl CrdsArgs {
-    fn execute(self) -> Result<(), CliError> {
-        let mut files = Vec::new();
-        for definition in custom_resource_definitions() {
-            let name = format!("{}_{}.yaml", definition.spec.group, definition.spec.names.plural);
-            let yaml = serde_saphyr::to_string(&definition).map_err(|error| CliError::Yaml(error.to_string()))?;
-            files.push((name, format!("---\n{yaml}")));
-        }
-        match (self.output, self.check) {
-            (Some(directory), _) => {
-                fs::create_dir_all(&directory).map_err(|source| CliError::File { path: directory.clone(), source })?;
-                files.iter().try_for_each(|(name, yaml)| write(&directory.join(name), yaml))
-            }
-            (None, Some(directory)) => files.iter().try_for_each(|(name, yaml)| check(&directory, name, yaml, "crds")),
-            (None, None) => {
-                let all: String = files.into_iter().map(|(_, yaml)| yaml).collect();
-                let error = |source| CliError::File { path: "standard output".into(), source };
-                std::io::stdout().write_all(all.as_bytes()).map_err(error)
-            }
-        }
-    }
-}
-
 fn write(path: &Path, text: &str) -> Result<(), CliError> {
     fs::write(path, text).map_err(|source| CliError::File { path: path.to_owned(), source })
 }
@@ -431,11 +339,11 @@ fn check(directory: &Path, name: &str, text: &str, command: &'static str) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        Program::Itself.command().debug_assert();
+        Program::Plugin.command().debug_assert();
     }
 
     #[test]

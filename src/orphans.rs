@@ -17,6 +17,7 @@ use crate::{
     },
     aws::{self, AwsClients, AwsError, AwsSettings, AwsStartError, Rates},
     fence::Fence,
+    inspect::age,
     kubernetes::{
         definitions,
         listing::{ListError, all, callers_cluster},
@@ -204,18 +205,6 @@ impl Report {
         }
         text
     }
-}
-
-/// How long ago, in the largest unit that fits at least twice.
-fn age(at: Timestamp, now: Timestamp) -> String {
-    let seconds = now.duration_since(at).as_secs().max(0);
-    let (number, unit) = match seconds {
-        0..120 => (seconds, 's'),
-        120..7_200 => (seconds / 60, 'm'),
-        7_200..172_800 => (seconds / 3_600, 'h'),
-        _ => (seconds / 86_400, 'd'),
-    };
-    format!("{number}{unit}")
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{AdministerError, Sight};
 use crate::{
     api::{
-        labels::{CONFIRM_DELETION, FIELD_MANAGER, FINALIZER},
+        labels::{CONFIRM_DELETION, FIELD_MANAGER, FINALIZER, ROTATE_SECRETS},
         names::TenantName,
     },
     fence::REQUEST_TIMEOUT,
@@ -96,6 +96,23 @@ pub async fn order(
     match patch(client, definitions::RECORD, name.as_str(), &json!({ "metadata": metadata })).await? {
         Change::Made => Ok(()),
         Change::Gone => Err(AdministerError::NoRecord(name.clone())),
+    }
+}
+
+/// Orders a rotation of a Tenant's generated secrets: an annotation on this very Tenant.
+///
+/// # Errors
+/// Where it is gone or another one, or Kubernetes refuses or does not answer.
+pub async fn order_rotation(
+    client: &Client,
+    name: &TenantName,
+    tenant: &TenantView,
+    value: &str,
+) -> Result<(), AdministerError> {
+    let metadata = json!({ "uid": tenant.uid, "annotations": { ROTATE_SECRETS: value } });
+    match patch(client, definitions::TENANT, name.as_str(), &json!({ "metadata": metadata })).await? {
+        Change::Made => Ok(()),
+        Change::Gone => Err(AdministerError::NoTenant(name.clone())),
     }
 }
 

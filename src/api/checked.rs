@@ -32,6 +32,12 @@ macro_rules! checked_string {
         pub struct $name(String);
 
         impl $name {
+            /// What its schema says of its form.
+            pub const PATTERN: &'static str = $pattern;
+
+            /// What it has to be, in words that tell how to mend it.
+            pub const RULE: &'static str = $rule;
+
             /// The text itself.
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -54,7 +60,7 @@ macro_rules! checked_string {
                 if ($min..=$max).contains(&text.len()) && check(&text) {
                     Ok(Self(text))
                 } else {
-                    Err($crate::api::checked::InvalidName::new($what, &text, $rule))
+                    Err($crate::api::checked::InvalidName::new($what, &text, Self::RULE))
                 }
             }
         }
@@ -85,7 +91,7 @@ macro_rules! checked_string {
                     "type": "string",
                     "minLength": $min,
                     "maxLength": $max,
-                    "pattern": $pattern,
+                    "pattern": Self::PATTERN,
                 })
             }
         }

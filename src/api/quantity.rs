@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::checked::InvalidName;
 
-const PATTERN: &str = r"^[0-9]{1,15}(\.[0-9]{1,3})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$";
-const RULE: &str = "use a number with at most three decimals and one of the suffixes m, k, M, G, T, P, Ki, Mi, Gi, Ti, Pi, \
+pub(crate) const PATTERN: &str = r"^[0-9]{1,15}(\.[0-9]{1,3})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$";
+pub(crate) const RULE: &str = "use a number with at most three decimals and one of the suffixes m, k, M, G, T, P, Ki, Mi, Gi, Ti, Pi, \
                     such as 500m, 4 or 8Gi; whole bytes or whole thousandths";
 const DECIMAL: [&str; 6] = ["", "k", "M", "G", "T", "P"];
 const BINARY: [&str; 6] = ["", "Ki", "Mi", "Gi", "Ti", "Pi"];

@@ -15,19 +15,19 @@ use openclaw_tenant_operator::{
     kubernetes::listing::callers_cluster,
 };
 
-use super::{CliError, Output};
+use super::{CliError, Output, print, tell};
 
 #[derive(Debug, Args)]
 pub(super) struct RetainedArgs {
     /// How they are listed
-    #[arg(long, value_enum, default_value_t = Output::Table)]
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
     output: Output,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct DeletionsArgs {
     /// How they are listed
-    #[arg(long, value_enum, default_value_t = Output::Table, conflicts_with = "confirm")]
+    #[arg(long, short, value_enum, default_value_t = Output::Table, conflicts_with = "confirm")]
     output: Output,
     /// Let the N oldest pass that the breaker holds. Look at the list first: are they meant?
     #[arg(long, value_name = "N")]
@@ -90,16 +90,12 @@ pub(super) struct ReleaseArgs {
 }
 
 /// Runs a command against the cluster that the caller's environment names.
-fn with_cluster<T>(command: impl AsyncFnOnce(&Client) -> Result<T, CliError>) -> Result<T, CliError> {
+pub(super) fn with_cluster<T>(command: impl AsyncFnOnce(&Client) -> Result<T, CliError>) -> Result<T, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
     runtime.block_on(async {
         let client = callers_cluster().await.map_err(AdministerError::from)?;
         command(&client).await
     })
-}
-
-fn print(text: &str) -> Result<(), CliError> {
-    std::io::stdout().write_all(text.as_bytes()).map_err(CliError::Print)
 }
 
 /// Whether the caller means it.
@@ -141,7 +137,7 @@ impl RetainedArgs {
         let sight = with_cluster(async |client| Ok(administer::look(client).await.map_err(AdministerError::from)?))?;
         let kept = sight.retained();
         match self.output {
-            Output::Table => print(&administer::retained_table(&kept)),
+            Output::Table => tell(&administer::retained_table(&kept)),
             Output::Json => print(&format!("{:#}\n", administer::retained_json(&kept))),
         }
     }
@@ -154,7 +150,7 @@ impl DeletionsArgs {
             let Some(most) = self.confirm else {
                 let all = sight.deletions();
                 return match self.output {
-                    Output::Table => print(&administer::deletions_table(&all)),
+                    Output::Table => tell(&administer::deletions_table(&all)),
                     Output::Json => print(&format!("{:#}\n", administer::deletions_json(&all))),
                 };
             };

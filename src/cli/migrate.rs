@@ -51,7 +51,7 @@ pub(super) struct MigrateArgs {
     manifests: Option<PathBuf>,
 
     /// How the report is printed
-    #[arg(long, value_enum, default_value_t = Output::Table)]
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
     output: Output,
 
     /// Prepare the old side so that removing it takes nothing along: the ApplicationSet, which is common to all its tenants,

@@ -55,7 +55,7 @@ pub(super) struct MoveArgs {
     timeout: Duration,
 
     /// How the outcome is printed. What is being done and waited for goes to standard error
-    #[arg(long, value_enum, default_value_t = Output::Table)]
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
     output: Output,
 }
 

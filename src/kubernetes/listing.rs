@@ -34,6 +34,16 @@ pub enum ListError {
         /// Why not.
         why: String,
     },
+    /// Kubernetes refuses or does not answer.
+    #[error("{kind} {name} cannot be seen: {why}. The command needs the right to get it")]
+    Unseen {
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// Why not.
+        why: String,
+    },
     /// Without our kinds nothing that is seen means anything.
     #[error(
         "{plural} are not served: install the CustomResourceDefinitions, or name the right cluster in KUBECONFIG. Without \
@@ -64,6 +74,20 @@ pub async fn all(client: &Client, info: KindInfo) -> Result<Vec<Value>, ListErro
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from(info));
     let found = pages(ListParams::default(), async |params| api.list(params).await).await;
     found.map_err(|why| why.map_or(ListError::NotServed { plural }, |why| ListError::Refused { plural, why }))
+}
+
+/// One object of a cluster-scoped kind; `None` where there is none of this name.
+///
+/// # Errors
+/// Where the server refuses or does not answer.
+pub async fn named(client: &Client, info: KindInfo, name: &str) -> Result<Option<Value>, ListError> {
+    let refused = |why| ListError::Unseen { kind: info.kind, name: name.to_owned(), why };
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from(info));
+    match tokio::time::timeout(PAGE_TIMEOUT, api.get_opt(name)).await {
+        Ok(Ok(object)) => Ok(object.map(|object| serde_json::to_value(object).unwrap_or_default())),
+        Ok(Err(error)) => Err(refused(describe(&error))),
+        Err(_) => Err(refused(format!("no answer within {} s", PAGE_TIMEOUT.as_secs()))),
+    }
 }
 
 /// All pages of a list, as raw objects.

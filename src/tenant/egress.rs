@@ -94,7 +94,7 @@ pub(super) fn is_public(cidr: &str) -> bool {
     closed.all(|closed| parse_cidr(closed).is_some_and(|closed| !overlap(range, closed)))
 }
 
-pub(super) fn parse_cidr(cidr: &str) -> Option<(IpAddr, u8)> {
+pub(crate) fn parse_cidr(cidr: &str) -> Option<(IpAddr, u8)> {
     let (address, bits) = cidr.split_once('/')?;
     let address: IpAddr = address.parse().ok()?;
     let bits: u8 = bits.parse().ok()?;

@@ -1,6 +1,10 @@
 //! The reasons of conditions and events, as one closed list in CamelCase.
 
+mod explained;
+
 use std::fmt;
+
+pub use explained::Explanation;
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $reason:ident),+ $(,)?) => {
