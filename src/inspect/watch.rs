@@ -10,6 +10,9 @@ use super::InspectError;
 /// Between the end of one look and the next, where people watch.
 pub const PERIOD: Duration = Duration::from_secs(2);
 
+/// So many looks in a row may fail, once one has not: a server that is made anew meanwhile ends nothing.
+const FAILURES: usize = 5;
+
 /// What one look comes to.
 pub struct Frame {
     /// All of it, for a terminal.
@@ -36,7 +39,7 @@ pub struct Wishes {
 /// Looks again and again.
 ///
 /// # Errors
-/// Where a look fails, nobody reads any more, or all are not Ready in time.
+/// Where the first look fails or several in a row, nobody reads any more, or all are not Ready in time.
 pub async fn watch(
     wishes: Wishes,
     out: &mut impl Write,
@@ -44,8 +47,17 @@ pub async fn watch(
 ) -> Result<(), InspectError> {
     let began = Instant::now();
     let mut before: Option<Frame> = None;
+    let mut failures = 0;
     loop {
-        let frame = look().await?;
+        let frame = match look().await {
+            Err(InspectError::Cluster(_)) if before.is_some() && failures < FAILURES => {
+                failures += 1;
+                tokio::time::sleep(wishes.period).await;
+                continue;
+            }
+            seen => seen?,
+        };
+        failures = 0;
         let text = if wishes.redraw { redrawn(before.as_ref(), &frame) } else { changed(before.as_ref(), &frame) };
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(InspectError::Print)?;
         if let Some(patience) = wishes.until_ready {
@@ -87,6 +99,7 @@ fn changed(before: Option<&Frame>, frame: &Frame) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kubernetes::listing::ListError;
 
     fn frame(lines: &[&str], done: bool) -> Frame {
         let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
@@ -102,6 +115,29 @@ mod tests {
         let ended = watch(wishes, &mut out, async || Ok(frames.pop().expect("it ends with the last"))).await;
         ended.expect("all are ready");
         assert_eq!(String::from_utf8_lossy(&out), "a: Busy\nb: Busy\n2 lines\na: Ready\nb: Ready\n");
+    }
+
+    #[tokio::test]
+    async fn a_look_that_fails_ends_nothing_unless_it_is_the_first_or_one_of_many() {
+        let broken = || InspectError::Cluster(ListError::NotServed { plural: "tenants" });
+        let wishes = Wishes { redraw: false, period: Duration::ZERO, until_ready: Some(Duration::from_mins(1)) };
+        let mut looks = 0;
+        let mut out = Vec::new();
+        let ended = watch(wishes, &mut out, async || {
+            looks += 1;
+            if (2..=6).contains(&looks) { Err(broken()) } else { Ok(frame(&["a"], looks > 6)) }
+        })
+        .await;
+        ended.expect("five failures are borne");
+        assert_eq!(looks, 7);
+        let mut looks = 0;
+        let ended = watch(wishes, &mut out, async || {
+            looks += 1;
+            if looks == 1 { Ok(frame(&["a"], false)) } else { Err(broken()) }
+        })
+        .await;
+        assert!(ended.is_err() && looks == 7, "{looks}");
+        assert!(watch(wishes, &mut out, async || Err(broken())).await.is_err(), "the first");
     }
 
     #[tokio::test]
