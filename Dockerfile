@@ -17,6 +17,8 @@ ENV CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never
 ENV RUSTFLAGS="--remap-path-prefix=/src=. --remap-path-prefix=/usr/local/cargo=cargo"
 COPY Cargo.toml Cargo.lock ./
 COPY src src
+# The program tells what each reason means in the words of this page.
+COPY docs/status.md docs/status.md
 ARG REVISION=unknown
 ARG TARGETARCH
 ENV OPENCLAW_REVISION=${REVISION}

@@ -27,7 +27,7 @@ use crate::{
     tenant::{
         blueprint::{Refusal, blueprint},
         cache::{Cache, DEFINITIONS, Watched},
-        child,
+        child, comparison, fit,
         observed::Observed,
         ownership::{Situation, situation},
         reason::Reason,
@@ -253,7 +253,8 @@ fn refusals(
 ) -> Vec<Refusal> {
     let mut found: Vec<Refusal> = Vec::new();
     for spec in wishes(spec, class).iter().chain([spec]) {
-        if let Err(refusal) = blueprint(name, spec, class, record, settings)
+        let built = blueprint(name, spec, class, record, settings);
+        if let Err(refusal) = built.and_then(|built| fit::check(&comparison::wanted(&built)))
             && !found.contains(&refusal)
         {
             found.push(refusal);

@@ -1,5 +1,5 @@
 //! The rules in CEL that the definitions carry beside their schemas, mirrored: CEL itself is not worth what an interpreter brings
-//! along ([decision 21](../../docs/decisions/0021-rules-in-cel-are-mirrored.md)).
+//! along ([decision 17](../../docs/decisions/0017-rules-in-cel-are-mirrored.md)).
 //!
 //! PURE. Place and message come from the definition; a test fails where a rule has no counterpart here. Rules that compare with the
 //! former object (`oldSelf`) need that object: a rehearsal against the cluster judges them.
@@ -51,8 +51,15 @@ fn has_no_schedule_for_a_copied_token(class: &Value) -> bool {
         || generated.into_iter().all(|item| item["name"] != GATEWAY_TOKEN || !has(item, "rotateEveryDays"))
 }
 
+fn has_its_time_to_start(class: &Value) -> bool {
+    let scaler = &class["spec"]["workload"]["scaleToZero"];
+    let (idle, wake) = (scaler["idleSeconds"].as_i64(), scaler["wakeSeconds"].as_i64());
+    let rollout = &class["spec"]["rollout"];
+    scaler.is_null() || rollout.is_null() || (idle >= rollout["deadlineSeconds"].as_i64() && idle >= wake)
+}
+
 /// Each rule with its counterpart.
-const COUNTERPARTS: [(&str, Keeps); 14] = [
+const COUNTERPARTS: [(&str, Keeps); 15] = [
     ("isCIDR(self) && cidr(self) == cidr(self).masked()", |it| is_cidr(it) && is_masked(it)),
     ("isCIDR(self)", is_cidr),
     ("self != 'latest'", |it| it != "latest"),
@@ -70,6 +77,10 @@ const COUNTERPARTS: [(&str, Keeps); 14] = [
     (
         "!has(self.spec.secrets) || !has(self.spec.secrets.generated) || (has(self.spec.login) && has(self.spec.login.tokenSource) && self.spec.login.tokenSource == 'SecretsManager') || self.spec.secrets.generated.all(item, item.name != 'gateway-token' || !has(item.rotateEveryDays))",
         has_no_schedule_for_a_copied_token,
+    ),
+    (
+        "!has(self.spec.workload.scaleToZero) || !has(self.spec.rollout) || (self.spec.workload.scaleToZero.idleSeconds >= self.spec.rollout.deadlineSeconds && self.spec.workload.scaleToZero.idleSeconds >= self.spec.workload.scaleToZero.wakeSeconds)",
+        has_its_time_to_start,
     ),
     ("self.mode != 'SharedRole' || has(self.roleArn)", |it| it["mode"] != "SharedRole" || has(it, "roleArn")),
     ("self.mode != 'RolePerTenant' || has(self.permissionsBoundaryArn)", |it| {

@@ -96,7 +96,7 @@ mod tests {
         );
         assert_eq!(
             told(Reason::ClaimPending),
-            "the claim is not bound yet. If it stays: `kubectl describe pvc` says what the storage says"
+            "the claim is not bound yet. If it stays: after some seconds the message quotes what the storage says in its events"
         );
         assert_eq!(
             told(Reason::RecordInvalid),
