@@ -159,6 +159,9 @@ Example:
     /// Writes the annotation openclaw.io/move-to on the TenantRecord. Cordoning a gateway in the class keeps newcomers away from it
     /// and moves nobody; this does. It is refused where the gateway is full, cordoned, or not in the class. Under another domain the
     /// tenant's address is another one, and its workspace is restarted.
+    #[command(after_help = "\
+Example:
+  openclaw-tenant-operator move alice --to gateways/public-2")]
     Move(administer::MoveArgs),
     /// Before a complete uninstall: take the operator's finalizer off all Tenants, and touch nothing else
     ///

@@ -266,6 +266,13 @@ fn matches_any(patterns: &[String], text: &str) -> bool {
 
 fn resolve_env(spec: &TenantSpec, class: &TenantClassSpec) -> Result<Vec<EnvVar>, Refusal> {
     for var in &spec.env {
+        if class.workload.env.iter().any(|of_class| of_class.name == var.name) {
+            let message = format!(
+                "env {} is set by class {} for all its tenants: take it away, or have the class leave it to them",
+                var.name, spec.class_name
+            );
+            return Err(Refusal::new(Reason::EnvNotAllowed, message));
+        }
         if is_protected_env(&var.name) || !matches_any(&class.allow.env, &var.name) {
             let message = format!(
                 "env {} is not allowed: class {} allows [{}], and never AWS_*, NODE_*, OPENCLAW_*, LD_*, SSL_*, *_PROXY, HOME or PATH",
@@ -276,9 +283,7 @@ fn resolve_env(spec: &TenantSpec, class: &TenantClassSpec) -> Result<Vec<EnvVar>
             return Err(Refusal::new(Reason::EnvNotAllowed, message));
         }
     }
-    let mut env: Vec<EnvVar> =
-        class.workload.env.iter().filter(|var| spec.env.iter().all(|own| own.name != var.name)).cloned().collect();
-    env.extend(spec.env.iter().cloned());
+    let mut env: Vec<EnvVar> = class.workload.env.iter().chain(&spec.env).cloned().collect();
     env.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(env)
 }

@@ -16,6 +16,7 @@ use crate::{
         blueprint::{Backend, Blueprint, Refusal, blueprint},
         child::Child,
         desired::build,
+        reason::Reason,
         settings::Settings,
     },
 };
@@ -132,6 +133,17 @@ fn in_path_mode_the_interceptor_goes_by_the_path() {
     };
     let route = given(class, none).build(Child::InterceptorRoute).expect("wanted");
     assert_eq!(route["spec"]["rules"], json!([{ "hosts": ["claw.example.com"], "paths": [{ "value": "/t/alice" }] }]));
+}
+
+#[test]
+fn a_variable_that_the_class_sets_is_no_tenant_s() {
+    let class = |class: &mut Value| class["workload"]["env"] = json!([{ "name": "LOG_LEVEL", "value": "info" }]);
+    let given = given(class, |spec| spec["env"] = json!([{ "name": "LOG_LEVEL", "value": "debug" }]));
+    given.try_blueprint(|built| {
+        let refusal = built.expect_err("both set it");
+        assert_eq!(refusal.reason, Reason::EnvNotAllowed);
+        assert!(refusal.message.contains("env LOG_LEVEL is set by class default"), "{}", refusal.message);
+    });
 }
 
 #[test]

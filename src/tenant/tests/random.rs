@@ -187,7 +187,7 @@ fn rollout_and_rotation(world: &mut World, event: &Event) {
         }
         Event::ChangeClass(level) if world.class.is_some() => {
             let mut class = world.usual_class.clone();
-            class["workload"]["env"] = json!([{ "name": "LOG_LEVEL", "value": level.to_string() }]);
+            class["workload"]["env"] = json!([{ "name": "FLEET_LEVEL", "value": level.to_string() }]);
             world.set_class(&class);
         }
         Event::Sleep(sleep) if world.class.is_some() => {
