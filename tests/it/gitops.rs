@@ -8,12 +8,15 @@ use crate::support::{Bed, refusal};
 /// How Argo CD marks what it has applied.
 const TRACKING: &str = "argocd.argoproj.io/tracking-id";
 
-/// The bed in the hands of a GitOps program with every right on Tenants and no other.
+/// The bed in the hands of a GitOps program with every right on Tenants, the class that they name, and no other.
 async fn program(bed: &Bed, account: &str) -> Bed {
     let user = format!("system:serviceaccount:{account}-of-{}", bed.tenant);
     let name = format!("{}-gitops", bed.tenant);
     let verbs = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
-    let rules = json!([{ "apiGroups": ["openclaw.io"], "resources": ["tenants"], "verbs": verbs }]);
+    let classes = json!({
+        "apiGroups": ["openclaw.io"], "resources": ["tenantclasses"], "resourceNames": [bed.class], "verbs": ["use"],
+    });
+    let rules = json!([{ "apiGroups": ["openclaw.io"], "resources": ["tenants"], "verbs": verbs }, classes]);
     bed.create("ClusterRole", None, &name, json!({ "rules": rules })).await.expect("role");
     let body = json!({
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name },
