@@ -45,6 +45,7 @@ pub mod rollout;
 pub mod rotation;
 pub mod scaling;
 pub mod settings;
+pub mod staging;
 pub mod status;
 pub mod storage;
 pub mod views;
