@@ -1,5 +1,3 @@
-use std::{num::NonZeroU32, time::Duration};
-
 use super::*;
 use crate::tenant::settings::Sweeps;
 
@@ -14,11 +12,7 @@ fn sight() -> Sight {
             cluster_cidrs: Vec::new(),
             dns_addresses: Vec::new(),
             emulator_endpoint: None,
-            sweeps: Sweeps {
-                interval: Duration::from_mins(10),
-                audit_period: Duration::from_hours(24),
-                audit_rate: NonZeroU32::MIN,
-            },
+            sweeps: Sweeps::default(),
             dry_run: false,
         }),
         now: "2026-01-02T03:04:05Z".parse().expect("time"),

@@ -1,6 +1,6 @@
 //! `check`: manifests, judged before anybody applies them.
 
-use std::{io::Write as _, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+use std::{io::Write as _, path::PathBuf, sync::Arc};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -111,11 +111,7 @@ impl CheckArgs {
             cluster_cidrs: Vec::new(),
             dns_addresses: Vec::new(),
             emulator_endpoint: None,
-            sweeps: Sweeps {
-                interval: Duration::from_mins(10),
-                audit_period: Duration::from_hours(24),
-                audit_rate: NonZeroU32::MIN,
-            },
+            sweeps: Sweeps::default(),
             dry_run: false,
         }))
     }

@@ -31,7 +31,12 @@ const NEEDED: [Kind; 3] = [Kind::ScaledObject, Kind::InterceptorRoute, Kind::Ref
 /// How workspaces of the class sleep, where they shall and the cluster can do it.
 pub(super) fn scaler<'a>(observed: &Observed, class: &'a TenantClassSpec) -> Option<&'a ScaleToZero> {
     let wanted = class.workload.scale_to_zero.as_ref();
-    wanted.filter(|_| NEEDED.iter().all(|kind| observed.serves(*kind)))
+    wanted.filter(|_| missing(observed).is_none())
+}
+
+/// What a workspace needs to sleep and the cluster does not serve.
+fn missing(observed: &Observed) -> Option<Kind> {
+    NEEDED.into_iter().find(|kind| !observed.serves(*kind))
 }
 
 /// The blueprint with what the scaler has to say in it. What is being adopted does not sleep: its former workload may have to come
@@ -44,10 +49,8 @@ pub(super) fn scaled<'a>(observed: &Observed, class: &'a TenantClassSpec, bluepr
     let live = observed.child(Child::StatefulSet).and_then(|live| live.facts.as_stateful_set());
     let replicas = match live {
         _ if !runs => 0,
-        // It decides until it is asked to go, wanted or not.
-        Some(live) if is_scaled(observed) => live.replicas.clamp(0, 1),
-        // One that sleeps gets its scaler back before it is woken.
-        Some(live) if scaler.is_some() => live.replicas.clamp(0, 1),
+        // The scaler decides until it is asked to go, wanted or not; one that sleeps gets it back before it is woken.
+        Some(live) if is_scaled(observed) || scaler.is_some() => live.replicas.clamp(0, 1),
         // A new one starts once, and is seen to start.
         Some(_) | None => 1,
     };
@@ -128,7 +131,7 @@ pub(super) fn asleep(observed: &Observed, template: Option<&RecordedTemplate>) -
 
 /// What is told of a workspace that runs all the time although its class wants it to sleep.
 pub(super) fn told(observed: &Observed, class: &TenantClassSpec, workload: PartState) -> PartState {
-    let missing = NEEDED.iter().find(|kind| class.workload.scale_to_zero.is_some() && !observed.serves(**kind));
+    let missing = class.workload.scale_to_zero.as_ref().and_then(|_| missing(observed));
     match (missing, workload) {
         (Some(kind), PartState::Done(Reason::Verified, message)) => PartState::Done(
             Reason::ScalerNotServed,

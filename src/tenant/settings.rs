@@ -42,3 +42,10 @@ pub struct Sweeps {
     /// Descriptions of the audit per second.
     pub audit_rate: NonZeroU32,
 }
+
+impl Default for Sweeps {
+    /// Every ten minutes, within a day, one a second: what an operator does that is told nothing else.
+    fn default() -> Self {
+        Self { interval: Duration::from_mins(10), audit_period: Duration::from_hours(24), audit_rate: NonZeroU32::MIN }
+    }
+}

@@ -3,7 +3,7 @@
 
 #![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
-use std::{fs, num::NonZeroU32, path::Path, process::Command, time::Duration};
+use std::{fs, path::Path, process::Command};
 
 use openclaw_tenant_operator::{
     api::{class::TenantClassSpec, names::TenantName, record::TenantRecordSpec, tenant::TenantSpec},
@@ -40,11 +40,7 @@ fn settings() -> Settings {
         .to_vec(),
         dns_addresses: ["169.254.20.10", "fd00:20::10", "172.20.0.10", "fd12:3456::a/128"].map(str::to_owned).to_vec(),
         emulator_endpoint: None,
-        sweeps: Sweeps {
-            interval: Duration::from_mins(10),
-            audit_period: Duration::from_hours(24),
-            audit_rate: NonZeroU32::MIN,
-        },
+        sweeps: Sweeps::default(),
         dry_run: false,
     }
 }

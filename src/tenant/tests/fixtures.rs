@@ -1,6 +1,6 @@
 //! A class, a Tenant, surroundings: whole, and with every field that tests vary.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -46,11 +46,7 @@ pub(super) fn settings() -> Arc<Settings> {
         cluster_cidrs: vec!["10.0.0.0/16".into(), "fd12:3456::/48".into()],
         dns_addresses: vec!["169.254.20.10".into()],
         emulator_endpoint: None,
-        sweeps: Sweeps {
-            interval: Duration::from_mins(10),
-            audit_period: Duration::from_hours(24),
-            audit_rate: NonZeroU32::MIN,
-        },
+        sweeps: Sweeps::default(),
         dry_run: false,
     })
 }

@@ -1,10 +1,6 @@
 //! Every configuration that the operator renders, for classes and Tenants that differ in all that it depends on.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    num::NonZeroU32,
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use openclaw_tenant_operator::{
     api::{class::TenantClassSpec, names::TenantName, record::TenantRecordSpec, tenant::TenantSpec},
@@ -231,11 +227,7 @@ fn settings(given: &Given) -> Settings {
         cluster_cidrs: Vec::new(),
         dns_addresses: Vec::new(),
         emulator_endpoint: given.emulator.then(|| "http://127.0.0.1:4566".to_owned()),
-        sweeps: Sweeps {
-            interval: Duration::from_mins(10),
-            audit_period: Duration::from_hours(24),
-            audit_rate: NonZeroU32::MIN,
-        },
+        sweeps: Sweeps::default(),
         dry_run: false,
     }
 }

@@ -1,7 +1,7 @@
 //! What the operator's builders make of a Tenant, sent once more: nothing that the server does not know is passed over in
 //! silence (`fieldValidation=Strict`), nothing is stored (`dryRun=All`), and what comes back is what was sent.
 
-use std::{collections::BTreeSet, num::NonZeroU32, time::Duration};
+use std::collections::BTreeSet;
 
 use openclaw_tenant_operator::{
     api::{
@@ -43,11 +43,7 @@ fn settings(instance: &Instance, told: &Told<'_>) -> Settings {
         cluster_cidrs: owned(told.cluster_cidrs),
         dns_addresses: owned(told.dns_addresses),
         emulator_endpoint: Some(instance.fact("/aws/endpoints/secretsManager").to_owned()),
-        sweeps: Sweeps {
-            interval: Duration::from_mins(10),
-            audit_period: Duration::from_hours(24),
-            audit_rate: NonZeroU32::MIN,
-        },
+        sweeps: Sweeps::default(),
         dry_run: false,
     }
 }
