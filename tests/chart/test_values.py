@@ -88,6 +88,10 @@ SAMPLES = {
     "crds.install": (False, None),
     "policies.install": (False, None),
     "policies.keep": (False, None),
+    "policies.writers": (
+        ["system:serviceaccount:velero:velero", "kyverno"],
+        "!(request.userInfo.username in ['system:serviceaccount:velero:velero', 'kyverno'])",
+    ),
     "policies.breakGlassGroup": ("security:oncall", "'security:oncall'"),
     "policies.signUpGroup": ("apps:sign-up", "'apps:sign-up' in request.userInfo.groups"),
     "defaultClass.create": (False, None),
@@ -257,6 +261,7 @@ class Refusals(unittest.TestCase):
             ("policies.install", None),
             ("policies.keep", 0),
             ("policies.breakGlassGroup", "it's"),
+            ("policies.writers", ["it's"]),
             ("policies.signUpGroup", ""),
             ("defaultClass.create", "no"),
             ("defaultClass.spec", []),

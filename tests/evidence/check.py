@@ -19,6 +19,7 @@ OPERATOR = "operator"  # the access key of the operator under test
 REQUESTS, VALUES, COMPLETE, PLATFORM = "aws-requests.jsonl", "generated-values", "complete", "platform.json"
 OBJECTS = "objects.json"
 PROVE = Path(__file__).resolve().parent.parent / "iam" / "prove.sh"
+ROLES = Path(__file__).resolve().parent.parent.parent / "deploy" / "operator" / "rbac.yaml"
 PATIENCE = 900  # seconds for platforms to write down their objects after the tests: a score of them end at once
 
 
@@ -119,6 +120,25 @@ def check_policies(path, checks):
         checks.check(False, f"{PROVE.name} ended with {proof.returncode} and no count")
 
 
+def check_roles(runs, checks):
+    """The operator's roles in Kubernetes give what it asked for, and nothing else."""
+    import rights
+    import yaml
+
+    granted = rights.granted(document for document in yaml.safe_load_all(ROLES.read_text()) if document)
+    asked = Counter()
+    for run in runs:
+        for log in run.glob("audit*.log"):
+            with open(log) as lines:
+                asked.update(rights.asked(lines))
+    used, unused, missing = rights.compare(granted, asked)
+    print(f"{used.total()} requests of the operator to the API server used {len(used)} of the {len(granted)} rights of {ROLES.name}\n")
+    for right in sorted(granted):
+        checks.check(right not in unused, f"{ROLES.name} gives a right that nothing used: {rights.told(right)}")
+    for request, count in sorted(missing.items()):
+        checks.check(False, f"{ROLES.name} does not give what the operator asked for {count} times: {rights.told(request)}")
+
+
 def check_evidence(runs, checks):
     """A search where nothing was kept would find nothing."""
     kinds = {"operators' logs": "operator-*.log", "operators' metrics": "operator-*.metrics", "audit logs": "audit.log",
@@ -168,6 +188,7 @@ def main(directory, calls_path):
         check_requests(runs, checks)
         write_calls(runs, calls_path, checks)
         check_policies(calls_path, checks)
+        check_roles(runs, checks)
         check_evidence(runs, checks)
         check_values(directory, runs, checks)
     finally:

@@ -1,12 +1,14 @@
 """The checks find what they are for."""
 
 import base64
+import json
 import secrets
 import tempfile
 import unittest
 from pathlib import Path
 
 import calls
+import rights
 from conforms import violations
 from search import Search
 
@@ -220,6 +222,50 @@ class Calls(unittest.TestCase):
                   for name, uid in (("alice", "uid"), ("bob", "uid"), ("carol", "another"))]
         found = [one for one in self.rights(*tagged) if one["operation"] == "CreateSecret"]
         self.assertEqual([1, 2], sorted(one["count"] for one in found))
+
+
+class Roles(unittest.TestCase):
+    ROLES = [
+        {"kind": "ClusterRole", "metadata": {"name": "a"}, "rules": [
+            {"apiGroups": [""], "resources": ["namespaces", "pods"], "verbs": ["get", "delete"]},
+            {"apiGroups": ["openclaw.io"], "resources": ["tenants/status"], "verbs": ["update"]}]},
+        {"kind": "Role", "metadata": {"name": "b", "namespace": "kube-system"}, "rules": [
+            {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": ["one"], "verbs": ["update"]}]},
+        {"kind": "ClusterRoleBinding", "metadata": {"name": "a"}},
+    ]
+
+    def event(self, verb, user=rights.USER, **what):
+        return json.dumps({"verb": verb, "user": {"username": user}, "objectRef": what})
+
+    def compared(self, *events):
+        granted = rights.granted(self.ROLES)
+        self.assertEqual(6, len(granted))
+        used, unused, missing = rights.compare(granted, rights.asked(events))
+        self.assertEqual(granted, set(used) | unused)
+        return sorted(map(rights.told, used)), sorted(map(rights.told, unused)), sorted(map(rights.told, missing))
+
+    def test_each_right_is_used_and_each_request_is_given(self):
+        used, unused, missing = self.compared(
+            self.event("get", resource="namespaces", namespace="x", name="x"),
+            self.event("delete", resource="pods", namespace="x", name="p"),
+            self.event("update", resource="tenants", subresource="status", apiGroup="openclaw.io", name="alice"),
+            self.event("update", resource="leases", apiGroup="coordination.k8s.io", namespace="kube-system", name="one"),
+        )
+        self.assertEqual([], missing)
+        self.assertEqual(["delete namespaces", "get pods"], unused)
+        self.assertEqual(4, len(used))
+
+    def test_a_request_that_no_role_gives_is_told(self):
+        _, _, missing = self.compared(
+            self.event("patch", resource="pods", namespace="x", name="p"),
+            self.event("update", resource="tenants", apiGroup="openclaw.io", name="alice"),
+            self.event("update", resource="leases", apiGroup="coordination.k8s.io", namespace="kube-system", name="two"),
+            self.event("update", resource="leases", apiGroup="coordination.k8s.io", namespace="default", name="one"),
+            self.event("get", user="somebody", resource="secrets", namespace="x", name="s"),
+        )
+        wanted = ["patch pods in x", "update leases.coordination.k8s.io in default",
+                  "update leases.coordination.k8s.io in kube-system", "update tenants.openclaw.io"]
+        self.assertEqual(wanted, missing)
 
 
 if __name__ == "__main__":

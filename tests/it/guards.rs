@@ -31,7 +31,7 @@ async fn a_tenant_s_namespace_and_claims_are_deleted_by_the_operator_alone() {
     // this one lies in another.
     let old = format!("old-{}", bed.tenant);
     let labels = json!({ "metadata": { "labels": { "openclaw.io/tenant": bed.tenant } } });
-    bed.create("Namespace", None, &old, labels).await.expect("another namespace");
+    bed.breaking_glass().await.create("Namespace", None, &old, labels).await.expect("another namespace");
     bed.create("PersistentVolumeClaim", Some(&old), "another", claim()).await.expect("another claim");
     let namespace = bed.namespace();
     let claims = [(namespace.as_str(), bed.tenant.as_str()), (old.as_str(), "another")];

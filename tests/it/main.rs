@@ -38,6 +38,7 @@ mod rotate_command;
 mod status;
 mod suspend;
 mod sweep;
+mod tenant_objects;
 mod update;
 mod waiting;
 mod whole_platform;

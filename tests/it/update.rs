@@ -147,7 +147,11 @@ async fn a_paused_tenant_is_left_alone_and_says_what_would_change() {
     assert_eq!(crate::support::condition(&tenant, "Ready")["status"], "True", "nothing has drifted");
 
     let pods = json!({ "spec": { "hard": { "pods": "99" } } });
-    bed.patch("ResourceQuota", Some(&bed.namespace()), &bed.tenant, pods).await.expect("patched");
+    bed.breaking_glass()
+        .await
+        .patch("ResourceQuota", Some(&bed.namespace()), &bed.tenant, pods)
+        .await
+        .expect("patched");
     let is_told = |tenant: &Value| crate::support::condition(tenant, "Ready")["status"] == "False";
     let tenant = bed.until("told of the drift", is_told).await;
     let message = crate::support::condition(&tenant, "Ready")["message"].as_str().unwrap_or_default().to_owned();

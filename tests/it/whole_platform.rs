@@ -132,7 +132,11 @@ async fn a_leader_that_lost_its_lease_ends_and_writes_nothing() {
     println!("it ended {took:?} after its lease was taken");
     assert!(operator.log().contains("lease"), "and says why\n{}", operator.log());
     let pods = json!({ "spec": { "hard": { "pods": "99" } } });
-    bed.patch("ResourceQuota", Some(&bed.namespace()), &bed.tenant, pods).await.expect("patched");
+    bed.breaking_glass()
+        .await
+        .patch("ResourceQuota", Some(&bed.namespace()), &bed.tenant, pods)
+        .await
+        .expect("patched");
     let after = bed.get("Lease", Some("kube-system"), "openclaw-tenant-operator").await.expect("lease");
     assert_eq!(after["spec"]["holderIdentity"], lease["spec"]["holderIdentity"], "it did not take the lease back");
     assert_eq!(bed.child("ResourceQuota", &bed.tenant).await.expect("quota")["spec"]["hard"]["pods"], "99");

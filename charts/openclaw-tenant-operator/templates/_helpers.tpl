@@ -33,11 +33,14 @@ release's namespace, with the groups of the values and with the annotations that
 {{- define "operator.objects" -}}
 {{- $root := .root -}}
 {{- $account := printf "system:serviceaccount:%s:%s" $root.Release.Namespace (include "operator.name" $root) -}}
+{{- $writers := $root.Values.policies.writers | default list -}}
+{{- $list := ternary (printf "['%s']" (join "', '" $writers)) "[]" (not (empty $writers)) -}}
 {{- $text := $root.Files.Get .file
     | replace "system:serviceaccount:openclaw-system:openclaw-tenant-operator" $account
     | replace "namespace: openclaw-system" (printf "namespace: %s" $root.Release.Namespace)
     | replace "openclaw:break-glass" $root.Values.policies.breakGlassGroup
-    | replace "openclaw:sign-up" $root.Values.policies.signUpGroup -}}
+    | replace "openclaw:sign-up" $root.Values.policies.signUpGroup
+    | replace "request.userInfo.username in []" (printf "request.userInfo.username in %s" $list) -}}
 {{- range $document := regexSplit "(?m)^---$" $text -1 }}
 {{- $object := fromYaml $document }}
 {{- if $object.Error }}{{ fail (printf "%s: %s" $.file $object.Error) }}{{ end }}

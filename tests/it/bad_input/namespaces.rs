@@ -41,7 +41,8 @@ async fn a_foreign_namespace_of_that_name_is_left_alone_until_it_is_gone() {
 async fn a_namespace_that_only_looks_like_ours_is_left_alone() {
     let bed = Bed::new("lookalike").await;
     let labels = json!({ "openclaw.io/managed": "true", "openclaw.io/tenant": bed.tenant });
-    bed.create("Namespace", None, &bed.namespace(), json!({ "metadata": { "labels": labels } })).await.expect("made");
+    let glass = bed.breaking_glass().await;
+    glass.create("Namespace", None, &bed.namespace(), json!({ "metadata": { "labels": labels } })).await.expect("made");
     bed.apply_tenant(json!({})).await.expect("taken");
     let message = bed.stalled("RecordDisputed").await;
     assert!(message.contains("openclaw.io/tenant, incarnation, owner-hash and service-account"), "{message}");

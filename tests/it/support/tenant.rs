@@ -263,7 +263,7 @@ impl Bed {
         self.until_so(what, look).await
     }
 
-    pub(super) fn api(&self, kind: &str, namespace: Option<&str>) -> Api<DynamicObject> {
+    pub fn api(&self, kind: &str, namespace: Option<&str>) -> Api<DynamicObject> {
         match namespace {
             Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource(kind)),
             None => Api::all_with(self.client.clone(), &resource(kind)),
@@ -399,7 +399,7 @@ fn resource(kind: &str) -> ApiResource {
         "StatefulSet" | "Deployment" => ("apps", "v1"),
         "ApplicationSet" | "Application" => ("argoproj.io", "v1alpha1"),
         "Sandbox" => ("agents.x-k8s.io", "v1alpha1"),
-        "NetworkPolicy" => ("networking.k8s.io", "v1"),
+        "NetworkPolicy" | "Ingress" => ("networking.k8s.io", "v1"),
         "PodDisruptionBudget" => ("policy", "v1"),
         "HTTPRoute" => ("gateway.networking.k8s.io", "v1"),
         "Event" => ("events.k8s.io", "v1"),
@@ -413,11 +413,12 @@ fn resource(kind: &str) -> ApiResource {
         "ReferenceGrant" => ("gateway.networking.k8s.io", "v1beta1"),
         "TargetGroupConfiguration" => ("gateway.k8s.aws", "v1beta1"),
         "PolicyEndpoint" => ("networking.k8s.aws", "v1alpha1"),
-        "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
+        "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         _ => ("", "v1"),
     };
     let plural = match kind {
         "NetworkPolicy" => "networkpolicies".to_owned(),
+        "Ingress" => "ingresses".to_owned(),
         "CiliumNetworkPolicy" => "ciliumnetworkpolicies".to_owned(),
         "TenantClass" => "tenantclasses".to_owned(),
         "StorageClass" => "storageclasses".to_owned(),
