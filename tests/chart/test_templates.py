@@ -84,7 +84,7 @@ class Single(unittest.TestCase):
     def test_the_group_that_breaks_glass_is_one_everywhere(self):
         said = text(render(merged(EKS, at("policies.breakGlassGroup", "security:oncall"))))
         self.assertNotIn("openclaw:break-glass", said)
-        self.assertEqual(said.count("'security:oncall'"), 2)
+        self.assertEqual(said.count("'security:oncall'"), 4)
         self.assertIn('"kind": "Group", "name": "security:oncall"', said)
 
 
