@@ -3,7 +3,7 @@
 
   files/crds/        from crds/
   files/policies/    from deploy/policies, what its kustomization.yaml lists
-  files/rbac.yaml    from deploy/operator
+  files/rbac.yaml, files/owner-access.yaml    from deploy/operator
   README.md          the table of values, from the comments of values.yaml
 
 With --check it writes nothing, and fails where something differs.
@@ -25,7 +25,8 @@ def copies():
     policies = TOP / "deploy" / "policies"
     for name in re.findall(r"^  - (.+\.yaml)$", (policies / "kustomization.yaml").read_text(), re.M):
         wanted[f"policies/{name}"] = (policies / name).read_text()
-    wanted["rbac.yaml"] = (TOP / "deploy" / "operator" / "rbac.yaml").read_text()
+    for name in ("rbac.yaml", "owner-access.yaml"):
+        wanted[name] = (TOP / "deploy" / "operator" / name).read_text()
     return wanted
 
 

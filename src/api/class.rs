@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 mod defaults;
 mod identity;
 mod network;
+mod owner_access;
 mod rollout;
 mod routing;
 mod scaling;
@@ -16,6 +17,7 @@ mod workload;
 
 pub use identity::{Identity, IdentityMode, Model};
 pub use network::{EgressMode, Enforcement, IngressSource, Network};
+pub use owner_access::{OwnerAccess, UserName};
 pub use rollout::Rollout;
 pub use routing::{GatewaySlot, Routing, RoutingMode, TargetGroup};
 pub use scaling::{Interceptor, ScaleToZero};
@@ -110,6 +112,10 @@ pub struct TenantClassSpec {
 
     /// How owners reach their workspaces.
     pub routing: Routing,
+
+    /// Lets owners see in the cluster how their tenant stands. Without it they have no right there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_access: Option<OwnerAccess>,
 
     /// What a workspace may spend on models in a month, in US dollars, where its Tenant says nothing.
     #[serde(default = "defaults::budget")]

@@ -1,5 +1,7 @@
 //! Labels, annotations, tags and fixed names: the marks by which the operator knows what is its own.
 
+use super::names::TenantName;
+
 /// The API group, and the domain of every label and annotation of ours.
 pub const GROUP: &str = "openclaw.io";
 
@@ -108,6 +110,15 @@ pub const NEXT_STAGE: &str = "openclaw-next";
 
 /// Staging label of the version that readers get who name none.
 pub const CURRENT_STAGE: &str = "AWSCURRENT";
+
+/// The ClusterRole of what owners may see in their namespaces, where their class lets them.
+pub const TENANT_READER: &str = "openclaw:tenant-reader";
+
+/// The name of the ClusterRole and the ClusterRoleBinding by which an owner may see the own Tenant. The beginning is the operator's
+/// own: no Tenant's name makes it the name of anything else.
+pub fn owner_role(tenant: &TenantName) -> String {
+    format!("openclaw:tenant:{tenant}")
+}
 
 /// Annotation on the pod template: hash of the configuration, so that a changed one rolls the pod.
 pub const CONFIG_HASH: &str = "openclaw.io/config-hash";

@@ -59,10 +59,11 @@ fn has_its_time_to_start(class: &Value) -> bool {
 }
 
 /// Each rule with its counterpart.
-const COUNTERPARTS: [(&str, Keeps); 15] = [
+const COUNTERPARTS: [(&str, Keeps); 16] = [
     ("isCIDR(self) && cidr(self) == cidr(self).masked()", |it| is_cidr(it) && is_masked(it)),
     ("isCIDR(self)", is_cidr),
     ("self != 'latest'", |it| it != "latest"),
+    ("!self.startsWith('system:')", |it| !it.as_str().is_some_and(|name| name.starts_with("system:"))),
     ("has(self.tag) != has(self.digest)", |it| has(it, "tag") != has(it, "digest")),
     ("self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$') && size(self.metadata.name) <= 40", |it| {
         // A reserved name is the next rule's.

@@ -85,7 +85,7 @@ impl One {
         if let Some(spec) = &spec {
             nodes.push(self.namespace_node());
             // What does not lie in its namespace.
-            let apart = self.objects.iter().filter(|one| one.child == Child::InterceptorGrant && one.is_told());
+            let apart = self.objects.iter().filter(|one| one.child.lies_outside() && one.is_told());
             nodes.extend(apart.map(object_node));
             let title = if self.cloud.is_some() { "in AWS" } else { "in AWS, as the record tells it" };
             let lines = cloud::lines(spec, self.cloud.as_ref());
@@ -123,7 +123,7 @@ impl One {
     }
 
     fn namespace_node(&self) -> Node {
-        let inside = |one: &&Object| !matches!(one.child, Child::Namespace | Child::InterceptorGrant) && one.is_told();
+        let inside = |one: &&Object| one.child != Child::Namespace && !one.child.lies_outside() && one.is_told();
         let mut children = Vec::new();
         for object in self.objects.iter().filter(inside) {
             let mut node = object_node(object);

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::api::{
+    labels,
     names::{NamespaceName, TenantName},
     record::TenantRecordSpec,
 };
@@ -60,6 +61,12 @@ closed_list! {
         TargetGroup,
         /// How the owner reaches it.
         Route,
+        /// Lets the owner see what runs in the namespace.
+        OwnerBinding,
+        /// The right to see this one Tenant.
+        OwnerRole,
+        /// Gives the owner that right.
+        OwnerRoleBinding,
     }
 }
 
@@ -98,6 +105,12 @@ closed_list! {
         ReferenceGrant,
         /// `gateway.k8s.aws/v1beta1` TargetGroupConfiguration, of the AWS Load Balancer Controller.
         TargetGroupConfiguration,
+        /// `rbac.authorization.k8s.io/v1` RoleBinding.
+        RoleBinding,
+        /// `rbac.authorization.k8s.io/v1` ClusterRole.
+        ClusterRole,
+        /// `rbac.authorization.k8s.io/v1` ClusterRoleBinding.
+        ClusterRoleBinding,
     }
 }
 
@@ -158,9 +171,7 @@ impl Kind {
     /// What the API calls it.
     pub const fn info(self) -> KindInfo {
         match self {
-            Self::Namespace => {
-                KindInfo { group: "", version: "v1", kind: "Namespace", plural: "namespaces", namespaced: false }
-            }
+            Self::Namespace => cluster_wide("", "v1", "Namespace", "namespaces"),
             Self::ResourceQuota => core_kind("ResourceQuota", "resourcequotas"),
             Self::LimitRange => core_kind("LimitRange", "limitranges"),
             Self::NetworkPolicy => grouped("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),
@@ -178,10 +189,14 @@ impl Kind {
             Self::TargetGroupConfiguration => {
                 grouped("gateway.k8s.aws", "v1beta1", "TargetGroupConfiguration", "targetgroupconfigurations")
             }
+            Self::RoleBinding => grouped(RBAC, "v1", "RoleBinding", "rolebindings"),
+            Self::ClusterRole => cluster_wide(RBAC, "v1", "ClusterRole", "clusterroles"),
+            Self::ClusterRoleBinding => cluster_wide(RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings"),
         }
     }
 
-    /// Whether a cluster may do without it: only classes that ask for it need it.
+    /// Whether the operator may do without it, because the cluster does not serve it or because it was not given the rights: only
+    /// classes that ask for it need it.
     pub const fn is_optional(self) -> bool {
         match self {
             Self::Namespace
@@ -199,7 +214,35 @@ impl Kind {
             | Self::ScaledObject
             | Self::InterceptorRoute
             | Self::ReferenceGrant
-            | Self::TargetGroupConfiguration => true,
+            | Self::TargetGroupConfiguration
+            | Self::RoleBinding
+            | Self::ClusterRole
+            | Self::ClusterRoleBinding => true,
+        }
+    }
+
+    /// Whether every API server serves it. Where it is optional all the same, it is the right to it that may be missing.
+    pub const fn is_built_in(self) -> bool {
+        match self {
+            Self::Namespace
+            | Self::ResourceQuota
+            | Self::LimitRange
+            | Self::NetworkPolicy
+            | Self::PodDisruptionBudget
+            | Self::ServiceAccount
+            | Self::PersistentVolumeClaim
+            | Self::ConfigMap
+            | Self::Service
+            | Self::StatefulSet
+            | Self::RoleBinding
+            | Self::ClusterRole
+            | Self::ClusterRoleBinding => true,
+            Self::HttpRoute
+            | Self::CiliumNetworkPolicy
+            | Self::ScaledObject
+            | Self::InterceptorRoute
+            | Self::ReferenceGrant
+            | Self::TargetGroupConfiguration => false,
         }
     }
 
@@ -220,12 +263,16 @@ impl Kind {
             | Self::PersistentVolumeClaim
             | Self::ConfigMap
             | Self::Service
-            | Self::StatefulSet => "Kubernetes",
+            | Self::StatefulSet
+            | Self::RoleBinding
+            | Self::ClusterRole
+            | Self::ClusterRoleBinding => "Kubernetes",
         }
     }
 }
 
 const GATEWAY_API: &str = "gateway.networking.k8s.io";
+const RBAC: &str = "rbac.authorization.k8s.io";
 
 const fn core_kind(kind: &'static str, plural: &'static str) -> KindInfo {
     KindInfo { group: "", version: "v1", kind, plural, namespaced: true }
@@ -233,6 +280,15 @@ const fn core_kind(kind: &'static str, plural: &'static str) -> KindInfo {
 
 const fn grouped(group: &'static str, version: &'static str, kind: &'static str, plural: &'static str) -> KindInfo {
     KindInfo { group, version, kind, plural, namespaced: true }
+}
+
+const fn cluster_wide(
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+) -> KindInfo {
+    KindInfo { group, version, kind, plural, namespaced: false }
 }
 
 impl Child {
@@ -255,6 +311,9 @@ impl Child {
             Self::InterceptorRoute => Kind::InterceptorRoute,
             Self::InterceptorGrant => Kind::ReferenceGrant,
             Self::TargetGroup => Kind::TargetGroupConfiguration,
+            Self::OwnerBinding => Kind::RoleBinding,
+            Self::OwnerRole => Kind::ClusterRole,
+            Self::OwnerRoleBinding => Kind::ClusterRoleBinding,
         }
     }
 
@@ -278,6 +337,9 @@ impl Child {
             Self::InterceptorRoute => "the InterceptorRoute",
             Self::InterceptorGrant => "the interceptor's ReferenceGrant",
             Self::TargetGroup => "the TargetGroupConfiguration",
+            Self::OwnerBinding => "the owner's RoleBinding",
+            Self::OwnerRole => "the owner's ClusterRole",
+            Self::OwnerRoleBinding => "the owner's ClusterRoleBinding",
         }
     }
 
@@ -300,7 +362,10 @@ impl Child {
             | Self::InterceptorRoute
             | Self::InterceptorGrant
             | Self::TargetGroup
-            | Self::Route => Stage::Workspace,
+            | Self::Route
+            | Self::OwnerBinding
+            | Self::OwnerRole
+            | Self::OwnerRoleBinding => Stage::Workspace,
         }
     }
 
@@ -314,7 +379,13 @@ impl Child {
             Self::DisruptionBudget | Self::ConfigMap | Self::Service | Self::StatefulSet | Self::ScaledObject => {
                 Part::Workload
             }
-            Self::Route | Self::InterceptorRoute | Self::InterceptorGrant | Self::TargetGroup => Part::Route,
+            Self::Route
+            | Self::InterceptorRoute
+            | Self::InterceptorGrant
+            | Self::TargetGroup
+            | Self::OwnerBinding
+            | Self::OwnerRole
+            | Self::OwnerRoleBinding => Part::Route,
         }
     }
 
@@ -322,9 +393,13 @@ impl Child {
     pub const fn when_access_ends(self) -> WhenAccessEnds {
         match self {
             // The scaler too: nothing may start a pod again.
-            Self::Route | Self::InterceptorRoute | Self::InterceptorGrant | Self::ScaledObject => {
-                WhenAccessEnds::Removed
-            }
+            Self::Route
+            | Self::InterceptorRoute
+            | Self::InterceptorGrant
+            | Self::ScaledObject
+            | Self::OwnerBinding
+            | Self::OwnerRole
+            | Self::OwnerRoleBinding => WhenAccessEnds::Removed,
             Self::StatefulSet => WhenAccessEnds::ScaledToZero,
             Self::Namespace
             | Self::ResourceQuota
@@ -341,6 +416,30 @@ impl Child {
         }
     }
 
+    /// Whether it lies outside of the tenant's namespace: it does not go with that.
+    pub const fn lies_outside(self) -> bool {
+        match self {
+            Self::InterceptorGrant | Self::OwnerRole | Self::OwnerRoleBinding => true,
+            Self::Namespace
+            | Self::ResourceQuota
+            | Self::LimitRange
+            | Self::DefaultDeny
+            | Self::Allowlist
+            | Self::DomainPolicy
+            | Self::DisruptionBudget
+            | Self::ServiceAccount
+            | Self::Claim
+            | Self::ConfigMap
+            | Self::Service
+            | Self::StatefulSet
+            | Self::ScaledObject
+            | Self::InterceptorRoute
+            | Self::TargetGroup
+            | Self::Route
+            | Self::OwnerBinding => false,
+        }
+    }
+
     /// Where it is. A grant that no interceptor needs has its place in the tenant's own namespace, where it would do nothing.
     pub fn key(self, tenant: &TenantName, record: &TenantRecordSpec) -> ObjectKey {
         let name = match self {
@@ -349,6 +448,7 @@ impl Child {
             Self::ServiceAccount => record.service_account.to_string(),
             Self::Claim => claim_name(tenant, record).to_owned(),
             Self::InterceptorGrant => grant_name(tenant),
+            Self::OwnerRole | Self::OwnerRoleBinding => labels::owner_role(tenant),
             Self::ResourceQuota
             | Self::LimitRange
             | Self::Allowlist
@@ -360,10 +460,11 @@ impl Child {
             | Self::ScaledObject
             | Self::InterceptorRoute
             | Self::TargetGroup
-            | Self::Route => tenant.to_string(),
+            | Self::Route
+            | Self::OwnerBinding => tenant.to_string(),
         };
         let namespace = match self {
-            Self::Namespace => None,
+            Self::Namespace | Self::OwnerRole | Self::OwnerRoleBinding => None,
             Self::InterceptorGrant => {
                 Some(record.routing.interceptor.as_ref().unwrap_or(&record.namespace.name).clone())
             }
@@ -381,7 +482,8 @@ impl Child {
             | Self::ScaledObject
             | Self::InterceptorRoute
             | Self::TargetGroup
-            | Self::Route => Some(record.namespace.name.clone()),
+            | Self::Route
+            | Self::OwnerBinding => Some(record.namespace.name.clone()),
         };
         ObjectKey { kind: self.kind(), namespace, name }
     }
@@ -413,7 +515,7 @@ pub enum WhenAccessEnds {
 pub struct ObjectKey {
     /// Its kind.
     pub kind: Kind,
-    /// Its namespace; `None` for a Namespace.
+    /// Its namespace; `None` for what is cluster-scoped.
     pub namespace: Option<NamespaceName>,
     /// Its name.
     pub name: String,

@@ -103,6 +103,14 @@ pub(super) fn precondition(live: &Digest) -> Precondition {
 
 fn unserved(child: Child) -> String {
     let info = child.kind().info();
+    if child.kind().is_built_in() {
+        return format!(
+            "the class asks for {}, but the operator may not see {}: give it the rights (deploy/operator/owner-access.yaml; the chart's \
+             value ownerAccess.enabled), or take ownerAccess off the class",
+            child.title(),
+            info.plural,
+        );
+    }
     format!(
         "the class asks for {}, but the cluster does not serve {} ({}): it comes with {}. Install that, or take it off the class",
         child.title(),

@@ -132,7 +132,10 @@ pub fn allocated_fields(kind: Kind) -> &'static [&'static str] {
         | Kind::ScaledObject
         | Kind::InterceptorRoute
         | Kind::ReferenceGrant
-        | Kind::TargetGroupConfiguration => &[],
+        | Kind::TargetGroupConfiguration
+        | Kind::RoleBinding
+        | Kind::ClusterRole
+        | Kind::ClusterRoleBinding => &[],
     }
 }
 
@@ -397,7 +400,10 @@ fn facts(kind: Kind, object: &Value, managed: bool) -> Facts {
         | Kind::PodDisruptionBudget
         | Kind::ServiceAccount
         | Kind::ConfigMap
-        | Kind::Service => Facts::None,
+        | Kind::Service
+        | Kind::RoleBinding
+        | Kind::ClusterRole
+        | Kind::ClusterRoleBinding => Facts::None,
     }
 }
 

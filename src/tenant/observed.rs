@@ -384,7 +384,10 @@ impl Observed {
             | Child::InterceptorRoute
             | Child::InterceptorGrant
             | Child::TargetGroup
-            | Child::Route => self.children.get(&child),
+            | Child::Route
+            | Child::OwnerBinding
+            | Child::OwnerRole
+            | Child::OwnerRoleBinding => self.children.get(&child),
         }
     }
 }

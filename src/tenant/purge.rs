@@ -133,7 +133,7 @@ fn completed(observed: &Observed, record: &TenantRecordSpec) -> Option<TenantRec
 /// What is kept for an owner who may come back: nobody else's matter, until its date.
 pub fn kept(observed: &Observed, record: &TenantRecordSpec) -> Plan {
     // Of what runs on though no Tenant holds it nothing is touched.
-    let grants = if observed.child(Child::Route).is_none() { retire::end_grants(observed) } else { Vec::new() };
+    let grants = if observed.child(Child::Route).is_none() { retire::end_outside(observed) } else { Vec::new() };
     if !grants.is_empty() {
         return Plan { actions: grants, look_again: Some(SOON), ..Plan::silent() };
     }
@@ -195,7 +195,7 @@ pub fn give_back_or_end(observed: &Observed, view: &RecordView, record: &TenantR
 /// Removes what a record holds, one step after the other.
 pub fn purge(observed: &Observed, view: &RecordView, record: &TenantRecordSpec, ground: &Ground) -> Plan {
     // One that came into sight again gives nobody access any more, and has to go before anything else does.
-    let grants = retire::end_grants(observed);
+    let grants = retire::end_outside(observed);
     if !grants.is_empty() {
         return leaving(grants, "a way to the workspace is being taken away".into());
     }

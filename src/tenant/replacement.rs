@@ -113,6 +113,9 @@ fn opens_a_door(kind: Kind, pointer: &str) -> bool {
         | Kind::HttpRoute
         | Kind::InterceptorRoute
         | Kind::ReferenceGrant
+        | Kind::RoleBinding
+        | Kind::ClusterRole
+        | Kind::ClusterRoleBinding
         | Kind::ResourceQuota => true,
         Kind::Namespace => pointer.contains("pod-security.kubernetes.io"),
         Kind::StatefulSet => {

@@ -113,16 +113,23 @@ pub(super) fn end_access(observed: &Observed, record: &TenantRecordSpec) -> Opti
 
 fn end_children(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {
     let mut actions = end_in_namespace(observed, record);
-    actions.extend(end_grants(observed));
+    actions.extend(end_outside(observed));
     actions
 }
 
-/// What lies outside the namespace is known by its label, and goes whatever has become of the namespace.
-pub(super) fn end_grants(observed: &Observed) -> Vec<Action> {
-    let recorded = own_grant(observed).filter(|live| !live.deleting);
-    let recorded =
-        recorded.map(|live| Action::Delete { child: Child::InterceptorGrant, precondition: precondition(live) });
-    recorded.into_iter().chain(end_strays(observed, |_| false)).collect()
+/// What lies outside the namespace is known by its name or its label, and goes whatever has become of the namespace.
+pub(super) fn end_outside(observed: &Observed) -> Vec<Action> {
+    let live = outside(observed).filter(|(_, live)| !live.deleting);
+    let ends = live.map(|(child, live)| Action::Delete { child, precondition: precondition(live) });
+    ends.chain(end_strays(observed, |_| false)).collect()
+}
+
+/// What of the tenant's stands outside its namespace. A grant lies among those of others, and is the tenant's only if it says so.
+fn outside(observed: &Observed) -> impl Iterator<Item = (Child, &Digest)> {
+    Child::ALL.iter().copied().filter(|child| child.lies_outside()).filter_map(|child| {
+        let live = if child == Child::InterceptorGrant { own_grant(observed) } else { observed.child(child) };
+        Some((child, live?))
+    })
 }
 
 /// Grants that stand where the record does not look for one.
@@ -155,13 +162,14 @@ fn end_in_namespace(observed: &Observed, record: &TenantRecordSpec) -> Vec<Actio
             WhenAccessEnds::Stays => None,
         }
     };
-    Child::ALL.iter().filter(|child| **child != Child::InterceptorGrant).filter_map(end).collect()
+    Child::ALL.iter().filter(|child| !child.lies_outside()).filter_map(end).collect()
 }
 
 /// Whether no route leads to the workspace and no pod of it runs. In a namespace that is not ours nothing is ours.
 pub(super) fn is_quiet(observed: &Observed, record: &TenantRecordSpec) -> bool {
     let ours = observed.namespace.as_ref().is_some_and(|live| is_ours(live, record));
-    !has_grant(observed) && (!ours || (!has_way_in(observed) && has_ended(observed)))
+    let is_outside_quiet = outside(observed).next().is_none() && observed.stray_grants.is_empty();
+    is_outside_quiet && (!ours || (!has_way_in(observed) && has_ended(observed)))
 }
 
 fn has_grant(observed: &Observed) -> bool {

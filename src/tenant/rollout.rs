@@ -193,7 +193,10 @@ pub fn held_state(observed: &Observed, child: Child, wanted: Option<&Value>) -> 
         | Child::InterceptorRoute
         | Child::InterceptorGrant
         | Child::TargetGroup
-        | Child::Route => None,
+        | Child::Route
+        | Child::OwnerBinding
+        | Child::OwnerRole
+        | Child::OwnerRoleBinding => None,
     }
 }
 

@@ -104,7 +104,10 @@ fn watches() -> Vec<Watch> {
         | Kind::ScaledObject
         | Kind::InterceptorRoute
         | Kind::ReferenceGrant
-        | Kind::TargetGroupConfiguration => ours(Watched::Child(*kind), kind.info()),
+        | Kind::TargetGroupConfiguration
+        | Kind::RoleBinding
+        | Kind::ClusterRole
+        | Kind::ClusterRoleBinding => ours(Watched::Child(*kind), kind.info()),
     });
     let others = [
         all(Watched::Class, definitions::CLASS),
@@ -120,8 +123,8 @@ fn watches() -> Vec<Watch> {
         ours(Watched::CiliumEndpoint, definitions::CILIUM_ENDPOINT),
     ];
     let followed: Vec<Watch> = others.into_iter().chain(children).collect();
-    let optional: BTreeSet<String> =
-        followed.iter().filter(|one| one.watched.is_optional()).map(Watch::definition).collect();
+    let is_defined = |one: &&Watch| one.watched.is_optional() && !one.watched.is_built_in();
+    let optional: BTreeSet<String> = followed.iter().filter(is_defined).map(Watch::definition).collect();
     let named = DEFINITIONS.iter().map(|name| (*name).to_owned()).chain(optional);
     let definitions = named.map(|name| Watch {
         fields: Some(format!("metadata.name={name}")),
@@ -185,7 +188,9 @@ struct Follower<F> {
 
 impl<F: Fn() + Send> Follower<F> {
     async fn follow(self) {
-        if self.one.watched.is_optional() {
+        if self.one.watched.is_optional() && self.one.watched.is_built_in() {
+            self.follow_refused().await;
+        } else if self.one.watched.is_optional() {
             self.follow_while_defined().await;
         } else {
             self.stream().await;
@@ -213,7 +218,7 @@ impl<F: Fn() + Send> Follower<F> {
         }
     }
 
-    /// Follows a kind whose definition stands. Where the server refuses, the stream begins anew with a list, ever later: a definition
+    /// Follows a kind whose definition stands, or that needs none. Where the server refuses, the stream begins anew with a list, ever later: a definition
     /// that does not serve our version, or a kind that the operator was not given, is nobody's to wait for. What was listed once is
     /// believed for some minutes of refusals: nothing is forgotten by them, and nobody is woken.
     async fn follow_refused(&self) {

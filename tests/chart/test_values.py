@@ -88,6 +88,7 @@ SAMPLES = {
     "crds.install": (False, None),
     "policies.install": (False, None),
     "policies.keep": (False, None),
+    "ownerAccess.enabled": (True, '"name": "openclaw-tenant-operator-owner-access"'),
     "policies.writers": (
         ["system:serviceaccount:velero:velero", "kyverno"],
         "!(request.userInfo.username in ['system:serviceaccount:velero:velero', 'kyverno'])",

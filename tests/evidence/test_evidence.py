@@ -231,7 +231,11 @@ class Roles(unittest.TestCase):
             {"apiGroups": ["openclaw.io"], "resources": ["tenants/status"], "verbs": ["update"]}]},
         {"kind": "Role", "metadata": {"name": "b", "namespace": "kube-system"}, "rules": [
             {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": ["one"], "verbs": ["update"]}]},
-        {"kind": "ClusterRoleBinding", "metadata": {"name": "a"}},
+        {"kind": "ClusterRole", "metadata": {"name": "others"}, "rules": [
+            {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]},
+        *({"kind": kind, "metadata": {"name": name}, "roleRef": {"name": name}, "subjects": [{"name": subject}]}
+          for kind, name, subject in [("ClusterRoleBinding", "a", "openclaw-tenant-operator"), ("ClusterRoleBinding", "others", "others"),
+                                      ("RoleBinding", "b", "openclaw-tenant-operator")]),
     ]
 
     def event(self, verb, user=rights.USER, **what):

@@ -26,6 +26,7 @@ mod old_definitions;
 mod openclaw;
 mod operator_rights;
 mod optional;
+mod owner_access;
 mod placement;
 mod records;
 mod removal;

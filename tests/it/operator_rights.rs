@@ -122,3 +122,49 @@ async fn of_a_volume_the_operator_changes_what_becomes_of_it_and_its_own_marks()
     let mark = json!({ "metadata": { "annotations": { "openclaw.io/test": "x" } }, "spec": { "persistentVolumeReclaimPolicy": "Retain" } });
     operator.patch("PersistentVolume", None, &volume, mark).await.expect("its own");
 }
+
+/// Where classes let owners look, that is all that the operator can give, whatever RBAC would let it.
+#[tokio::test]
+async fn the_operator_gives_an_owner_the_right_to_look_and_nobody_any_other() {
+    let bed = Bed::new("gives").await;
+    bed.ready_tenant(json!({})).await;
+    let operator = bed.acting_as(OPERATOR, &["system:masters"]).await;
+    let (namespace, name) = (bed.namespace(), format!("openclaw:tenant:{}", bed.tenant));
+    let role = |name: &str| json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name });
+    let user = |name: &str| json!([{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name }]);
+    let account = json!([{ "kind": "ServiceAccount", "name": "default", "namespace": "default" }]);
+    let labelled = |body: Value| {
+        let mut body = body;
+        body["metadata"] = json!({ "labels": { "openclaw.io/managed": "true", "openclaw.io/tenant": bed.tenant } });
+        body
+    };
+    let rules = |resource: &str, names: Value, verbs: Value| json!({ "rules": [{ "apiGroups": ["openclaw.io"], "resources": [resource], "resourceNames": names, "verbs": verbs }] });
+    let own = json!([bed.tenant]);
+    let refused = [
+        ("ClusterRole", name.as_str(), rules("tenants", json!(["bob"]), json!(["get"]))),
+        ("ClusterRole", &name, rules("tenants", json!([]), json!(["get"]))),
+        ("ClusterRole", &name, rules("tenants", own.clone(), json!(["get", "patch"]))),
+        ("ClusterRole", &name, rules("tenantrecords", own.clone(), json!(["get"]))),
+        ("ClusterRole", "openclaw:tenant:bob", rules("tenants", json!(["bob"]), json!(["get"]))),
+        ("ClusterRole", &name, json!({ "rules": [], "aggregationRule": { "clusterRoleSelectors": [{}] } })),
+        ("ClusterRoleBinding", &name, json!({ "roleRef": role("cluster-admin"), "subjects": user("alice") })),
+        ("ClusterRoleBinding", &name, json!({ "roleRef": role(&name), "subjects": user("system:anonymous") })),
+        ("ClusterRoleBinding", &name, json!({ "roleRef": role(&name), "subjects": account })),
+        ("ClusterRoleBinding", "any", json!({ "roleRef": role(&name), "subjects": user("alice") })),
+        ("RoleBinding", &bed.tenant, json!({ "roleRef": role("edit"), "subjects": user("alice") })),
+        ("RoleBinding", &bed.tenant, json!({ "roleRef": role("openclaw:tenant-reader"), "subjects": account })),
+        ("Role", &bed.tenant, rules("tenants", own.clone(), json!(["get"]))),
+    ];
+    for (kind, object, body) in refused {
+        let place = if kind.starts_with("Cluster") { None } else { Some(namespace.as_str()) };
+        let message = refusal(operator.rehearse_create(kind, place, object, labelled(body.clone())).await);
+        assert!(message.contains("no other right to anybody"), "{body}: {message}");
+    }
+    for role in ["cluster-admin", "openclaw-tenant-operator"] {
+        refusal(operator.delete_with("ClusterRole", None, role, &rehearsed()).await);
+    }
+    let reader = json!({ "roleRef": role("openclaw:tenant-reader"), "subjects": user("oidc:alice") });
+    operator.rehearse_create("RoleBinding", Some(&namespace), &bed.tenant, labelled(reader)).await.expect("its own");
+    let looks = labelled(rules("tenants", own, json!(["get", "list", "watch"])));
+    operator.rehearse_create("ClusterRole", None, &name, looks).await.expect("its own");
+}

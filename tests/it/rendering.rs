@@ -18,7 +18,7 @@ use strict::{AS_EVER, Told, assert_taken_as_sent};
 use variants::{INTERCEPTOR, RUNTIME, Variant};
 
 /// A child's kind, as in URLs, and how many of it a tenant has.
-const CHILDREN: [(&str, usize); 16] = [
+const CHILDREN: [(&str, usize); 19] = [
     ("namespaces", 1),
     ("resourcequotas", 1),
     ("limitranges", 1),
@@ -36,6 +36,9 @@ const CHILDREN: [(&str, usize); 16] = [
     ("scaledobjects", 0),
     ("interceptorroutes", 0),
     ("referencegrants", 0),
+    ("rolebindings", 0),
+    ("clusterroles", 0),
+    ("clusterrolebindings", 0),
 ];
 
 /// Each is a function of `variants.rs` and a test.
@@ -84,6 +87,8 @@ each_is_stored_as_rendered! {
     names,
     a_load_balancer,
     a_workspace_that_sleeps,
+    an_owner_who_looks,
+    an_owner_who_is_known_by_the_subject,
 }
 
 /// Makes a tenant of the variant, and asserts that each child was written once and is taken as it is sent.
@@ -137,7 +142,8 @@ fn without_nulls(value: Value) -> Value {
 
 fn assert_written_once(bed: &Bed, is_suspended: bool, beside: &[&str]) {
     // The grant in the interceptor's namespace has the name of the tenant's.
-    let writes = bed.instance.writes_about(&bed.namespace());
+    let mut writes = bed.instance.writes_about(&bed.namespace());
+    writes.extend(bed.instance.writes_about(&format!("openclaw:tenant:{}", bed.tenant)));
     for (resource, count) in CHILDREN {
         let count = if is_suspended && resource == "httproutes" { 0 } else { count };
         let count = if beside.contains(&resource) { 1 } else { count };

@@ -36,7 +36,10 @@ pub(super) const fn is_taken_away(child: Child) -> bool {
         | Child::InterceptorRoute
         | Child::InterceptorGrant
         | Child::TargetGroup
-        | Child::Route => true,
+        | Child::Route
+        | Child::OwnerBinding
+        | Child::OwnerRole
+        | Child::OwnerRoleBinding => true,
         // These were there before, and hold what they held.
         Child::Namespace | Child::Claim => false,
     }

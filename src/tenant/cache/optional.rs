@@ -57,6 +57,20 @@ impl Watched {
             | Self::Definition => false,
         }
     }
+
+    /// Whether every API server serves it, so that there is no definition to follow it by.
+    pub const fn is_built_in(self) -> bool {
+        match self {
+            Self::Child(kind) => kind.is_built_in(),
+            Self::Pod | Self::Volume | Self::StorageClass | Self::Policy | Self::Definition => true,
+            Self::Tenant
+            | Self::Record
+            | Self::Class
+            | Self::CiliumPolicy
+            | Self::PolicyEndpoint
+            | Self::CiliumEndpoint => false,
+        }
+    }
 }
 
 impl Cache {

@@ -10,6 +10,7 @@ mod domain_policy;
 mod limit_range;
 mod namespace;
 mod network_policy;
+mod owner_access;
 mod resource_quota;
 mod route;
 mod scaler;
@@ -51,6 +52,9 @@ pub fn build(child: Child, blueprint: &Blueprint<'_>) -> Option<Value> {
         Child::InterceptorGrant => scaler::interceptor_grant(blueprint),
         Child::TargetGroup => target_group::target_group(blueprint),
         Child::Route => route::route(blueprint),
+        Child::OwnerBinding => owner_access::owner_binding(blueprint),
+        Child::OwnerRole => owner_access::its_role(blueprint),
+        Child::OwnerRoleBinding => owner_access::owner_role_binding(blueprint),
     }
 }
 

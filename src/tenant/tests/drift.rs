@@ -22,6 +22,7 @@ fn wanted() -> Vec<(Kind, Value)> {
             class["network"]["enforcement"] = json!("Cilium");
             class["network"]["domains"] = json!(["api.example.com"]);
             class["routing"]["targetGroup"] = json!({});
+            class["ownerAccess"] = json!({});
             class["routing"]["gateways"][0]["sectionName"] = json!("https");
             class["workload"]["nodeSelector"] = json!({ "pool": "tenants" });
             class["workload"]["tolerations"] = json!([{ "key": "tenants", "operator": "Exists" }]);

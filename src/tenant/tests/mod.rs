@@ -19,6 +19,7 @@ mod injection;
 mod keeping;
 mod leftovers;
 mod lifecycle;
+mod looking;
 mod mishaps;
 mod ordering;
 mod placing;

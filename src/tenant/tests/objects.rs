@@ -202,6 +202,37 @@ fn a_load_balancer_is_told_how_to_reach_the_workspace_where_the_class_says_so() 
     assert_eq!(given(none, none).build(Child::TargetGroup), None);
 }
 
+const OWNERS: [(Child, &str); 3] = [
+    (Child::OwnerBinding, "owner-binding.json"),
+    (Child::OwnerRole, "owner-role.json"),
+    (Child::OwnerRoleBinding, "owner-role-binding.json"),
+];
+
+#[test]
+fn an_owner_whom_the_class_lets_look_is_named_as_the_api_server_knows_them() {
+    let lets_look = |class: &mut Value| class["ownerAccess"] = json!({ "userNamePrefix": "oidc:" });
+    let given_by_email = given(lets_look, none);
+    for (child, file) in OWNERS {
+        is_as_written(&given_by_email, child, file);
+    }
+    let by_subject = |class: &mut Value| class["ownerAccess"] = json!({ "userName": "Subject" });
+    let binding = given(by_subject, none).build(Child::OwnerBinding).expect("wanted");
+    assert_eq!(binding["subjects"][0]["name"], "6f1c");
+}
+
+#[test]
+fn nobody_looks_whom_the_class_does_not_let_or_whose_access_has_ended_or_who_would_be_kubernetes_own() {
+    let lets_look = |class: &mut Value| class["ownerAccess"] = json!({ "userName": "Subject" });
+    let suspended = given(lets_look, |spec| spec["suspend"] = json!(true));
+    for (child, _) in OWNERS {
+        assert_eq!(given(none, none).build(child), None);
+        assert_eq!(suspended.build(child), None);
+        let mut system = given(lets_look, none);
+        system.record.owner.subject = Some("system:admin".parse().expect("a subject"));
+        assert_eq!(system.build(child), None);
+    }
+}
+
 #[test]
 fn the_pod_is_fully_explicit() {
     let given = given(none, none);

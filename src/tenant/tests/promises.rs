@@ -55,7 +55,9 @@ pub(super) fn before(world: &World, action: &Action) {
         Action::Aws(AwsAction::RestoreSecret { .. })
         // And what came into sight again of its ways in goes.
         | Action::DeleteStray { .. }
-        | Action::Delete { child: Child::InterceptorGrant, .. } => world.record_spec().phase == RecordPhase::Retained,
+        | Action::Delete { child: Child::InterceptorGrant | Child::OwnerRole | Child::OwnerRoleBinding, .. } => {
+            world.record_spec().phase == RecordPhase::Retained
+        }
         _ => false,
     };
     if let (Some(tenant), Some(_), false) = (&world.tenant, &world.record, is_its_own) {
@@ -156,6 +158,9 @@ fn nothing_of_it_is_left(world: &World) {
     let is_its = |grant: &&Value| grant["spec"]["from"][0]["namespace"] == *record.namespace.name.as_str();
     let grant = world.children[&Kind::ReferenceGrant].values().find(is_its);
     assert_eq!(grant, None, "S6: the Tenant goes before its grant");
+    for child in [Child::OwnerBinding, Child::OwnerRole, Child::OwnerRoleBinding] {
+        assert_eq!(world.child(child), None, "S6: the Tenant goes before its owner's rights");
+    }
 }
 
 fn is_look(action: &Action) -> bool {

@@ -93,6 +93,8 @@ enum Event {
     Optional(bool),
     /// The class lets workspaces sleep, through an interceptor in one of two namespaces, or not.
     Sleep(Option<bool>),
+    /// The class lets owners look at what is theirs, or not.
+    LetOwnersLook(bool),
 }
 
 fn child() -> impl Strategy<Value = Child> {
@@ -125,6 +127,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::ChangeOwnRole),
         1 => any::<bool>().prop_map(Event::CloudDown),
         1 => any::<bool>().prop_map(Event::ListingLags),
+        1 => any::<bool>().prop_map(Event::LetOwnersLook),
         1 => Just(Event::Restart),
         1 => (1..1000u16).prop_map(Event::Wait),
         1 => (0..9u8, any::<bool>()).prop_map(|(number, leaked)| Event::Order(number, leaked)),
@@ -195,6 +198,10 @@ fn rollout_and_rotation(world: &mut World, event: &Event) {
             world.usual_class["workload"]["scaleToZero"] = sleep.as_ref().map_or(Value::Null, of);
             world.set_class(&world.usual_class.clone());
         }
+        Event::LetOwnersLook(lets) if world.class.is_some() => {
+            world.usual_class["ownerAccess"] = if *lets { json!({ "userName": "Subject" }) } else { Value::Null };
+            world.set_class(&world.usual_class.clone());
+        }
         Event::GateFull(full) => super::rolling::somebody_rolls(world, *full, false),
         Event::BreakPods(broken) => world.break_pods(if *broken { |_| true } else { |_| false }),
         Event::PutValue(letter) => put_by_hand(world, *letter),
@@ -254,6 +261,7 @@ fn happen(world: &mut World, event: &Event) {
         Event::Optional(served) => world.serve_optional(*served),
         Event::Order(..)
         | Event::Sleep(_)
+        | Event::LetOwnersLook(_)
         | Event::ChangeClass(_)
         | Event::GateFull(_)
         | Event::BreakPods(_)
@@ -446,6 +454,10 @@ fn quiet(world: &mut World) {
     world.cloud.listed = None;
     world.break_pods(|_| false);
     super::rolling::somebody_rolls(world, false, false);
+    // A class that asks for what cannot be had holds its tenants up.
+    if !world.usual_class["ownerAccess"].is_null() {
+        world.serve_optional(true);
+    }
     if world.class.is_none() {
         world.set_class(&world.usual_class.clone());
     }
@@ -555,5 +567,9 @@ proptest! {
         let is_scaled = world.serves_optional && !world.usual_class["workload"]["scaleToZero"].is_null();
         prop_assert_eq!(world.children[&Kind::ReferenceGrant].len(), usize::from(is_scaled), "a grant for each who sleeps");
         prop_assert_eq!(world.children[&Kind::ScaledObject].len(), usize::from(is_scaled));
+        let looks = usize::from(!world.usual_class["ownerAccess"].is_null());
+        for kind in [Kind::RoleBinding, Kind::ClusterRole, Kind::ClusterRoleBinding] {
+            prop_assert_eq!(world.children[&kind].len(), looks, "{:?}", kind);
+        }
     }
 }

@@ -116,7 +116,9 @@ fn compare(place: &str, sent: &Value, answer: &Value, lost: &mut Vec<String>) {
 async fn a_field_that_the_server_does_not_know_is_refused() {
     let instance = Instance::shared();
     let mut refused = BTreeSet::new();
-    for variant in [variants::names, variants::a_load_balancer, variants::a_workspace_that_sleeps] {
+    for variant in
+        [variants::names, variants::a_load_balancer, variants::a_workspace_that_sleeps, variants::an_owner_who_looks]
+    {
         let variant = variant(instance);
         let bed = super::bed(instance, &variant).await;
         let _others = bed.let_others_work().await;

@@ -349,3 +349,18 @@ pub fn a_workspace_that_sleeps(_: &Instance) -> Variant {
     let variant = variant(json!({ "workload": { "scaleToZero": scaler } }), json!({}), shows);
     Variant { beside: vec!["scaledobjects", "interceptorroutes", "referencegrants"], ..variant }
 }
+
+fn looks(by: &str, owner: &Value, name: &str) -> Variant {
+    let access = json!({ "userName": by, "userNamePrefix": "oidc:" });
+    let shows = [("RoleBinding", "/subjects/0/name", json!(name))];
+    let variant = variant(json!({ "ownerAccess": access }), json!({ "owner": owner }), shows);
+    Variant { beside: vec!["rolebindings", "clusterroles", "clusterrolebindings"], ..variant }
+}
+
+pub fn an_owner_who_looks(_: &Instance) -> Variant {
+    looks("Email", &json!({ "email": "Looks@example.com" }), "oidc:Looks@example.com")
+}
+
+pub fn an_owner_who_is_known_by_the_subject(_: &Instance) -> Variant {
+    looks("Subject", &json!({ "subject": "6f1c" }), "oidc:6f1c")
+}

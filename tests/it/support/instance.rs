@@ -137,7 +137,7 @@ impl Instance {
     pub fn install(&self) {
         self.kubectl(&["apply", "--server-side", "-f", &in_repository("crds")]);
         self.kubectl(&["apply", "-k", &in_repository("deploy/policies")]);
-        for file in ["namespace", "service-account", "rbac"] {
+        for file in ["namespace", "service-account", "rbac", "owner-access"] {
             self.kubectl(&["apply", "-f", &in_repository(&format!("deploy/operator/{file}.yaml"))]);
         }
         self.wait_for_definitions();

@@ -1,0 +1,48 @@
+//! What lets an owner look: at what runs in the namespace by a fixed role, and at the own Tenant by a role that names no other.
+
+use serde_json::{Value, json};
+
+use super::object;
+use crate::{
+    api::{
+        class::UserName,
+        labels::{GROUP, TENANT_READER, owner_role},
+    },
+    tenant::{blueprint::Blueprint, child::Child},
+};
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// The owner as the API server knows them; nobody where access has ended, or where the name would be one of Kubernetes' own.
+fn subjects(blueprint: &Blueprint<'_>) -> Option<Value> {
+    let access = blueprint.class.owner_access.as_ref().filter(|_| blueprint.open)?;
+    let name = match access.user_name {
+        UserName::Email => blueprint.owner_email.to_string(),
+        UserName::Subject => blueprint.record.owner.subject.as_ref()?.to_string(),
+    };
+    let name = format!("{}{name}", access.user_name_prefix);
+    let is_a_person = !name.starts_with("system:");
+    is_a_person.then(|| json!([{ "apiGroup": RBAC, "kind": "User", "name": name }]))
+}
+
+fn binding(child: Child, role: &str, blueprint: &Blueprint<'_>) -> Option<Value> {
+    let role = json!({ "apiGroup": RBAC, "kind": "ClusterRole", "name": role });
+    let body = json!({ "roleRef": role, "subjects": subjects(blueprint)? });
+    Some(object(child, blueprint.tenant, blueprint.record, body))
+}
+
+pub(super) fn owner_binding(blueprint: &Blueprint<'_>) -> Option<Value> {
+    binding(Child::OwnerBinding, TENANT_READER, blueprint)
+}
+
+pub(super) fn owner_role_binding(blueprint: &Blueprint<'_>) -> Option<Value> {
+    binding(Child::OwnerRoleBinding, &owner_role(blueprint.tenant), blueprint)
+}
+
+pub(super) fn its_role(blueprint: &Blueprint<'_>) -> Option<Value> {
+    subjects(blueprint)?;
+    let rules = json!([{
+        "apiGroups": [GROUP], "resources": ["tenants"], "resourceNames": [blueprint.tenant], "verbs": ["get", "list", "watch"],
+    }]);
+    Some(object(Child::OwnerRole, blueprint.tenant, blueprint.record, json!({ "rules": rules })))
+}
