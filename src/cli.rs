@@ -175,9 +175,9 @@ Example:
 Example: in bash
   source <(openclaw-tenant-operator completion bash)")]
     Completion(completion::CompletionArgs),
-    /// Print docs/cli.md
+    /// Print docs/cli.md, or docs/api.md
     #[command(hide = true)]
-    Reference,
+    Reference(reference::ReferenceArgs),
 }
 
 /// How a list is printed.
@@ -273,7 +273,7 @@ impl Cli {
             Command::Move(args) => args.execute(),
             Command::Release(args) => args.execute(),
             Command::Completion(args) => args.execute(program),
-            Command::Reference => print(&reference::page()),
+            Command::Reference(args) => print(&args.page()),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,
