@@ -4,6 +4,8 @@ mod administer;
 mod check;
 mod completion;
 mod crds;
+#[cfg(test)]
+mod documented;
 mod iam;
 mod migrate;
 mod moving;
