@@ -1,6 +1,6 @@
 //! Every command of the documentation is run by a test, or stands under a mark that says why none can.
 //!
-//! A command is in a block of code for a shell. It is run as it stands by tests/it/documented.rs or by this file; by what ELSEWHERE says
+//! A command is in a block of code for a shell, or in prose where it is whole. It is run as it stands by tests/it/documented.rs or by this file; by what ELSEWHERE says
 //! of it, under other names; or not at all, where it is marked (`documentation::MARKS`). A new one fails here until one of these is so.
 
 #![allow(clippy::panic, clippy::expect_used, reason = "helpers of tests fail as tests do")]
@@ -9,7 +9,7 @@ mod documentation;
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-use documentation::{Shown, pages, read, shown};
+use documentation::{Shown, pages, read, shown, told};
 
 /// What a command begins with, besides a variable (`name=`). Anything else in such a block is taken for output, and has to be known.
 const PROGRAMS: [&str; 14] = [
@@ -41,7 +41,7 @@ const OUTPUT: [(&str, &str); 7] = [
 ];
 
 /// What other tests run, under other names: a command, and where which words say so.
-const ELSEWHERE: [(&str, &str, &str); 19] = [
+const ELSEWHERE: [(&str, &str, &str); 21] = [
     ("make test", ".ci/run", "exec make --no-print-directory test"),
     ("tests/chart/run.sh [templates|alerts|cluster]", "Makefile", "tests/chart/run.sh"),
     ("tests/openclaw/run.sh", "Makefile", "tests/openclaw/run.sh"),
@@ -98,6 +98,8 @@ const ELSEWHERE: [(&str, &str, &str); 19] = [
         "\"--manifests\"",
     ),
     ("openclaw-tenant-operator migrate cut-over alice --argocd-namespace argocd", CUT_OVER, "\"cut-over\""),
+    ("openclaw-tenant-operator migrate --file tenants.yaml", "tests/it/migrate/reading.rs", "\"--file\""),
+    ("openclaw-tenant-operator iam --output deploy/aws", "Makefile", "iam --output deploy/aws"),
     ("openclaw-tenant-operator migrate back-out alice", CUT_OVER, "\"back-out\""),
     ("openclaw-tenant-operator migrate finish alice --argocd-namespace argocd", CUT_OVER, "\"finish\""),
     ("openclaw-tenant-operator migrate finish alice --argocd-namespace argocd --yes", CUT_OVER, "\"--yes\""),
@@ -112,11 +114,21 @@ const WRONG: [&str; 1] = [
     "kubectl create clusterrole openclaw-team-blue --verb=use --resource=tenantclasses.openclaw.io --resource-name=blue",
 ];
 
+/// What no test can run, though it needs no account; the page says so beside it.
+const UNRUN: [(&str, &str); 1] = [(
+    "kubectl --namespace openclaw-alice logs alice-0 --container gateway",
+    "the nodes of the local platform run no container",
+)];
+
 /// What this file runs.
 const CHECK: &str = "openclaw-tenant-operator check --class classes/default.yaml tenants/";
+const IAM: [&str; 2] = [
+    "openclaw-tenant-operator iam --help",
+    "openclaw-tenant-operator iam --model eu=anthropic.claude-sonnet-4-5-20250929-v1:0",
+];
 
 fn all() -> Vec<Shown> {
-    pages().iter().flat_map(|page| shown(page)).collect()
+    pages().iter().flat_map(|page| [shown(page), told(page)].concat()).collect()
 }
 
 fn is_command(text: &str) -> bool {
@@ -151,6 +163,8 @@ fn every_command_is_run_or_marked() {
         !shown.marked
             && !is_output(shown)
             && text != CHECK
+            && !IAM.contains(&text)
+            && !UNRUN.iter().any(|(command, _)| *command == text)
             && !WRONG.contains(&text)
             && !elsewhere(text)
             && !is_run_as_it_stands(text, &source)
@@ -179,7 +193,11 @@ fn what_is_listed_is_shown_and_run() {
         assert!(texts.contains(command), "no page shows: {command}");
         assert!(read(file).contains(words), "{file} does not say {words}, by which it runs: {command}");
     }
-    for command in WRONG.into_iter().chain([CHECK]) {
+    let all_pages: String = pages().iter().map(|page| read(page)).collect();
+    for (command, why) in UNRUN {
+        assert!(texts.contains(command) && all_pages.contains(why), "no page shows {command}, and says that {why}");
+    }
+    for command in WRONG.into_iter().chain([CHECK]).chain(IAM) {
         assert!(texts.contains(command), "no page shows: {command}");
     }
     for (page, begins) in OUTPUT {
@@ -202,6 +220,32 @@ fn marks_hide_nothing_that_could_be_run() {
     }
 }
 
+/// What needs no more than the program.
+#[test]
+fn documents_are_printed_as_the_pages_say() {
+    for (command, expected) in
+        IAM.into_iter().zip(["--cluster-arn", "inference-profile/eu.anthropic.claude-sonnet-4-5"])
+    {
+        let (code, said, complained) = offline(command, Path::new(env!("CARGO_MANIFEST_DIR")));
+        assert_eq!(code, Some(0), "{complained}");
+        assert!(said.contains(expected), "{command} says:\n{said}");
+    }
+}
+
+/// A command that needs no cluster: its exit code, what it says, and what it complains about.
+fn offline(command: &str, place: &Path) -> (Option<i32>, String, String) {
+    let program = Path::new(env!("CARGO_BIN_EXE_openclaw-tenant-operator")).parent().expect("a directory").display();
+    let path = format!("{program}:{}", std::env::var("PATH").unwrap_or_default());
+    let mut bash = Command::new("bash");
+    bash.args(["-euo", "pipefail", "-c", command])
+        .current_dir(place)
+        .env("PATH", path)
+        .env("KUBECONFIG", "/nonexistent");
+    let output = bash.output().expect("bash");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
 /// `check` in a pull request: the examples of this repository, in the folders that the page names.
 #[test]
 fn a_folder_of_tenants_is_checked_as_the_page_says() {
@@ -213,22 +257,7 @@ fn a_folder_of_tenants_is_checked_as_the_page_says() {
     let examples = top.join("deploy/examples");
     fs::copy(examples.join("class-local.yaml"), place.join("classes/default.yaml")).expect("a class");
     fs::copy(examples.join("tenants.yaml"), place.join("tenants/tenants.yaml")).expect("tenants");
-    let program = Path::new(env!("CARGO_BIN_EXE_openclaw-tenant-operator"));
-    let run = || {
-        let path = format!(
-            "{}:{}",
-            program.parent().expect("a directory").display(),
-            std::env::var("PATH").unwrap_or_default()
-        );
-        let mut bash = Command::new("bash");
-        bash.args(["-euo", "pipefail", "-c", CHECK])
-            .current_dir(&place)
-            .env("PATH", path)
-            .env("KUBECONFIG", "/nonexistent");
-        let output = bash.output().expect("bash");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.code(), text(&output.stdout), text(&output.stderr))
-    };
+    let run = || offline(CHECK, &place);
     let (code, said, complained) = run();
     assert_eq!((code, said.as_str()), (Some(0), ""), "{complained}");
     // And what the page shows of a folder with mistakes in it.

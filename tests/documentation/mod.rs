@@ -130,6 +130,19 @@ pub fn shown(page: &str) -> Vec<Shown> {
         .collect()
 }
 
+/// Whole commands within the lines of a page's prose: of kubectl and of the program itself, with what they are about. `aws` names its mark
+/// itself, and a command of two words is a name.
+pub fn told(page: &str) -> Vec<Shown> {
+    let is_whole = |text: &String| {
+        let programs = ["kubectl ", "openclaw-tenant-operator "];
+        programs.iter().any(|program| text.starts_with(program))
+            && text.split_whitespace().count() > 2
+            && !text.contains('…')
+    };
+    let whole = inline(page).into_iter().filter(is_whole);
+    whole.map(|text| Shown { page: page.to_owned(), text, marked: false }).collect()
+}
+
 /// Code within the lines of a page's prose.
 pub fn inline(page: &str) -> Vec<String> {
     let text = read(page);

@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{documentation, support::Instance};
+use crate::{documentation, migrate::ARGO, support::Instance};
 
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -19,6 +19,7 @@ const CLI: &str = "docs/cli.md";
 const CONCEPTS: &str = "docs/concepts.md";
 const INSTALL: &str = "docs/install.md";
 const LIFECYCLE: &str = "docs/lifecycle.md";
+const MIGRATION: &str = "docs/migration.md";
 const LOCAL: &str = "deploy/local/README.md";
 const OPERATIONS: &str = "docs/operations.md";
 const POLICIES: &str = "deploy/policies/README.md";
@@ -74,7 +75,8 @@ impl Shell {
 
     /// Runs a command that a page shows, and returns what it says.
     fn run(&self, page: &str, command: &str) -> String {
-        let known = documentation::shown(page).into_iter().any(|shown| shown.text == command);
+        let known = [documentation::shown(page), documentation::told(page)].concat();
+        let known = known.iter().any(|shown| shown.text == command);
         assert!(known, "{page} does not show this command: {command}");
         let replace = |text: String, (from, to): &(&str, String)| text.replace(from, to);
         self.sh(&self.replaced.iter().fold(command.to_owned(), replace))
@@ -140,6 +142,7 @@ fn from_the_installation_to_the_first_tenant_and_its_day() {
     let class = class_and_role(&shell, instance);
     let shell = shell.with(&[
         (" class.yaml", format!(" {class}")),
+        ("openclaw-NAME", "openclaw-alice".to_owned()),
         ("--cluster-name prod", format!("--cluster-name {}", instance.fact("/aws/clusterName"))),
     ]);
     let plugins = format!("{}/", shell.file("bin"));
@@ -170,7 +173,14 @@ END",
     shell.run(INSTALL, "kubectl wait --for=condition=RoleReady tenantclass/default --timeout=5m");
     contains(&shell.run(INSTALL, "kubectl get tenant alice --output wide"), &["openclaw-alice", "alice@example.com"]);
 
-    contains(&shell.run(STATUS, "kubectl get tenants"), &["alice"]);
+    for page in [STATUS, CONCEPTS, OPERATIONS] {
+        contains(&shell.run(page, "kubectl get tenants"), &["alice"]);
+    }
+    for page in [CONCEPTS, OPERATIONS] {
+        contains(&shell.run(page, "kubectl get tenantrecords"), &["Active"]);
+    }
+    contains(&shell.run(INSTALL, "kubectl get service kubernetes"), &["ClusterIP"]);
+    shell.run(INSTALL, "kubectl describe tenant alice");
     contains(&shell.run(STATUS, "kubectl describe tenant alice"), &["WorkloadReady", "Verified"]);
     shell.run(STATUS, "kubectl wait --for=condition=Ready tenant/alice --timeout=5m");
     contains(&shell.run(STATUS, "openclaw-tenant-operator status"), &["alice"]);
@@ -185,6 +195,12 @@ END",
         shell.run(page, "openclaw-tenant-operator status");
     }
     shell.run(OPERATIONS, "kubectl get tenants --output wide");
+    shell.run(OPERATIONS, "kubectl get tenants,tenantrecords");
+    shell.run(OPERATIONS, "kubectl --namespace openclaw-system get deployment,pods");
+    contains(&shell.run(OPERATIONS, "kubectl --namespace openclaw-NAME describe pod"), &["alice-0"]);
+    let lease = "kubectl --namespace kube-system get lease openclaw-tenant-operator --output yaml";
+    contains(&shell.run(OPERATIONS, lease), &["holderIdentity"]);
+    contains(&shell.run(STATUS, "kubectl describe namespace"), &["openclaw-alice"]);
     contains(&shell.run(SWEEPS, "openclaw-tenant-operator orphans --cluster-name prod"), &["No orphans"]);
     shell.run(SWEEPS, "openclaw-tenant-operator orphans --cluster-name prod --output json");
     shell.run(UPGRADE, "openclaw-tenant-operator status --until-ready --timeout 20m");
@@ -201,6 +217,10 @@ fn when_it_hurts(shell: &Shell) {
         )
     };
     contains(&reason(shell), &["Verified: "]);
+    shell.run(TROUBLESHOOTING, "kubectl describe tenant alice");
+    contains(&shell.run(TROUBLESHOOTING, "kubectl describe namespace openclaw-alice"), &["Active"]);
+    let url = shell.run(TROUBLESHOOTING, "kubectl get tenant alice --output jsonpath={.status.url}");
+    contains(&url, &["http://alice.openclaw.local"]);
     contains(&shell.run(TROUBLESHOOTING, "openclaw-tenant-operator status alice"), &["Tenant alice: Ready"]);
     let in_aws = shell.run(TROUBLESHOOTING, "openclaw-tenant-operator status alice --cluster-name prod");
     contains(&in_aws, &["; the same in AWS"]);
@@ -242,6 +262,9 @@ fn from_orders_and_protection_to_the_uninstallation() {
     let files = ["openclaw.yaml", "tenants.yaml"].map(|name| shell.file(name));
     let shell = shell.with(&[
         ("--cluster-name prod", format!("--cluster-name {}", instance.fact("/aws/clusterName"))),
+        ("--confirm N", "--confirm 2".to_owned()),
+        // Whenever this is read.
+        ("2030-01-31", "2099-01-31".to_owned()),
         ("> openclaw.yaml", format!("> {}", files[0])),
         ("> tenants.yaml", format!("> {}", files[1])),
     ]);
@@ -273,10 +296,12 @@ fn from_orders_and_protection_to_the_uninstallation() {
     shell.sh("kubectl wait --for=create namespace/openclaw-alice --timeout=5m");
     shell.sh("kubectl wait --for=condition=Ready tenant/alice --timeout=5m");
 
+    kept_and_back(&shell, &class);
     for page in [LIFECYCLE, OPERATIONS, TROUBLESHOOTING] {
         contains(&shell.run(page, "openclaw-tenant-operator deletions"), &["Nothing is being removed"]);
     }
     contains(&shell.run(LIFECYCLE, "openclaw-tenant-operator deletions --confirm 3"), &["Confirmed 0 of 3"]);
+    contains(&shell.run(OPERATIONS, "openclaw-tenant-operator deletions --confirm N"), &["Confirmed 0 of 2"]);
     shell.run(OPERATIONS, "openclaw-tenant-operator orphans --cluster-name prod");
 
     shell.run(UPGRADE, "kubectl get tenants,tenantclasses,tenantrecords --output yaml > openclaw.yaml");
@@ -285,6 +310,7 @@ fn from_orders_and_protection_to_the_uninstallation() {
     // No kubelet runs here, so no Deployment does.
     shell.sh("kubectl --namespace openclaw-system create deployment openclaw-tenant-operator --image example.com/it");
     shell.run(LIFECYCLE, "kubectl --namespace openclaw-system scale deployment openclaw-tenant-operator --replicas 0");
+    shell.run(MIGRATION, "kubectl delete deployment openclaw-tenant-operator -n openclaw-system");
     contains(&shell.run(LIFECYCLE, "openclaw-tenant-operator release --all"), &["Released 3 Tenants"]);
     shell.run(POLICIES, "kubectl get tenants.openclaw.io -o yaml > tenants.yaml");
     contains(&fs::read_to_string(&files[1]).expect("a copy"), &["name: carol"]);
@@ -295,11 +321,26 @@ fn from_orders_and_protection_to_the_uninstallation() {
     contains(&shell.sh("kubectl get namespace openclaw-alice --output jsonpath={.status.phase}"), &["Active"]);
 }
 
+/// A deletion that is kept longer, and the owner who comes back.
+fn kept_and_back(shell: &Shell, class: &str) {
+    shell.run(LIFECYCLE, r#"kubectl patch tenant alice --type merge -p '{"spec":{"deletionPolicy":"Retain"}}'"#);
+    shell.sh("kubectl delete tenant alice --timeout=5m");
+    contains(&shell.sh("openclaw-tenant-operator retained"), &["alice"]);
+    shell.run(LIFECYCLE, "openclaw-tenant-operator keep alice --until 2030-01-31T00:00:00Z");
+    shell.sh("kubectl wait --for=jsonpath='{.spec.purgeAfter}'=2099-01-31T00:00:00Z tenantrecord/alice --timeout=5m");
+    let history = shell.run(TROUBLESHOOTING, "kubectl get tenantrecord alice --output jsonpath='{.spec.history}'");
+    contains(&history, &["keep-until"]);
+    contains(&shell.run(POLICIES, "kubectl get tenantrecord alice -o yaml"), &["phase: Retained"]);
+    contains(&shell.run(LIFECYCLE, "kubectl get tenantrecords -o json"), &["\"placement\""]);
+    shell.sh(&format!("kubectl apply -f {class} -f deploy/examples/tenants.yaml"));
+    shell.sh("kubectl wait --for=condition=Ready tenant/alice --timeout=5m");
+}
+
 /// Examples for EKS are taken by the API server, and so is consent.
 #[test]
 fn examples_and_consent_are_taken() {
     let instance = Instance::own();
-    let shell = Shell::on(instance, "examples");
+    let shell = Shell::on(instance, "examples").with(&[("tenant NAME", "tenant alice".to_owned())]);
     shell.run(README, "kubectl apply -f deploy/aws/storage-class.yaml");
     shell.run(README, "kubectl apply -f deploy/examples/class-eks.yaml");
     let made = shell.sh("kubectl get storageclass/openclaw-efs tenantclass/default --output name");
@@ -325,6 +366,42 @@ END",
          jsonpath='{.items[*].metadata.annotations.openclaw\\.io/adopt-by}'",
     );
     assert_eq!(consents, "alice alice");
+    shell.run(MIGRATION, "kubectl annotate namespace openclaw-alice openclaw.io/adopt-by=alice");
+    shell.run(MIGRATION, "kubectl annotate namespace openclaw-alice openclaw.io/adopt-by-");
+
+    // What the orders do shows tests/it/adopt.rs.
+    shell.sh("kubectl apply -f deploy/examples/tenants.yaml");
+    let order =
+        || shell.sh("kubectl get tenant alice --output jsonpath='{.metadata.annotations.openclaw\\.io/cut-over}'");
+    shell.run(ADOPTION, "kubectl annotate tenant alice openclaw.io/cut-over=start");
+    assert_eq!(order(), "start");
+    shell.run(ADOPTION, "kubectl annotate tenant alice openclaw.io/cut-over=finish --overwrite");
+    assert_eq!(order(), "finish");
+    shell.run(ADOPTION, "kubectl annotate tenant alice openclaw.io/cut-over-");
+    assert_eq!(order(), "");
+    shell.run(STATUS, "kubectl annotate tenant NAME openclaw.io/cut-over=start");
+    the_old_side_as_it_was(&shell);
+}
+
+/// The way back from the preparation of an ApplicationSet.
+fn the_old_side_as_it_was(shell: &Shell) {
+    fs::write(shell.file("argo.yaml"), ARGO).expect("a file");
+    shell.sh(&format!("kubectl apply -f {}", shell.file("argo.yaml")));
+    shell.sh("kubectl wait --for=condition=Established crd/applicationsets.argoproj.io --timeout=5m");
+    shell.sh("kubectl create namespace argocd
+         kubectl apply --namespace argocd -f - <<END
+apiVersion: argoproj.io/v1alpha1
+kind: ApplicationSet
+metadata: {name: tenants}
+spec: {syncPolicy: {preserveResourcesOnDeletion: true}, template: {spec: {syncPolicy: {automated: {prune: false}}}}}
+END");
+    shell.run(
+        MIGRATION,
+        r#"kubectl patch applicationset tenants -n argocd --type merge -p '{"spec":{"syncPolicy":{"preserveResourcesOnDeletion":false},"template":{"spec":{"syncPolicy":{"automated":{"prune":true}}}}}}'"#,
+    );
+    let prunes =
+        "kubectl get applicationset tenants -n argocd -o jsonpath={.spec.template.spec.syncPolicy.automated.prune}";
+    assert_eq!(shell.sh(prunes), "true");
 }
 
 /// The first command of the README, and its last.
