@@ -57,8 +57,9 @@ crds: ## Generates crds/ and its JSON Schemas from the Rust types, and the chart
 	$(call timed,crds,cargo run --quiet --locked -- crds --output crds && charts/generate.py)
 
 .PHONY: reference
-reference: ## Generates docs/cli.md from the program's own --help
-	$(call timed,reference,cargo build --quiet --locked && page="$$(cargo run --quiet --locked -- reference)" && printf '%s\n' "$$page" > docs/cli.md)
+reference: ## Generates docs/cli.md from the program's own --help, and docs/api.md from the Rust types
+	$(call timed,reference,cargo build --quiet --locked && page="$$(cargo run --quiet --locked -- reference)" && printf '%s\n' "$$page" > docs/cli.md \
+		&& page="$$(cargo run --quiet --locked -- reference --api)" && printf '%s\n' "$$page" > docs/api.md)
 
 .PHONY: iam
 iam: ## Generates deploy/aws/ from the functions that build the operator's documents

@@ -4,6 +4,8 @@ mod administer;
 mod check;
 mod completion;
 mod crds;
+#[cfg(test)]
+mod documented;
 mod iam;
 mod migrate;
 mod moving;
@@ -175,9 +177,9 @@ Example:
 Example: in bash
   source <(openclaw-tenant-operator completion bash)")]
     Completion(completion::CompletionArgs),
-    /// Print docs/cli.md
+    /// Print docs/cli.md, or docs/api.md
     #[command(hide = true)]
-    Reference,
+    Reference(reference::ReferenceArgs),
 }
 
 /// How a list is printed.
@@ -273,7 +275,7 @@ impl Cli {
             Command::Move(args) => args.execute(),
             Command::Release(args) => args.execute(),
             Command::Completion(args) => args.execute(program),
-            Command::Reference => print(&reference::page()),
+            Command::Reference(args) => print(&args.page()),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

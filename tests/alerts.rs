@@ -167,6 +167,25 @@ fn alerts_and_dashboard_ask_for_what_the_operator_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Who is woken finds what to do: a row with the severity, and a section.
+#[test]
+fn every_alert_has_its_section_in_the_runbook() {
+    let alerts: Value = serde_saphyr::from_str(&chart("alerts.yaml")).expect("YAML");
+    let (mut names, mut severities) = (Vec::new(), Vec::new());
+    under(&alerts, "alert", &mut names);
+    under(&alerts, "severity", &mut severities);
+    assert_eq!(names.len(), severities.len(), "one severity for each");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md");
+    let page = fs::read_to_string(page).expect("the runbook");
+    let told: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("### OpenClaw")).collect();
+    assert_eq!(told.len(), names.len(), "sections of alerts: {told:?}");
+    for (name, severity) in names.iter().zip(severities) {
+        assert!(page.contains(&format!("\n### {name}\n")), "docs/operations.md has no section {name}");
+        let row = format!("| [{name}](#{}) | {severity} |", name.to_lowercase());
+        assert!(page.contains(&row), "docs/operations.md has no row {row}");
+    }
+}
+
 /// What is said and shown nowhere is not watched.
 #[test]
 fn every_metric_is_on_the_dashboard_but_the_parts_of_another() {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::panic, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
+mod documentation;
+
 use std::{fs, path::Path};
 
 use openclaw_tenant_operator::{api::class::TenantClassSpec, tenant::reason::Reason};
@@ -57,30 +59,28 @@ fn every_reason_leads_from_the_runbook_to_where_it_is_explained() {
 
 #[test]
 fn links_between_pages_lead_to_headings_that_exist() {
-    let mut pages = vec!["README.md".to_owned(), "charts/openclaw-tenant-operator/README.md".to_owned()];
-    let docs = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).expect("docs");
-    let names = docs.map(|entry| entry.expect("entry").file_name().into_string().expect("UTF-8"));
-    pages.extend(
-        names
-            .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "md"))
-            .map(|name| format!("docs/{name}")),
-    );
-    assert!(pages.len() > 8, "the pages are found: {pages:?}");
+    let pages = documentation::pages();
+    assert!(pages.len() > 30, "the pages are found: {pages:?}");
     let mut followed = 0;
     for page in &pages {
-        let text = read(page);
+        // Code holds patterns that look like links.
+        let prose = |line: &str| line.replace("``", "`").split('`').step_by(2).collect::<String>();
+        let text: String = read(page).lines().map(prose).collect::<Vec<_>>().join("\n");
         for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
-            let Some((file, section)) = link.split_once('#') else { continue };
             if link.contains("://") {
                 continue;
             }
+            let (file, section) = link.split_once('#').unwrap_or((link, ""));
             let directory = Path::new(page).parent().expect("a directory");
             let target = if file.is_empty() { page.clone() } else { directory.join(file).display().to_string() };
-            assert!(headings(&read(&target)).iter().any(|heading| heading == section), "{page}: nothing at {link}");
+            let is_there = Path::new(env!("CARGO_MANIFEST_DIR")).join(&target).exists();
+            assert!(is_there, "{page}: there is no {link}");
+            let leads_on = section.is_empty() || headings(&read(&target)).iter().any(|heading| heading == section);
+            assert!(leads_on, "{page}: nothing at {link}");
             followed += 1;
         }
     }
-    assert!(followed > 30, "links are followed: {followed}");
+    assert!(followed > 250, "links are followed: {followed}");
 }
 
 #[test]
@@ -94,23 +94,69 @@ fn the_image_is_built_by_the_toolchain_that_tests_use() {
     assert_eq!(image, between(read("rust-toolchain.toml"), "channel = \"", '"'));
 }
 
-/// The README says of each object which test proves it.
-#[test]
-fn the_tests_that_the_readme_names_exist() {
-    let readme = read("README.md");
-    let rows: Vec<&str> = readme.lines().filter(|line| line.contains("`tests/it/")).collect();
-    assert_eq!(rows.len(), 11, "one row for each of the eleven objects");
-    for row in rows {
+/// Tests that a page names, as `file`: `test`, `test`.
+fn named_tests(page: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for line in read(page).lines() {
         let mut file = String::new();
-        for (index, quoted) in row.split('`').enumerate() {
-            if index % 2 == 0 {
-                continue;
+        // What stands between quoted words tells whether the next one belongs to the file before.
+        let mut parts = line.split('`');
+        let mut between = parts.next().unwrap_or_default();
+        while let (Some(quoted), Some(after)) = (parts.next(), parts.next()) {
+            let is_word =
+                !quoted.is_empty() && quoted.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            if [".rs", ".py"].iter().any(|ending| quoted.ends_with(ending)) && quoted.contains('/') {
+                quoted.clone_into(&mut file);
+            } else if !file.is_empty() && [": ", ", "].contains(&between) && is_word {
+                found.push((file.clone(), quoted.to_owned()));
+            } else {
+                file.clear();
             }
-            if quoted.starts_with("tests/it/") {
-                file = read(quoted);
-            } else if !file.is_empty() {
-                assert!(file.contains(&format!("async fn {quoted}(")), "no test {quoted}, of which the README tells");
-            }
+            between = after;
+        }
+    }
+    found
+}
+
+/// The README says of each object which test proves it; other pages of what they claim.
+#[test]
+fn the_tests_that_pages_name_exist() {
+    for (page, least) in [
+        ("README.md", 15),
+        ("docs/security.md", 45),
+        ("docs/upgrade.md", 9),
+        ("docs/architecture.md", 8),
+        ("docs/migration.md", 0),
+        ("docs/adoption.md", 0),
+    ] {
+        let named = named_tests(page);
+        assert!(named.len() >= least, "{page}: they are found: {named:?}");
+        for (file, test) in named {
+            let source = read(&file);
+            let is_there = [format!("fn {test}("), format!("def {test}(")].iter().any(|start| source.contains(start));
+            assert!(is_there, "{page} tells of test {test} of {file}, which is not there");
+        }
+    }
+    let readme = read("README.md");
+    assert_eq!(
+        readme.lines().filter(|line| line.contains("`tests/it/")).count(),
+        11,
+        "one row for each of the eleven objects"
+    );
+}
+
+/// What is no test, but named as what shows something.
+#[test]
+fn the_files_that_pages_name_exist() {
+    for page in ["docs/security.md", "docs/upgrade.md", "docs/architecture.md", "docs/troubleshooting.md"] {
+        let text = read(page);
+        let quoted = text.split('`').skip(1).step_by(2);
+        let files = quoted.filter(|quoted| {
+            ["src/", "tests/", "deploy/", "charts/"].iter().any(|directory| quoted.starts_with(directory))
+                && !quoted.contains(' ')
+        });
+        for file in files {
+            assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(file).exists(), "{page}: there is no {file}");
         }
     }
 }

@@ -1,8 +1,11 @@
-//! docs/cli.md, made from the command line itself.
+//! Pages that are made from the program: docs/cli.md from the command line itself, docs/api.md from the types.
+
+mod api;
+mod marks;
 
 use std::fmt::Write as _;
 
-use clap::Command;
+use clap::{Args, Command};
 
 use super::program::Program;
 
@@ -36,8 +39,22 @@ standard output, all else to standard error.
 /// How wide help is rendered.
 const WIDTH: usize = 110;
 
-/// The page.
-pub(super) fn page() -> String {
+#[derive(Debug, Args)]
+pub(super) struct ReferenceArgs {
+    /// Print docs/api.md instead
+    #[arg(long)]
+    api: bool,
+}
+
+impl ReferenceArgs {
+    /// The page that is asked for.
+    pub(super) fn page(&self) -> String {
+        if self.api { api::page() } else { page() }
+    }
+}
+
+/// docs/cli.md.
+fn page() -> String {
     let mut command = Program::Itself.command().term_width(WIDTH);
     command.build();
     let mut page = HEAD.to_owned();

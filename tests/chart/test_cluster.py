@@ -94,7 +94,7 @@ class Release(unittest.TestCase):
         self.assertIn("holds the data of tenant alice", str(caught.exception), "policies hold")
 
     def test_1_the_first_install_brings_definitions_and_the_class(self):
-        said = self.helm("install", chart=self.previous)
+        said = self.helm("upgrade", "--install", chart=self.previous)
         self.assertIn("kubectl wait --for=condition=Ready tenant/alice", said)
         self.assertEqual(tenant_s_description(self.definition()), OLD_WORDS)
         self.assertTrue(self.platform.exists("tenantclass", "default"))
@@ -211,6 +211,21 @@ class Release(unittest.TestCase):
         policy = self.platform.kubectl("get", "validatingadmissionpolicy", "openclaw-tenant-records", "--output", "yaml")
         self.assertIn(f"system:serviceaccount:elsewhere:{NAME}", policy)
         self.assertNotIn(f"system:serviceaccount:{NAMESPACE}:{NAME}", policy)
+
+    def test_9_a_rollback_puts_the_former_definitions_back_and_touches_no_tenant(self):
+        elsewhere = {"release": "other", "namespace": "elsewhere"}
+        words = tenant_s_description(self.definition())
+        self.helm("upgrade", chart=self.previous, **elsewhere)
+        self.assertEqual(tenant_s_description(self.definition()), OLD_WORDS)
+        before = self.platform.everything_of("alice")
+        self.platform.helm("rollback", "other", "--namespace", "elsewhere")
+        self.assertEqual(tenant_s_description(self.definition()), words)
+        self.assertTrue(self.platform.exists("tenantclass", "default"))
+        after = self.platform.everything_of("alice")
+        for one in (before, after):
+            # It says which version wrote it.
+            one["objects"].pop(("TenantClass", "default"))
+        self.assertEqual(before, after)
 
     def uids(self):
         objects = self.platform.everything_of("alice")["objects"]

@@ -126,6 +126,14 @@ SWITCHES = {
         {("CustomResourceDefinition", f"{plural}.openclaw.io") for plural in ("tenants", "tenantclasses", "tenantrecords")},
     ),
     "defaultClass.create": ({"defaultClass": {"spec": {"quota": {"cpu": "4"}}}}, {("TenantClass", "default")}),
+    "ownerAccess.enabled": (
+        {},
+        {
+            ("ClusterRole", "openclaw:tenant-reader"),
+            ("ClusterRole", "openclaw-tenant-operator-owner-access"),
+            ("ClusterRoleBinding", "openclaw-tenant-operator-owner-access"),
+        },
+    ),
     "metrics.serviceMonitor.enabled": ({}, {("ServiceMonitor", NAME)}),
     "metrics.prometheusRule.enabled": ({}, {("PrometheusRule", NAME)}),
     "metrics.dashboard.enabled": ({}, {("ConfigMap", f"{NAME}-dashboard")}),

@@ -6,6 +6,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+#[path = "../documentation/mod.rs"]
+mod documentation;
 mod support;
 
 mod adopt;
@@ -15,6 +17,7 @@ mod check;
 mod class_role;
 mod create;
 mod delete;
+mod documented;
 mod drift;
 mod gitops;
 mod guards;

@@ -14,7 +14,7 @@ use crate::support::{Bed, Instance, eventually};
 const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
 
 /// The two kinds of Argo CD, as far as anything here looks at them: served, and kept as they are written.
-const ARGO: &str = r"
+pub(crate) const ARGO: &str = r"
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: applicationsets.argoproj.io}

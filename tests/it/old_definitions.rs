@@ -56,3 +56,34 @@ async fn a_record_that_has_no_room_for_a_field_stops_what_hangs_on_it_and_says_w
     let tenant = bed.ready().await;
     assert!(tenant["status"]["gateway"].is_string(), "{tenant:#}");
 }
+
+/// What the roll-back of the definitions does to a field that only the newer ones have (docs/upgrade.md).
+#[tokio::test]
+async fn what_older_definitions_do_not_know_is_hidden_and_lost_with_the_next_write() {
+    let instance = Instance::own();
+    let mut class = example_class(instance);
+    class["budgetMonthlyUSD"] = json!(7);
+    let bed = Bed::with_class(instance, "old-class", class).await;
+    let shows = |budget: Value| {
+        let bed = &bed;
+        let looks = move || {
+            let budget = budget.clone();
+            async move {
+                let class = bed.get("TenantClass", None, &bed.class).await?;
+                (class["spec"]["budgetMonthlyUSD"] == budget).then_some(())
+            }
+        };
+        async move { bed.until_so("what the server shows of the class", looks).await }
+    };
+    shows(json!(7)).await;
+    take_out(instance, "tenantclasses.openclaw.io", "spec.budgetMonthlyUSD");
+    shows(Value::Null).await;
+    upgrade(instance);
+    shows(json!(7)).await;
+
+    take_out(instance, "tenantclasses.openclaw.io", "spec.budgetMonthlyUSD");
+    shows(Value::Null).await;
+    bed.patch("TenantClass", None, &bed.class, json!({ "spec": { "quota": { "pods": 11 } } })).await.expect("a write");
+    upgrade(instance);
+    shows(json!(100)).await;
+}

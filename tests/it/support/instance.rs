@@ -288,6 +288,18 @@ impl Instance {
         assert!(status.success(), "no kubeconfig for {account}");
     }
 
+    /// What a person's shell has who looks after this cluster and its account.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut all = Vec::from(self.aws_environment());
+        all.retain(|(name, _)| *name != "AWS_ACCESS_KEY_ID");
+        all.extend([
+            ("AWS_ACCESS_KEY_ID", "administrator".to_owned()),
+            ("KUBECONFIG", self.kubeconfig.display().to_string()),
+            ("OPENCLAW_CLUSTER_NAME", self.fact("/aws/clusterName").to_owned()),
+        ]);
+        all
+    }
+
     fn aws_environment(&self) -> [(&'static str, String); 7] {
         let endpoint = |name: &str| self.fact(&format!("/aws/endpoints/{name}")).to_owned();
         [
