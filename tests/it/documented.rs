@@ -149,7 +149,7 @@ fn when_it_hurts(shell: &Shell) {
     let ours = "kubectl get crd tenants.openclaw.io tenantclasses.openclaw.io tenantrecords.openclaw.io";
     shell.run(TROUBLESHOOTING, ours);
     shell.sh("kubectl --namespace openclaw-alice delete configmap alice");
-    shell.sh("kubectl --namespace openclaw-alice wait --for=create limitrange/alice --timeout=5m");
+    shell.sh("kubectl --namespace openclaw-alice wait --for=create configmap/alice --timeout=5m");
     shell.run(TROUBLESHOOTING, "kubectl get events --field-selector reason=DriftRepaired");
     let policy = shell.run(
         TROUBLESHOOTING,
