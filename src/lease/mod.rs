@@ -98,17 +98,20 @@ pub enum LeaseError {
 
     /// It could not be renewed in time.
     #[error(
-        "the leader lease {place} could not be renewed for {} s ({failure}); this process writes nothing more and must \
-         end: check that the API server is reachable",
-        term.as_secs()
+        "the leader lease {place} could not be renewed for {} s: {}; this process writes nothing more and must end",
+        term.as_secs(),
+        match failure {
+            Some(failure) => format!("{failure} (check that the API server can be reached from here)"),
+            None => "this process was paused or got no processor time (check its CPU limit and its node)".to_owned(),
+        }
     )]
     Expired {
         /// Namespace and name of the Lease.
         place: Place,
         /// How long a renewal holds.
         term: Duration,
-        /// What the last attempt ended with.
-        failure: String,
+        /// What the last attempt ended with, where one failed.
+        failure: Option<String>,
     },
 
     /// It could not be given up; another process takes it when it runs out.
@@ -222,7 +225,8 @@ impl HeldLease {
             };
             holder.send(request).await;
         }
-        Err(LeaseError::NotReleased { place: holder.place.clone(), failure: holder.last_failure() })
+        let failure = holder.failure.take().unwrap_or_else(|| "others write it all the time".to_owned());
+        Err(LeaseError::NotReleased { place: holder.place.clone(), failure })
     }
 }
 
@@ -316,13 +320,9 @@ impl Holder {
         let place = self.place.clone();
         match end {
             End::Lost { holder } => LeaseError::Lost { place, holder },
-            End::Expired => LeaseError::Expired { place, term: self.term, failure: self.last_failure() },
+            End::Expired => LeaseError::Expired { place, term: self.term, failure: self.failure.clone() },
             End::Restored { live, known } => LeaseError::Restored { place, live, known },
         }
-    }
-
-    fn last_failure(&self) -> String {
-        self.failure.clone().unwrap_or_else(|| "the process was paused or starved".to_owned())
     }
 
     /// Says it once, not every few seconds.

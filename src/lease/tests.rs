@@ -173,3 +173,21 @@ fn a_refused_right_is_named() {
     let status = kube::core::Status::failure("leases is forbidden", "Forbidden").with_code(403);
     assert!(explain(&kube::Error::Api(status.boxed())).contains("get, create and update"));
 }
+
+#[test]
+fn a_lease_that_ran_out_says_what_to_look_at() {
+    let place = Place { namespace: "there".to_owned(), name: "lease".to_owned() };
+    let expired = |failure: Option<&str>| {
+        LeaseError::Expired { place: place.clone(), term: TERM, failure: failure.map(str::to_owned) }.to_string()
+    };
+    assert_eq!(
+        expired(Some("the API server did not answer within 4000 ms")),
+        "the leader lease there/lease could not be renewed for 15 s: the API server did not answer within 4000 ms (check that the \
+         API server can be reached from here); this process writes nothing more and must end"
+    );
+    assert_eq!(
+        expired(None),
+        "the leader lease there/lease could not be renewed for 15 s: this process was paused or got no processor time (check its CPU \
+         limit and its node); this process writes nothing more and must end"
+    );
+}
