@@ -174,18 +174,29 @@ impl LeaderLease {
         self.0.leading.subscribe()
     }
 
-    /// Waits until this process leads, for ever if need be: failures are logged and tried again.
+    /// Waits until this process leads, for ever if need be: failures are logged and tried again. Before `ready` is true it looks on and
+    /// leaves the Lease to others, who could do more with it.
     ///
     /// # Errors
     /// [`LeaseError::Stopped`] once `stop` is cancelled.
-    pub async fn acquire(self, stop: &CancellationToken) -> Result<HeldLease, LeaseError> {
+    pub async fn acquire(
+        self,
+        mut ready: watch::Receiver<bool>,
+        stop: &CancellationToken,
+    ) -> Result<HeldLease, LeaseError> {
         let mut holder = self.0;
         // A request that is under way is seen to its end: if it wins the Lease, that can be given back.
         while holder.contender.deadline().is_none() {
             if stop.is_cancelled() {
                 return Err(LeaseError::Stopped { place: holder.place.clone() });
             }
-            holder.step(stop).await?;
+            let is_ready = *ready.borrow_and_update();
+            holder.contender.hold_back(!is_ready);
+            tokio::select! {
+                done = holder.step(stop) => done?,
+                // Who holds back only reads. One whose watches have ended will never see everything.
+                Ok(()) = ready.changed(), if !is_ready => {}
+            }
         }
         info!(lease = %holder.place, "this process leads");
         Ok(HeldLease(holder))

@@ -1,6 +1,7 @@
 //! S8: one process writes at a time, whatever becomes of it or of its way to the API server. Each test has a platform of its own,
 //! and two operators on it; who wrote what is read from the audit log and from the emulated AWS's log of calls.
 
+mod elsewhere;
 mod member;
 mod way;
 mod writes;
@@ -9,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use self::{
-    member::{FAIL_OVER, Member, TERM, in_time, lease, minted, one_after_the_other, one_of_each, until_leads},
+    member::{FAIL_OVER, Member, TERM, in_time, lease, one_after_the_other, one_of_each, until_leads},
     way::Passage,
     writes::{Write, handover, in_kubernetes},
 };
@@ -289,64 +290,4 @@ async fn a_leader_that_is_asked_to_stop_hands_over_at_once() {
         handover.took()
     );
     assert!(handover.took() < TERM, "{handover:?}");
-}
-
-/// One at the same place in all the cluster leads, whatever namespace it runs in: another copy waits for it and writes nothing. When its
-/// turn comes, policies know the operator by its place and refuse what it writes; it says so, and changes nothing.
-#[tokio::test]
-async fn a_copy_in_another_namespace_stands_by_and_then_may_not_write() {
-    let instance = Instance::own();
-    let first = Member::first(instance);
-    let bed = Bed::on(instance, "copy").await;
-    bed.ready_tenant(json!({})).await;
-
-    instance.kubectl(&["create", "namespace", "elsewhere"]);
-    instance.kubectl(&["create", "serviceaccount", "openclaw-tenant-operator", "--namespace", "elsewhere"]);
-    let copy = "--serviceaccount=elsewhere:openclaw-tenant-operator";
-    instance.kubectl(&["create", "clusterrolebinding", "elsewhere", "--clusterrole=openclaw-tenant-operator", copy]);
-    let kubeconfig = minted(instance, "second", "elsewhere/openclaw-tenant-operator");
-    let flags = ["--operator-namespace", "elsewhere"];
-    let second = Member::start_with(instance, "second", "standby", &kubeconfig, &kubeconfig, &flags);
-    let told = || async { second.process.log().contains("get, create and update on leases").then_some(()) };
-    bed.until_so("a word about the missing right", told).await;
-    println!(
-        "{}",
-        second.process.log().lines().find(|line| line.contains("get, create and update")).unwrap_or_default()
-    );
-
-    for (namespace, role) in [("kube-system", "lease"), ("default", "events")] {
-        let role = format!("--role=openclaw-tenant-operator-{role}");
-        instance.kubectl(&["create", "rolebinding", "elsewhere", "--namespace", namespace, &role, copy]);
-    }
-    second.stands_by().await;
-    bed.ready_tenant(json!({ "quota": { "cpu": "5" } })).await;
-    let renewed = lease(&bed).await["renewTime"].clone();
-    let looked = || async {
-        let looks = instance.audited(|event| {
-            event["user"]["extra"]["authentication.kubernetes.io/credential-id"][0] == second.credential
-                && event["objectRef"]["resource"] == "leases"
-                && event["responseStatus"]["code"] == 200
-        });
-        (looks.len() >= 3 && lease(&bed).await["renewTime"] != renewed).then_some(())
-    };
-    bed.until_so("looks at the Lease", looked).await;
-    let writes = (second.in_kubernetes(instance), second.in_aws(instance).await);
-    assert!(writes.0.is_empty() && writes.1.is_empty(), "{writes:#?}");
-
-    first.process.kill();
-    until_leads(&bed, &second).await;
-    let new = Bed::on(instance, "new").await;
-    new.apply_tenant(json!({})).await.expect("taken");
-    let said = new.stalled("AccessDenied").await;
-    assert!(said.contains("only the operator makes records"), "{said}");
-    assert!(new.record().await.is_none() && new.get("Namespace", None, &new.namespace()).await.is_none());
-    let changes = second.in_aws(instance).await;
-    assert!(changes.is_empty(), "{changes:#?}");
-
-    second.process.kill();
-    let _third = Member::start(instance, "third", "operator");
-    new.ready().await;
-    for bed in [&bed, &new] {
-        one_of_each(bed).await;
-    }
 }

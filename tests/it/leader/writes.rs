@@ -55,10 +55,14 @@ pub fn credential(kubeconfig: &Path) -> String {
 
 /// What was asked of the API server with this credential that would have changed something, oldest first.
 pub fn in_kubernetes(instance: &Instance, credential: &str) -> Vec<Write> {
-    let changes = ["create", "update", "patch", "delete", "deletecollection"];
+    asked(instance, credential, &["create", "update", "patch", "delete", "deletecollection"])
+}
+
+/// What was asked of it with this credential and one of these verbs, oldest first. Rehearsals do not count.
+pub fn asked(instance: &Instance, credential: &str, verbs: &[&str]) -> Vec<Write> {
     let events = instance.audited(|event| {
         event["user"]["extra"]["authentication.kubernetes.io/credential-id"][0] == credential
-            && changes.iter().any(|verb| event["verb"] == *verb)
+            && verbs.iter().any(|verb| event["verb"] == *verb)
             && !event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun=All"))
     });
     let mut writes: Vec<Write> = events.iter().map(of_kubernetes).collect();
