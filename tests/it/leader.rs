@@ -20,6 +20,30 @@ use crate::support::{BREAK_GLASS, Bed, Disturbance, Fault, Instance, condition};
 /// server on a busy machine.
 const LAST_START: SignedDuration = SignedDuration::from_millis(10_000 + 2_500);
 
+/// Killed in the midst of its work; the next one ends it.
+#[tokio::test]
+async fn a_leader_that_was_killed_is_followed_in_time() {
+    let instance = Instance::own();
+    let first = Member::first(instance);
+    let settled = Bed::on(instance, "settled").await;
+    settled.ready_tenant(json!({})).await;
+    let second = Member::second(instance).await;
+    let mut beds = vec![settled];
+    for _ in 0..4 {
+        let bed = Bed::on(instance, "killed").await;
+        bed.apply_tenant(json!({})).await.expect("taken");
+        beds.push(bed);
+    }
+    beds[4].until_record("begun", |_| true).await;
+    first.process.signal("KILL");
+    until_leads(&beds[0], &second).await;
+    for bed in &beds {
+        bed.ready().await;
+        one_of_each(bed).await;
+    }
+    in_time(one_after_the_other(instance, &first, &second).await);
+}
+
 /// Paused in the midst of its work for longer than its lease holds, it starts nothing more when it goes on; and what AWS then still
 /// gets of what it had begun doubles nothing.
 #[tokio::test]
