@@ -268,7 +268,6 @@ async fn what_arrives_after_its_time_is_refused() {
         (writes.len() - before >= on_their_way.len()).then_some(writes)
     };
     let writes = old.until_so(&format!("what was sent before: {on_their_way:#?}"), arrived).await;
-    println!("late: {:#?}", &writes[before..]);
     for late in &writes[before..] {
         assert!([404, 409].contains(&late.status) || late.what.starts_with("create events"), "{late:?}");
     }

@@ -41,7 +41,10 @@ impl Passage {
         match self {
             Self::All => true,
             Self::AllButTheLease => !request.uri.path().contains("/leases"),
-            Self::Reads => request.method == Method::GET,
+            Self::Reads => {
+                let is_rehearsal = request.uri.query().is_some_and(|query| query.contains("dryRun=All"));
+                request.method == Method::GET || is_rehearsal
+            }
             Self::Nothing => false,
         }
     }
