@@ -262,14 +262,14 @@ impl Parts {
         let (queue, entrance) = Queue::new();
         let mut watching = JoinSet::new();
         let watches = Watches::new(self.kubernetes.client(), Arc::clone(&cache), entrance.clone());
-        let mut complete = watches.start(&self.readiness, &mut watching);
+        let complete = watches.start(&self.readiness, &mut watching);
         let definitions = self.readiness.require("definitions", "not looked for yet");
         watching.spawn(follow_definitions(Arc::clone(&cache), definitions, stop.clone()));
 
         let identity = lease::process_identity(&host())?;
         let lease_client = Client::try_from(self.config.clone())?;
         let lease = LeaderLease::new(lease_client, lease::NAMESPACE, lease::NAME, &identity, self.fence.clone());
-        let mut held = match lease.acquire(stop).await {
+        let mut held = match lease.acquire(complete, stop).await {
             Ok(held) => held,
             Err(LeaseError::Stopped { .. }) => return Ok(()),
             Err(error) => return Err(error.into()),
@@ -308,13 +308,8 @@ impl Parts {
             heartbeat: self.liveness.follow("controller", SILENCE),
         };
         let work = async {
-            let is_complete = tokio::select! {
-                () = stop.cancelled() => false,
-                waited = complete.wait_for(|complete| *complete) => waited.is_ok(),
-            };
             // A standby may have lived through the restoration of a backup.
-            let is_current = is_complete && until(stop, "Kubernetes", || is_current(&hands)).await == Some(true);
-            if is_current {
+            if until(stop, "Kubernetes", || is_current(&hands)).await == Some(true) {
                 // Ends with this block, whatever ends that.
                 let mut sweeping = JoinSet::new();
                 let heartbeat = controller.heartbeat.clone();

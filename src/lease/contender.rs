@@ -94,6 +94,8 @@ pub(super) struct Contender {
     /// Nothing is sent before.
     next: BootInstant,
     conflicts: u32,
+    /// Looks on, and takes nothing yet.
+    holds_back: bool,
     /// The highest version that the Lease had. Every later state of it has a higher one, and so has another of its name.
     latest: u64,
 }
@@ -147,7 +149,16 @@ impl Contender {
             deadline: None,
             next: BootInstant::since_boot(Duration::ZERO),
             conflicts: 0,
+            holds_back: false,
             latest: 0,
+        }
+    }
+
+    /// Whether the Lease is left alone, though it could be taken: for as long as this process could do nothing with it. How long its
+    /// holder has been silent counts from the first look all the same.
+    pub(super) fn hold_back(&mut self, holds_back: bool) {
+        if std::mem::replace(&mut self.holds_back, holds_back) && !holds_back {
+            self.next = BootInstant::since_boot(Duration::ZERO);
         }
     }
 
@@ -187,7 +198,11 @@ impl Contender {
         let Some(seen) = self.seen.as_ref().filter(|_| self.current) else {
             return Step::Send(Request::Read);
         };
-        match seen.decide(self.deadline.is_some(), &self.identity, now) {
+        let decision = match seen.decide(self.deadline.is_some(), &self.identity, now) {
+            Decision::Acquire if self.holds_back => Decision::Wait(self.timing.poll),
+            decision => decision,
+        };
+        match decision {
             Decision::Acquire | Decision::Renew => {
                 let request = self.claim(seen.lease.clone(), wall);
                 self.current = false;

@@ -168,6 +168,23 @@ fn a_standby_wakes_when_the_wait_is_over_and_looks_once_more_before_it_writes() 
 }
 
 #[test]
+fn who_has_not_seen_everything_looks_on_and_takes_nothing() {
+    let mut server = Server::default();
+    server.usurp("other");
+    let mut me = contender();
+    me.hold_back(true);
+    exchange(&mut me, &mut server, at(100));
+    assert_eq!(step(&mut me, at(100)), Step::Wait(secs(2)));
+    me.read(server.lease.clone(), at(115));
+    me.next = at(115);
+    assert_eq!(step(&mut me, at(115)), Step::Wait(secs(2)), "its holder's time is over");
+    me.hold_back(false);
+    assert_eq!(exchange(&mut me, &mut server, at(115)), Request::Read, "at once, and the wait counts");
+    assert!(matches!(exchange(&mut me, &mut server, at(115)), Request::Replace(_)));
+    assert_eq!(me.deadline(), Some(at(130)));
+}
+
+#[test]
 fn a_lost_answer_is_no_success_and_the_lease_is_read_before_the_next_write() {
     let mut server = Server::default();
     let mut me = leader(&mut server, at(100));

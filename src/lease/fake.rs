@@ -12,12 +12,16 @@ pub(super) struct Conflict;
 pub(super) struct Server {
     pub(super) lease: Option<Lease>,
     version: u64,
+    pub(super) reads: usize,
 }
 
 impl Server {
     pub(super) fn serve(&mut self, request: &Request) -> Result<Option<Lease>, Conflict> {
         match request {
-            Request::Read => Ok(self.lease.clone()),
+            Request::Read => {
+                self.reads += 1;
+                Ok(self.lease.clone())
+            }
             Request::Create(lease) if self.lease.is_none() => Ok(Some(self.store((**lease).clone()))),
             Request::Replace(lease) if self.current() == lease.metadata.resource_version => {
                 Ok(Some(self.store((**lease).clone())))

@@ -98,17 +98,20 @@ pub enum LeaseError {
 
     /// It could not be renewed in time.
     #[error(
-        "the leader lease {place} could not be renewed for {} s ({failure}); this process writes nothing more and must \
-         end: check that the API server is reachable",
-        term.as_secs()
+        "the leader lease {place} could not be renewed for {} s: {}; this process writes nothing more and must end",
+        term.as_secs(),
+        match failure {
+            Some(failure) => format!("{failure} (check that the API server can be reached from here)"),
+            None => "this process was paused or got no processor time (check its CPU limit and its node)".to_owned(),
+        }
     )]
     Expired {
         /// Namespace and name of the Lease.
         place: Place,
         /// How long a renewal holds.
         term: Duration,
-        /// What the last attempt ended with.
-        failure: String,
+        /// What the last attempt ended with, where one failed.
+        failure: Option<String>,
     },
 
     /// It could not be given up; another process takes it when it runs out.
@@ -171,18 +174,29 @@ impl LeaderLease {
         self.0.leading.subscribe()
     }
 
-    /// Waits until this process leads, for ever if need be: failures are logged and tried again.
+    /// Waits until this process leads, for ever if need be: failures are logged and tried again. Before `ready` is true it looks on and
+    /// leaves the Lease to others, who could do more with it.
     ///
     /// # Errors
     /// [`LeaseError::Stopped`] once `stop` is cancelled.
-    pub async fn acquire(self, stop: &CancellationToken) -> Result<HeldLease, LeaseError> {
+    pub async fn acquire(
+        self,
+        mut ready: watch::Receiver<bool>,
+        stop: &CancellationToken,
+    ) -> Result<HeldLease, LeaseError> {
         let mut holder = self.0;
         // A request that is under way is seen to its end: if it wins the Lease, that can be given back.
         while holder.contender.deadline().is_none() {
             if stop.is_cancelled() {
                 return Err(LeaseError::Stopped { place: holder.place.clone() });
             }
-            holder.step(stop).await?;
+            let is_ready = *ready.borrow_and_update();
+            holder.contender.hold_back(!is_ready);
+            tokio::select! {
+                done = holder.step(stop) => done?,
+                // Who holds back only reads. One whose watches have ended will never see everything.
+                Ok(()) = ready.changed(), if !is_ready => {}
+            }
         }
         info!(lease = %holder.place, "this process leads");
         Ok(HeldLease(holder))
@@ -222,7 +236,8 @@ impl HeldLease {
             };
             holder.send(request).await;
         }
-        Err(LeaseError::NotReleased { place: holder.place.clone(), failure: holder.last_failure() })
+        let failure = holder.failure.take().unwrap_or_else(|| "others write it all the time".to_owned());
+        Err(LeaseError::NotReleased { place: holder.place.clone(), failure })
     }
 }
 
@@ -316,13 +331,9 @@ impl Holder {
         let place = self.place.clone();
         match end {
             End::Lost { holder } => LeaseError::Lost { place, holder },
-            End::Expired => LeaseError::Expired { place, term: self.term, failure: self.last_failure() },
+            End::Expired => LeaseError::Expired { place, term: self.term, failure: self.failure.clone() },
             End::Restored { live, known } => LeaseError::Restored { place, live, known },
         }
-    }
-
-    fn last_failure(&self) -> String {
-        self.failure.clone().unwrap_or_else(|| "the process was paused or starved".to_owned())
     }
 
     /// Says it once, not every few seconds.

@@ -80,6 +80,11 @@ const QUICK: Timing = Timing {
     request: Duration::from_millis(500),
 };
 
+/// Everything was seen.
+fn ready() -> watch::Receiver<bool> {
+    watch::channel(true).1
+}
+
 fn contend(api: &FakeApi, identity: &str, timing: Timing) -> (LeaderLease, Fence) {
     let fence = Fence::closed();
     let lease = LeaderLease::with_timing(api.client(), "there", "lease", identity, fence.clone(), timing);
@@ -92,7 +97,7 @@ async fn the_fence_opens_with_the_lease_and_closes_with_its_release() {
     let (lease, fence) = contend(&api, "one", QUICK);
     let leading = lease.leading();
     assert!(fence.permit().is_err());
-    let held = lease.acquire(&CancellationToken::new()).await.unwrap();
+    let held = lease.acquire(ready(), &CancellationToken::new()).await.unwrap();
     assert!(fence.permit().is_ok());
     assert!(*leading.borrow());
 
@@ -102,7 +107,7 @@ async fn the_fence_opens_with_the_lease_and_closes_with_its_release() {
     assert_eq!(api.with(|server, _| server.holder()), None);
 
     let (other, _) = contend(&api, "two", QUICK);
-    let _held = other.acquire(&CancellationToken::new()).await.unwrap();
+    let _held = other.acquire(ready(), &CancellationToken::new()).await.unwrap();
     assert_eq!(api.with(|server, _| server.holder()).as_deref(), Some("two"));
 }
 
@@ -110,7 +115,7 @@ async fn the_fence_opens_with_the_lease_and_closes_with_its_release() {
 async fn a_lease_taken_by_another_ends_the_leader_with_its_fence_closed() {
     let api = FakeApi::new();
     let (lease, fence) = contend(&api, "one", QUICK);
-    let mut held = lease.acquire(&CancellationToken::new()).await.unwrap();
+    let mut held = lease.acquire(ready(), &CancellationToken::new()).await.unwrap();
     api.with(|server, _| server.usurp("two"));
     let error = held.keep(&CancellationToken::new()).await.unwrap_err();
     assert!(matches!(&error, LeaseError::Lost { holder: Some(holder), .. } if holder == "two"), "{error}");
@@ -125,7 +130,7 @@ async fn a_lease_that_cannot_be_renewed_runs_out() {
         let api = FakeApi::new();
         let short = Timing { term: Duration::from_millis(300), request: Duration::from_millis(50), ..QUICK };
         let (lease, fence) = contend(&api, "one", short);
-        let mut held = lease.acquire(&CancellationToken::new()).await.unwrap();
+        let mut held = lease.acquire(ready(), &CancellationToken::new()).await.unwrap();
         api.with(|_, now| *now = mood);
         let error = held.keep(&CancellationToken::new()).await.unwrap_err();
         assert!(matches!(error, LeaseError::Expired { .. }), "{error}");
@@ -140,7 +145,7 @@ async fn a_lease_that_cannot_be_renewed_runs_out() {
 async fn keeping_ends_when_the_last_write_is_done_with_the_lease_still_held() {
     let api = FakeApi::new();
     let (lease, fence) = contend(&api, "one", QUICK);
-    let mut held = lease.acquire(&CancellationToken::new()).await.unwrap();
+    let mut held = lease.acquire(ready(), &CancellationToken::new()).await.unwrap();
     let done = CancellationToken::new();
     done.cancel();
     held.keep(&done).await.unwrap();
@@ -155,9 +160,29 @@ async fn a_standby_asked_to_stop_says_so() {
     api.with(|server, _| server.usurp("other"));
     let (lease, fence) = contend(&api, "one", QUICK);
     let stop = CancellationToken::new();
-    let (answer, ()) = tokio::join!(lease.acquire(&stop), async { stop.cancel() });
+    let (answer, ()) = tokio::join!(lease.acquire(ready(), &stop), async { stop.cancel() });
     assert!(matches!(answer.unwrap_err(), LeaseError::Stopped { .. }));
     assert!(fence.permit().is_err());
+}
+
+#[tokio::test]
+async fn a_standby_that_has_not_seen_everything_leads_as_soon_as_it_has() {
+    let api = FakeApi::new();
+    // Nobody would wait for so long.
+    let slow = Timing { poll: Duration::from_mins(10), ..QUICK };
+    let (lease, _) = contend(&api, "one", slow);
+    let (complete, ready) = watch::channel(false);
+    let has_looked = || api.with(|server, _| server.reads > 0);
+    let looking = async {
+        while !has_looked() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(api.with(|server, _| server.holder()), None);
+        complete.send_replace(true);
+    };
+    let stop = CancellationToken::new();
+    let (held, ()) = tokio::join!(lease.acquire(ready, &stop), looking);
+    assert!(*held.unwrap().leading().borrow());
 }
 
 #[test]
@@ -172,4 +197,22 @@ fn identities_differ_and_fit_into_an_event() {
 fn a_refused_right_is_named() {
     let status = kube::core::Status::failure("leases is forbidden", "Forbidden").with_code(403);
     assert!(explain(&kube::Error::Api(status.boxed())).contains("get, create and update"));
+}
+
+#[test]
+fn a_lease_that_ran_out_says_what_to_look_at() {
+    let place = Place { namespace: "there".to_owned(), name: "lease".to_owned() };
+    let expired = |failure: Option<&str>| {
+        LeaseError::Expired { place: place.clone(), term: TERM, failure: failure.map(str::to_owned) }.to_string()
+    };
+    assert_eq!(
+        expired(Some("the API server did not answer within 4000 ms")),
+        "the leader lease there/lease could not be renewed for 15 s: the API server did not answer within 4000 ms (check that the \
+         API server can be reached from here); this process writes nothing more and must end"
+    );
+    assert_eq!(
+        expired(None),
+        "the leader lease there/lease could not be renewed for 15 s: this process was paused or got no processor time (check its CPU \
+         limit and its node); this process writes nothing more and must end"
+    );
 }

@@ -22,6 +22,7 @@ mod drift;
 mod gitops;
 mod guards;
 mod keeping;
+mod leader;
 mod lost_answers;
 mod matrix;
 mod migrate;

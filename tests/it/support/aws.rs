@@ -27,6 +27,8 @@ pub enum Fault {
     ErrorAfter,
     /// No answer within any patience; it is done in the end.
     Slow,
+    /// The same, and it is done only when a lease that was held then has long run out.
+    Late,
     /// A listing does not show the newest item that the fault's text occurs in.
     Stale,
 }
@@ -59,6 +61,8 @@ impl Fault {
             Self::ErrorAfter => json!({ "when": "after", "action": refusal(500, "InternalFailure") }),
             // The operator waits for 5 s.
             Self::Slow => json!({ "when": "before", "action": { "delayMs": 6_000 } }),
+            // The lease holds for 15 s, and its next holder comes within 20 s.
+            Self::Late => json!({ "when": "before", "action": { "delayMs": 30_000 } }),
             Self::Stale => json!({ "when": "after", "action": "stale" }),
         }
     }

@@ -36,6 +36,19 @@ pub const OPTIONAL: [&str; 6] = [
     "policyendpoints.networking.k8s.aws",
 ];
 
+/// Who an operator is, where several run at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// The name of its pod, by which Lease and events name it.
+    pub pod: &'a str,
+    /// The kubeconfig of its ServiceAccount.
+    pub kubeconfig: &'a Path,
+    /// The key by which AWS knows it. Faults are for `operator`.
+    pub access_key: &'a str,
+    /// More flags of `run`.
+    pub flags: &'a [&'a str],
+}
+
 /// An API server with emulated AWS, on which the tests may do as they like.
 pub struct Instance {
     /// What the platform says about itself; empty for a foreign cluster.
@@ -216,11 +229,17 @@ impl Instance {
 
     /// The same, with more flags.
     pub fn start_operator_with(&self, flags: &[&str]) -> OperatorProcess {
-        let directory = PathBuf::from(self.fact("/dir"));
         let number = self.operators.lock().expect("not poisoned").len();
-        let kubeconfig = directory.join(format!("operator-{number}.kubeconfig"));
+        let kubeconfig = Path::new(self.fact("/dir")).join(format!("operator-{number}.kubeconfig"));
         self.mint(ACCOUNT, &kubeconfig);
-        let log = directory.join(format!("operator-{number}.log"));
+        self.start_operator_as(&Start { pod: "operator", kubeconfig: &kubeconfig, access_key: "operator", flags })
+    }
+
+    /// The same as somebody else.
+    pub fn start_operator_as(&self, start: &Start) -> OperatorProcess {
+        let Start { pod, kubeconfig, access_key, flags } = *start;
+        let number = self.operators.lock().expect("not poisoned").len();
+        let log = Path::new(self.fact("/dir")).join(format!("operator-{number}.log"));
         self.operators.lock().expect("not poisoned").push(log.clone());
         let output = File::create(&log).expect("log");
         let endpoint = ["--emulator-endpoint", self.fact("/aws/endpoints/secretsManager")];
@@ -237,8 +256,10 @@ impl Instance {
             .args(["--eks-write-rate", "50", "--eks-read-rate", "100", "--secrets-write-rate", "100"])
             .args(["--secrets-tag-rate", "100", "--iam-read-rate", "100", "--iam-write-rate", "100"])
             .args(flags)
-            .env("KUBECONFIG", &kubeconfig)
+            .env("POD_NAME", pod)
+            .env("KUBECONFIG", kubeconfig)
             .envs(self.aws_environment())
+            .env("AWS_ACCESS_KEY_ID", access_key)
             .stdin(Stdio::piped())
             .stdout(output.try_clone().expect("log"))
             .stderr(output)
@@ -383,9 +404,21 @@ impl OperatorProcess {
         asked && self.process.wait().is_ok_and(|status| status.success())
     }
 
+    /// Sends a signal to the operator itself, past its guard.
+    pub fn signal(&self, signal: &str) {
+        let guard = self.process.id().to_string();
+        let sent = Command::new("pkill").args([&format!("-{signal}"), "-P", &guard]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{signal} is not sent");
+    }
+
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
-        self.process.try_wait().is_ok_and(|status| status.is_some())
+        self.exit_code().is_some()
+    }
+
+    /// What it ended with by itself, once it has.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        self.process.try_wait().expect("its status")?.code()
     }
 
     /// Everything that it said.

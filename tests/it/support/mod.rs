@@ -7,7 +7,7 @@ mod others;
 mod tenant;
 
 pub use aws::{Disturbance, Fault};
-pub use instance::{Instance, LOOKS_OFTEN, OPTIONAL, OperatorProcess};
+pub use instance::{Instance, LOOKS_OFTEN, OPTIONAL, OperatorProcess, Start};
 pub use tenant::{BREAK_GLASS, Bed, condition, content, example_class, merge, refusal};
 
 use std::{future::Future, time::Duration};
