@@ -8,6 +8,8 @@ mod condition;
 mod rolled;
 mod rollouts;
 mod sights;
+#[cfg(test)]
+mod states;
 mod told;
 
 use std::{

@@ -1,4 +1,5 @@
-//! Tenants that a GitOps program keeps: what it prunes follows its deletionPolicy, unless it is protected.
+//! Tenants that a GitOps program keeps: what it prunes follows its deletionPolicy, unless it is protected; and what the operator writes is
+//! no difference to Git.
 
 use kube::api::{DeleteParams, PropagationPolicy};
 use serde_json::{Value, json};
@@ -131,4 +132,33 @@ async fn a_protected_tenant_is_deleted_by_nobody_until_the_protection_is_taken_o
     flux.patch_tenant(protect(Value::Null)).await.expect("unprotected");
     flux.delete("Tenant", None, &bed.tenant).await;
     bed.gone().await;
+}
+
+/// Argo CD's server-side diff, and Flux before it applies, ask the API server what an apply would change.
+#[tokio::test]
+async fn an_apply_of_what_git_says_would_change_nothing_that_the_operator_has_written() {
+    let bed = Bed::new("no-difference").await;
+    let argo = program(&bed, "argocd:argocd-application-controller").await;
+    let answer = argo.apply_tenant(json!({ "displayName": "Alice" })).await.expect("synced");
+    bed.ready().await;
+    let mut manifest = bed.manifest(json!({ "displayName": "Alice" }));
+    manifest["apiVersion"] = answer["apiVersion"].clone();
+    manifest["kind"] = json!("Tenant");
+    manifest["metadata"] = json!({ "name": bed.tenant });
+    let file = std::env::temp_dir().join(format!("{}.json", bed.tenant));
+    std::fs::write(&file, manifest.to_string()).expect("a file");
+    let path = file.display().to_string();
+    // In the name of whoever applied it.
+    let differs = || {
+        let ask =
+            ["diff", "--server-side", "--force-conflicts", "--field-manager=somebody", "--filename", path.as_str()];
+        bed.instance.try_kubectl(&ask).is_err()
+    };
+    assert!(!differs(), "status and finalizer are nobody's else");
+    bed.patch_tenant(json!({ "spec": { "suspend": true } })).await.expect("suspended in an emergency");
+    bed.until("suspended", |tenant| tenant["status"]["phase"] == "Suspended").await;
+    assert!(!differs(), "what Git does not say is not looked at");
+    bed.patch_tenant(json!({ "spec": { "displayName": "Mallory" } })).await.expect("changed by hand");
+    assert!(differs(), "what Git says is");
+    std::fs::remove_file(&file).expect("it is ours");
 }

@@ -35,6 +35,7 @@ mod schemas;
 mod sights;
 mod situations;
 mod sleeping;
+mod states;
 mod transferring;
 mod untold;
 mod waiting;

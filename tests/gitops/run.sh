@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Tenants, and the examples in deploy/gitops, judged by the code of the GitOps programs themselves. See README.md.
+#
+#   tests/gitops/run.sh [argocd|flux|manifests]     only that part
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+top=$here/../..
+platform=$top/deploy/local/platform.sh
+part=${1:-all}
+export PYTHONDONTWRITEBYTECODE=1
+
+# The flags of the local platform's builds: what both need is compiled once. What is judged lies outside of the modules, where Go does not
+# see it change: nothing of an earlier run counts. Vetting would go through everything that Argo CD is built from.
+go_tests() {
+  (cd "$here/$1" && GOWORK=off CGO_ENABLED=0 go test -mod=readonly -trimpath -vet=off -count=1 ./...)
+}
+wanted() { [ "$part" = all ] || [ "$part" = "$1" ]; }
+
+if wanted manifests; then
+  python=$("$platform" tool python)
+  "$python" "$here/schema.py" "$top/deploy/gitops/tenants" "$top/deploy/gitops/class"
+  (cd "$top" && cargo run --quiet --locked -- check --class deploy/gitops/class deploy/gitops/tenants)
+fi
+if wanted argocd; then
+  # helm keeps nothing where the person who runs this keeps theirs.
+  scratch=$(mktemp -d)
+  trap 'rm -rf "$scratch"' EXIT
+  export HELM_CACHE_HOME=$scratch/cache HELM_CONFIG_HOME=$scratch/config HELM_DATA_HOME=$scratch/data
+  OPENCLAW_HELM=$("$platform" tool helm)
+  export OPENCLAW_HELM
+  go_tests argocd
+fi
+if wanted flux; then
+  go_tests flux
+fi
