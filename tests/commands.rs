@@ -41,9 +41,15 @@ const OUTPUT: [(&str, &str); 7] = [
 ];
 
 /// What other tests run, under other names: a command, and where which words say so.
-const ELSEWHERE: [(&str, &str, &str); 21] = [
+const ELSEWHERE: [(&str, &str, &str); 23] = [
     ("make test", ".ci/run", "exec make --no-print-directory test"),
     ("tests/chart/run.sh [templates|alerts|cluster]", "Makefile", "tests/chart/run.sh"),
+    ("tests/gitops/run.sh [manifests|argocd|flux]", "Makefile", "tests/gitops/run.sh"),
+    (
+        "openclaw-tenant-operator check --class class/ tenants/",
+        "tests/gitops/run.sh",
+        "check --class deploy/gitops/class deploy/gitops/tenants",
+    ),
     ("tests/openclaw/run.sh", "Makefile", "tests/openclaw/run.sh"),
     ("tests/openclaw/run.sh openclaw::after_a_rotation", "Makefile", "tests/openclaw/run.sh"),
     // The life of a release.
@@ -110,10 +116,18 @@ const FIRST_INSTALL: &str = "self.helm(\"upgrade\", \"--install\", ";
 const CUT_OVER: &str = "tests/it/migrate/cut_over.rs";
 
 /// What no test can run, though it needs no account; the page says so beside it.
-const UNRUN: [(&str, &str); 1] = [(
-    "kubectl --namespace openclaw-alice logs alice-0 --container gateway",
-    "the nodes of the local platform run no container",
-)];
+const UNRUN: [(&str, &str); 4] = [
+    (
+        "kubectl --namespace openclaw-alice logs alice-0 --container gateway",
+        "the nodes of the local platform run no container",
+    ),
+    ("kubectl -n argocd patch configmap argocd-cm --patch-file argocd/argocd-cm.yaml", ON_NO_CLUSTER),
+    ("kubectl apply -f argocd/root.yaml", ON_NO_CLUSTER),
+    ("kubectl apply -k flux", ON_NO_CLUSTER),
+];
+
+const ON_NO_CLUSTER: &str =
+    "Argo CD and Flux run on no cluster of the tests; their own code judges the files (tests/gitops)";
 
 /// What this file runs.
 const CHECK: &str = "openclaw-tenant-operator check --class classes/default.yaml tenants/";
