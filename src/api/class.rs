@@ -17,7 +17,7 @@ mod workload;
 
 pub use identity::{Identity, IdentityMode, Model};
 pub use network::{EgressMode, Enforcement, IngressSource, Network};
-pub use owner_access::{OwnerAccess, UserName};
+pub use owner_access::OwnerAccess;
 pub use rollout::Rollout;
 pub use routing::{GatewaySlot, Routing, RoutingMode, TargetGroup};
 pub use scaling::{Interceptor, ScaleToZero};

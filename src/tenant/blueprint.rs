@@ -37,8 +37,6 @@ pub struct Blueprint<'a> {
     pub class: &'a TenantClassSpec,
     /// Its record.
     pub record: &'a TenantRecordSpec,
-    /// How to reach its owner.
-    pub owner_email: &'a str,
     /// The operator's surroundings.
     pub settings: &'a Settings,
     /// Whether the workspace runs, or access has ended.
@@ -130,7 +128,6 @@ pub fn blueprint<'a>(
         tenant,
         class,
         record,
-        owner_email: spec.owner.email.as_str(),
         settings,
         open: !spec.suspend,
         stopped: false,

@@ -12,7 +12,7 @@ use super::{
     blueprint::Blueprint,
     child::Child,
     desired,
-    digest::{ContentHash, Digest},
+    digest::{ContentHash, Digest, Facts, role_of},
     observed::{Observed, Rendering},
     reason::Reason,
     scaling,
@@ -75,6 +75,10 @@ fn compare(observed: &Observed, child: Child, wanted: Value, live: &Digest) -> C
     let hash = ContentHash::of_object(child.kind(), &wanted);
     if live.content == hash {
         return ChildState::Equal;
+    }
+    // Kubernetes lets nobody change which role a binding gives: the other one goes first.
+    if matches!(&live.facts, Facts::Binding(role) if *role != role_of(&wanted)) {
+        return ChildState::Unwanted(precondition(live));
     }
     let known =
         observed.renderings.get(&child).filter(|known| known.wanted == hash && is_believed(observed, live, known));

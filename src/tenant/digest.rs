@@ -209,6 +209,8 @@ pub enum Facts {
     Route(RouteFacts),
     /// Of a ReferenceGrant: the namespaces that it lets name something.
     Grant(BTreeSet<String>),
+    /// Of a binding: the role that it gives, by kind and name. It never changes.
+    Binding(String),
     /// Of what another controller judges by one condition.
     Judged(Judgement),
 }
@@ -368,6 +370,11 @@ impl Digest {
     }
 }
 
+/// The role that a binding gives, by kind and name.
+pub fn role_of(binding: &Value) -> String {
+    format!("{} {}", text(&binding["roleRef"]["kind"]), text(&binding["roleRef"]["name"]))
+}
+
 fn facts(kind: Kind, object: &Value, managed: bool) -> Facts {
     match kind {
         Kind::Namespace => Facts::Namespace(NamespaceFacts {
@@ -401,9 +408,8 @@ fn facts(kind: Kind, object: &Value, managed: bool) -> Facts {
         | Kind::ServiceAccount
         | Kind::ConfigMap
         | Kind::Service
-        | Kind::RoleBinding
-        | Kind::ClusterRole
-        | Kind::ClusterRoleBinding => Facts::None,
+        | Kind::ClusterRole => Facts::None,
+        Kind::RoleBinding | Kind::ClusterRoleBinding => Facts::Binding(role_of(object)),
     }
 }
 

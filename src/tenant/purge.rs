@@ -133,7 +133,13 @@ fn completed(observed: &Observed, record: &TenantRecordSpec) -> Option<TenantRec
 /// What is kept for an owner who may come back: nobody else's matter, until its date.
 pub fn kept(observed: &Observed, record: &TenantRecordSpec) -> Plan {
     // Of what runs on though no Tenant holds it nothing is touched.
-    let grants = if observed.child(Child::Route).is_none() { retire::end_outside(observed) } else { Vec::new() };
+    let grants = if observed.child(Child::Route).is_none() {
+        let rights = retire::end_rights(observed, record);
+        let others = retire::end_outside(observed).into_iter().filter(|action| !rights.contains(action));
+        others.chain(rights.iter().cloned()).collect()
+    } else {
+        Vec::new()
+    };
     if !grants.is_empty() {
         return Plan { actions: grants, look_again: Some(SOON), ..Plan::silent() };
     }

@@ -124,6 +124,17 @@ pub(super) fn end_outside(observed: &Observed) -> Vec<Action> {
     ends.chain(end_strays(observed, |_| false)).collect()
 }
 
+/// What an owner may see, taken away.
+pub(super) fn end_rights(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {
+    let is_ours = observed.namespace.as_ref().is_some_and(|live| is_ours(live, record));
+    let ends = |child: Child| {
+        let live = observed.child(child).filter(|live| !live.deleting)?;
+        Some(Action::Delete { child, precondition: precondition(live) })
+    };
+    let inside = Some(Child::OwnerBinding).filter(|_| is_ours);
+    inside.into_iter().chain([Child::OwnerRole, Child::OwnerRoleBinding]).filter_map(ends).collect()
+}
+
 /// What of the tenant's stands outside its namespace. A grant lies among those of others, and is the tenant's only if it says so.
 fn outside(observed: &Observed) -> impl Iterator<Item = (Child, &Digest)> {
     Child::ALL.iter().copied().filter(|child| child.lies_outside()).filter_map(|child| {

@@ -35,6 +35,10 @@ def asked(lines, user=USER):
         what = event.get("objectRef")
         if event["user"]["username"] != user or "impersonatedUser" in event or what is None:
             continue
+        # What was refused was not had. That there was nothing, or another version, is an answer.
+        code = event.get("responseStatus", {}).get("code", 200)
+        if code >= 400 and code not in (404, 409):
+            continue
         resource = "/".join(part for part in (what.get("resource"), what.get("subresource")) if part)
         # Of a cluster-scoped object the log names its own name as the namespace, where it is a Namespace.
         namespace = "" if resource.startswith("namespaces") else what.get("namespace", "")

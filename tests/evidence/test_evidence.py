@@ -265,6 +265,7 @@ class Roles(unittest.TestCase):
             self.event("update", resource="tenants", apiGroup="openclaw.io", name="alice"),
             self.event("update", resource="leases", apiGroup="coordination.k8s.io", namespace="kube-system", name="two"),
             self.event("update", resource="leases", apiGroup="coordination.k8s.io", namespace="default", name="one"),
+            json.dumps(json.loads(self.event("list", resource="secrets")) | {"responseStatus": {"code": 403}}),
             self.event("get", user="somebody", resource="secrets", namespace="x", name="s"),
         )
         wanted = ["patch pods in x", "update leases.coordination.k8s.io in default",

@@ -100,6 +100,60 @@ async fn the_operator_deletes_a_namespace_only_after_it_said_so_on_it() {
     bed.breaking_glass().await.delete("Namespace", None, &name).await;
 }
 
+/// The labels by which the other policies know tenants' namespaces are no key that the operator makes for itself.
+#[tokio::test]
+async fn the_operator_makes_no_namespace_of_others_a_tenant_s() {
+    let bed = Bed::new("no-key").await;
+    bed.ready_tenant(json!({ "suspend": true })).await;
+    let operator = bed.acting_as(OPERATOR, &["system:masters"]).await;
+    let theirs = format!("theirs-{}", bed.tenant);
+    bed.create("Namespace", None, &theirs, json!({})).await.expect("somebody's");
+    let mark = |tenant: &str| {
+        json!({ "metadata": {
+            "labels": { "openclaw.io/managed": "true", "openclaw.io/tenant": tenant },
+            "annotations": { "openclaw.io/delete-approved": "x" },
+        } })
+    };
+    for place in ["kube-system", "default", "openclaw-system", &theirs] {
+        refusal(operator.patch("Namespace", None, place, mark("other")).await);
+        refusal(operator.delete_with("Namespace", None, place, &rehearsed()).await);
+    }
+    // Of another's consent too.
+    let consents = |tenant: &str| json!({ "metadata": { "annotations": { "openclaw.io/adopt-by": tenant } } });
+    bed.patch("Namespace", None, &theirs, consents("another")).await.expect("given");
+    refusal(operator.patch("Namespace", None, &theirs, mark("other")).await);
+    bed.patch("Namespace", None, &theirs, consents("other")).await.expect("given");
+    operator.patch("Namespace", None, &theirs, mark("other")).await.expect("it consents");
+    bed.breaking_glass().await.delete("Namespace", None, &theirs).await;
+    // What lost its labels is known by the operator's own annotation.
+    bed.patch_tenant(json!({ "metadata": { "annotations": { "openclaw.io/paused": "true" } } })).await.expect("paused");
+    let strip = json!({ "metadata": { "labels": { "openclaw.io/managed": null, "openclaw.io/tenant": null } } });
+    bed.breaking_glass().await.patch("Namespace", None, &bed.namespace(), strip).await.expect("stripped");
+    operator.patch("Namespace", None, &bed.namespace(), mark(&bed.tenant)).await.expect("put right");
+}
+
+/// In a namespace whose pods may do more a workload of the operator's could have the node.
+#[tokio::test]
+async fn the_operator_runs_pods_only_where_pod_security_confines_them() {
+    let bed = Bed::new("confined").await;
+    bed.ready_tenant(json!({})).await;
+    let operator = bed.acting_as(OPERATOR, &["system:masters"]).await;
+    bed.patch_tenant(json!({ "metadata": { "annotations": { "openclaw.io/paused": "true" } } })).await.expect("paused");
+    let level = |level: &str| json!({ "metadata": { "labels": { "pod-security.kubernetes.io/enforce": level } } });
+    operator.patch("Namespace", None, &bed.namespace(), level("privileged")).await.expect("its own label");
+    let image = json!({ "spec": { "template": { "metadata": { "annotations": { "a": "b" } } } } });
+    let seen =
+        || async { operator.patch("StatefulSet", Some(&bed.namespace()), &bed.tenant, image.clone()).await.err() };
+    // Policies see namespaces a moment later.
+    let error = bed.until_so("a refusal", seen).await;
+    assert!(error.to_string().contains("whose Pod Security level is restricted"), "{error}");
+    let stops = json!({ "spec": { "replicas": 0 } });
+    operator.patch("StatefulSet", Some(&bed.namespace()), &bed.tenant, stops).await.expect("it ends");
+    operator.patch("Namespace", None, &bed.namespace(), level("restricted")).await.expect("put right");
+    bed.patch_tenant(json!({ "metadata": { "annotations": { "openclaw.io/paused": null } } })).await.expect("goes on");
+    bed.ready().await;
+}
+
 #[tokio::test]
 async fn of_a_volume_the_operator_changes_what_becomes_of_it_and_its_own_marks() {
     let bed = Bed::new("volumes").await;

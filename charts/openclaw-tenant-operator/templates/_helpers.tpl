@@ -38,6 +38,7 @@ release's namespace, with the groups of the values and with the annotations that
 {{- $text := $root.Files.Get .file
     | replace "system:serviceaccount:openclaw-system:openclaw-tenant-operator" $account
     | replace "namespace: openclaw-system" (printf "namespace: %s" $root.Release.Namespace)
+    | replace "'openclaw-system'" (printf "'%s'" $root.Release.Namespace)
     | replace "openclaw:break-glass" $root.Values.policies.breakGlassGroup
     | replace "openclaw:sign-up" $root.Values.policies.signUpGroup
     | replace "request.userInfo.username in []" (printf "request.userInfo.username in %s" $list) -}}

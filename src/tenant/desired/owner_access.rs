@@ -4,10 +4,7 @@ use serde_json::{Value, json};
 
 use super::object;
 use crate::{
-    api::{
-        class::UserName,
-        labels::{GROUP, TENANT_READER, owner_role},
-    },
+    api::labels::{GROUP, TENANT_READER, owner_role},
     tenant::{blueprint::Blueprint, child::Child},
 };
 
@@ -16,11 +13,8 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 /// The owner as the API server knows them; nobody where access has ended, or where the name would be one of Kubernetes' own.
 fn subjects(blueprint: &Blueprint<'_>) -> Option<Value> {
     let access = blueprint.class.owner_access.as_ref().filter(|_| blueprint.open)?;
-    let name = match access.user_name {
-        UserName::Email => blueprint.owner_email.to_string(),
-        UserName::Subject => blueprint.record.owner.subject.as_ref()?.to_string(),
-    };
-    let name = format!("{}{name}", access.user_name_prefix);
+    let subject = blueprint.record.owner.subject.as_ref()?;
+    let name = format!("{}{subject}", access.user_name_prefix);
     let is_a_person = !name.starts_with("system:");
     is_a_person.then(|| json!([{ "apiGroup": RBAC, "kind": "User", "name": name }]))
 }

@@ -199,7 +199,7 @@ fn rollout_and_rotation(world: &mut World, event: &Event) {
             world.set_class(&world.usual_class.clone());
         }
         Event::LetOwnersLook(lets) if world.class.is_some() => {
-            world.usual_class["ownerAccess"] = if *lets { json!({ "userName": "Subject" }) } else { Value::Null };
+            world.usual_class["ownerAccess"] = if *lets { json!({}) } else { Value::Null };
             world.set_class(&world.usual_class.clone());
         }
         Event::GateFull(full) => super::rolling::somebody_rolls(world, *full, false),

@@ -84,7 +84,7 @@ func rendered(t *testing.T, app *appv1.Application) []*unstructured.Unstructured
 	command := exec.CommandContext(t.Context(), helm, "template", source.Helm.ReleaseName, folder(t, source), "--values", values,
 		"--namespace", app.Spec.Destination.Namespace, "--kube-version", "1.33.0")
 	// All that it can be told to make.
-	command.Args = append(command.Args, "--set", "metrics.serviceMonitor.enabled=true,metrics.prometheusRule.enabled=true,metrics.dashboard.enabled=true")
+	command.Args = append(command.Args, "--set", "metrics.serviceMonitor.enabled=true,metrics.prometheusRule.enabled=true,metrics.dashboard.enabled=true,ownerAccess.enabled=true")
 	text, err := command.Output()
 	if err != nil {
 		t.Fatalf("%v: %v", command, err)

@@ -350,17 +350,18 @@ pub fn a_workspace_that_sleeps(_: &Instance) -> Variant {
     Variant { beside: vec!["scaledobjects", "interceptorroutes", "referencegrants"], ..variant }
 }
 
-fn looks(by: &str, owner: &Value, name: &str) -> Variant {
-    let access = json!({ "userName": by, "userNamePrefix": "oidc:" });
+fn looks(access: Value, owner: &Value, name: &str) -> Variant {
     let shows = [("RoleBinding", "/subjects/0/name", json!(name))];
-    let variant = variant(json!({ "ownerAccess": access }), json!({ "owner": owner }), shows);
+    let mut class = json!({});
+    class["ownerAccess"] = access;
+    let variant = variant(class, json!({ "owner": owner }), shows);
     Variant { beside: vec!["rolebindings", "clusterroles", "clusterrolebindings"], ..variant }
 }
 
 pub fn an_owner_who_looks(_: &Instance) -> Variant {
-    looks("Email", &json!({ "email": "Looks@example.com" }), "oidc:Looks@example.com")
+    looks(json!({}), &json!({ "email": "Looks@example.com" }), "looks@example.com")
 }
 
 pub fn an_owner_who_is_known_by_the_subject(_: &Instance) -> Variant {
-    looks("Subject", &json!({ "subject": "6f1c" }), "oidc:6f1c")
+    looks(json!({ "userNamePrefix": "oidc:" }), &json!({ "subject": "6f1c" }), "oidc:6f1c")
 }
