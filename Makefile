@@ -68,6 +68,14 @@ iam: ## Generates deploy/aws/ from the functions that build the operator's docum
 chart: ## Copies into the chart what it has from elsewhere, and writes its table of values
 	$(call timed,chart,charts/generate.py)
 
+.PHONY: supply
+supply: ## What a release is made by and made of: image, workflows, versions, licences, SBOM
+	$(call timed,supply,tests/supply/run.sh)
+
+.PHONY: reproduce
+reproduce: ## Builds the image's program twice, in two places, and compares the bytes (two release builds)
+	$(call timed,reproduce,deploy/image/reproduce.sh)
+
 .PHONY: docs
 docs: ## The crate's documentation, warnings denied
 	$(call timed,docs,RUSTDOCFLAGS='--deny warnings' cargo doc --locked --no-deps --document-private-items)
