@@ -37,6 +37,7 @@ test: ## Every test; the integration tests start a local platform of their own
 	$(call timed,policies of names,cargo test --locked --quiet --test network cilium -- --nocapture)
 	$(call timed,OpenClaw itself,tests/openclaw/run.sh)
 	$(call timed,the chart,tests/chart/run.sh)
+	$(call timed,the dashboard,tests/dashboard/run.sh)
 	@tests/evidence/run.sh cargo test --locked
 
 .PHONY: test-kind
