@@ -38,6 +38,7 @@ test: ## Every test; the integration tests start a local platform of their own
 	$(call timed,OpenClaw itself,tests/openclaw/run.sh)
 	$(call timed,the chart,tests/chart/run.sh)
 	$(call timed,GitOps programs,tests/gitops/run.sh)
+	$(call timed,the dashboard,tests/dashboard/run.sh)
 	@tests/evidence/run.sh cargo test --locked
 
 .PHONY: test-kind
@@ -69,6 +70,14 @@ iam: ## Generates deploy/aws/ from the functions that build the operator's docum
 .PHONY: chart
 chart: ## Copies into the chart what it has from elsewhere, and writes its table of values
 	$(call timed,chart,charts/generate.py)
+
+.PHONY: supply
+supply: ## What a release is made by and made of: image, workflows, versions, licences, SBOM
+	$(call timed,supply,tests/supply/run.sh)
+
+.PHONY: reproduce
+reproduce: ## Builds the image's program twice, in two places, and compares the bytes (two release builds)
+	$(call timed,reproduce,deploy/image/reproduce.sh)
 
 .PHONY: docs
 docs: ## The crate's documentation, warnings denied

@@ -18,7 +18,10 @@ use self::sweeps::SweepMetrics;
 use super::result::{Outcome, RequestResult};
 use crate::{
     api::tenant::Phase,
-    tenant::breaker::{Deletion, Stage},
+    tenant::{
+        breaker::{Deletion, Stage},
+        child::Kind,
+    },
 };
 
 pub use self::sweeps::Audited;
@@ -138,6 +141,11 @@ impl Metrics {
         let metrics = Self(Arc::new(inner));
         metrics.set_tenants(&[]);
         metrics.set_deletions(&[]);
+        // A counter that begins with its first event has not increased by it, and nobody is told of one that comes alone.
+        for kind in Kind::ALL.iter().map(|kind| ByKind { kind: kind.info().kind }) {
+            metrics.0.drift.get_or_create(&kind).inc_by(0);
+            metrics.0.foreign.get_or_create(&kind).inc_by(0);
+        }
         metrics
     }
 
@@ -147,7 +155,7 @@ impl Metrics {
         ReconcileTimer { metrics: self.clone(), controller, started: Instant::now(), outcome: Outcome::Cancelled }
     }
 
-    /// How many objects wait for `controller`.
+    /// How many objects wait for `controller` to have a free place.
     pub fn set_queue_depth(&self, controller: &'static str, depth: usize) {
         self.0.queue.get_or_create(&ByController { controller }).set(count(depth));
     }
@@ -190,14 +198,21 @@ impl Metrics {
         self.0.foreign.get_or_create(&ByKind { kind }).inc();
     }
 
-    /// One request to the API server, such as `apply` of a `NetworkPolicy`.
+    /// One request to the API server, such as `apply` of a `NetworkPolicy`. Its other results are there from then on, so that
+    /// the first of them is an increase.
     pub fn kubernetes_request(&self, verb: &'static str, kind: &'static str, result: RequestResult) {
-        self.0.kubernetes.get_or_create(&KubernetesRequest { verb, kind, result: result.as_str() }).inc();
+        for one in RequestResult::ALL {
+            let labels = KubernetesRequest { verb, kind, result: one.as_str() };
+            self.0.kubernetes.get_or_create(&labels).inc_by(u64::from(one == result));
+        }
     }
 
-    /// One request to AWS, such as `CreateSecret` of `secretsmanager`.
+    /// One request to AWS, such as `CreateSecret` of `secretsmanager`; counted in the same way.
     pub fn aws_request(&self, service: &'static str, operation: &'static str, result: RequestResult) {
-        self.0.aws.get_or_create(&AwsRequest { service, operation, result: result.as_str() }).inc();
+        for one in RequestResult::ALL {
+            let labels = AwsRequest { service, operation, result: one.as_str() };
+            self.0.aws.get_or_create(&labels).inc_by(u64::from(one == result));
+        }
     }
 
     /// One event was to be published.
@@ -232,13 +247,18 @@ impl Inner {
         );
         registry.register("reconciles", "Reconciles that ended, by how", self.reconciles.clone());
         registry.register("reconciles_in_flight", "Reconciles that are under way", self.in_flight.clone());
-        registry.register("queue_depth", "Objects that wait to be reconciled", self.queue.clone());
+        registry.register(
+            "queue_depth",
+            "Objects whose turn has come and that wait for a free place",
+            self.queue.clone(),
+        );
         registry.register("tenants", "Tenants by phase", self.tenants.clone());
         registry.register("rollout_tenants", "Tenants at the roll-out gate, by how they stand", self.gate.clone());
         registry.register("deletions", "Removals that have not ended, by how they stand", self.deletions.clone());
         let help = "Tenants that run on though no Tenant holds them";
         registry.register("unattended_tenants", help, self.unattended.clone());
-        registry.register("drift_repairs", "Objects of ours put right after somebody changed them", self.drift.clone());
+        let help = "Objects of ours that were replaced, because somebody or what they shall be had changed";
+        registry.register("drift_repairs", help, self.drift.clone());
         registry.register(
             "foreign_mutations",
             "Writes that the API server stored otherwise than sent",
@@ -325,6 +345,26 @@ mod tests {
         metrics.set_tenants(&[(Phase::Ready, 8)]);
         assert_line(&metrics, r#"openclaw_tenants{phase="ready"} 8"#);
         assert_line(&metrics, r#"openclaw_tenants{phase="error"} 0"#);
+    }
+
+    #[test]
+    fn the_first_event_of_a_kind_is_an_increase() {
+        let metrics = metrics();
+        assert_line(&metrics, r#"openclaw_foreign_mutations_total{kind="StatefulSet"} 0"#);
+        assert_line(&metrics, r#"openclaw_drift_repairs_total{kind="NetworkPolicy"} 0"#);
+        assert_line(&metrics, r#"openclaw_sweep_findings_total{kind="association",finding="vanished"} 0"#);
+        assert_line(&metrics, r#"openclaw_audits_total{kind="secret",result="failed"} 0"#);
+        assert_line(&metrics, r#"openclaw_sweeps_total{result="ok"} 0"#);
+        metrics.kubernetes_request("apply", "Namespace", RequestResult::Ok);
+        assert_line(
+            &metrics,
+            r#"openclaw_kubernetes_requests_total{verb="apply",kind="Namespace",result="forbidden"} 0"#,
+        );
+        metrics.aws_request("eks", "TagResource", RequestResult::Ok);
+        assert_line(
+            &metrics,
+            r#"openclaw_aws_requests_total{service="eks",operation="TagResource",result="throttled"} 0"#,
+        );
     }
 
     #[test]

@@ -56,6 +56,18 @@ impl Outcome {
 }
 
 impl RequestResult {
+    pub(super) const ALL: [Self; 9] = [
+        Self::Ok,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Forbidden,
+        Self::Invalid,
+        Self::Throttled,
+        Self::Unavailable,
+        Self::Timeout,
+        Self::Fenced,
+    ];
+
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",

@@ -49,7 +49,7 @@ impl Controller {
         self.cache.names().into_iter().for_each(|name| self.entrance.now(name));
         let mut work: JoinSet<(TenantName, Next)> = JoinSet::new();
         loop {
-            self.metrics.set_queue_depth(CONTROLLER, self.queue.in_flight());
+            self.metrics.set_queue_depth(CONTROLLER, self.queue.waiting());
             let has_room = work.len() < self.concurrency;
             let following = async {
                 tokio::select! {

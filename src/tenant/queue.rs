@@ -2,10 +2,12 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use futures::{StreamExt as _, channel::mpsc};
+use futures::{FutureExt as _, StreamExt as _, channel::mpsc, stream::BoxStream};
 use kube::runtime::scheduler::{ScheduleRequest, Scheduler, scheduler};
 use tokio::time::Instant;
 
@@ -24,11 +26,17 @@ pub struct Entrance(mpsc::UnboundedSender<ScheduleRequest<TenantName>>);
 
 /// The queue.
 pub struct Queue {
-    scheduler: Scheduler<TenantName, mpsc::UnboundedReceiver<ScheduleRequest<TenantName>>>,
+    scheduler: Scheduler<TenantName, BoxStream<'static, ScheduleRequest<TenantName>>>,
     entrance: Entrance,
     running: HashSet<TenantName>,
+    /// When each that the scheduler holds is to come; it tells nobody.
+    due: Due,
     failures: HashMap<TenantName, u32>,
 }
+
+/// Locked only for a moment, and never while another lock is held.
+#[derive(Clone, Default)]
+struct Due(Arc<Mutex<HashMap<TenantName, Instant>>>);
 
 impl Entrance {
     /// As soon as there is a free place.
@@ -47,10 +55,14 @@ impl Queue {
     pub fn new() -> (Self, Entrance) {
         let (sender, receiver) = mpsc::unbounded();
         let entrance = Entrance(sender);
+        let due = Due::default();
+        let noted = due.clone();
+        let requests = receiver.inspect(move |request: &ScheduleRequest<TenantName>| noted.note(request));
         let queue = Self {
-            scheduler: scheduler(receiver),
+            scheduler: scheduler(requests.boxed()),
             entrance: entrance.clone(),
             running: HashSet::new(),
+            due,
             failures: HashMap::new(),
         };
         (queue, entrance)
@@ -59,15 +71,22 @@ impl Queue {
     /// The next tenant whose turn it is and that is not being worked on; it counts as being worked on from here.
     pub async fn next(&mut self) -> Option<TenantName> {
         let running = &self.running;
-        let mut scheduler = std::pin::Pin::new(&mut self.scheduler);
+        let mut scheduler = Pin::new(&mut self.scheduler);
         let name = scheduler.as_mut().hold_unless(|name| !running.contains(name)).next().await?;
+        self.due.gone(&name);
         self.running.insert(name.clone());
         Some(name)
     }
 
-    /// How many are being worked on.
-    pub fn in_flight(&self) -> usize {
-        self.running.len()
+    /// How many wait for a free place: their turn has come, and they are not being worked on.
+    pub fn waiting(&mut self) -> usize {
+        self.waiting_at(Instant::now())
+    }
+
+    fn waiting_at(&mut self, now: Instant) -> usize {
+        // While there is no free place nobody asks for the next one, so what was sent meanwhile is taken in here.
+        let _ = Pin::new(&mut self.scheduler).hold().next().now_or_never();
+        self.due.until(now, &self.running)
     }
 
     /// A tenant was worked on, and comes back as it says.
@@ -83,6 +102,24 @@ impl Queue {
         if let Some(pause) = pause {
             self.entrance.at(name.clone(), Instant::now() + pause);
         }
+    }
+}
+
+impl Due {
+    /// The scheduler keeps one request of each tenant, the earliest.
+    fn note(&self, request: &ScheduleRequest<TenantName>) {
+        let mut due = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = due.entry(request.message.clone()).or_insert(request.run_at);
+        *at = request.run_at.min(*at);
+    }
+
+    fn gone(&self, name: &TenantName) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    fn until(&self, now: Instant, except: &HashSet<TenantName>) -> usize {
+        let due = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        due.iter().filter(|(name, at)| **at <= now && !except.contains(*name)).count()
     }
 }
 
@@ -128,6 +165,30 @@ mod tests {
         queue.done(&name("alice"), Next::OnEvent, 0.5);
         entrance.now(name("carol"));
         assert_eq!(queue.next().await, Some(name("carol")), "alice came once for both");
+    }
+
+    #[tokio::test]
+    async fn waiting_is_whose_turn_has_come_and_who_is_not_being_worked_on() {
+        let (mut queue, entrance) = Queue::new();
+        assert_eq!(queue.waiting(), 0);
+        for tenant in ["alice", "bob", "bob", "carol"] {
+            entrance.now(name(tenant));
+        }
+        assert_eq!(queue.waiting(), 3, "each once, though nobody has asked for the next one");
+        let first = queue.next().await.expect("one of three");
+        assert_eq!(queue.waiting(), 2);
+        entrance.now(first.clone());
+        assert_eq!(queue.waiting(), 2, "who is being worked on waits for no place");
+        queue.done(&first, Next::OnEvent, 0.5);
+        assert_eq!(queue.waiting(), 3, "then it does");
+        for _ in 0..3 {
+            let next = queue.next().await.expect("a tenant");
+            queue.done(&next, Next::After(Duration::from_secs(10)), 0.5);
+        }
+        assert_eq!(queue.waiting(), 0, "their time has not come");
+        entrance.now(name("bob"));
+        assert_eq!(queue.waiting(), 1, "an event brings it forward");
+        assert_eq!(queue.waiting_at(Instant::now() + Duration::from_secs(10)), 3, "then it will have");
     }
 
     #[test]

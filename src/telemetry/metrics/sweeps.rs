@@ -22,6 +22,9 @@ use crate::{
 /// From a handful of tenants to a cluster full of them, at the default rates.
 const SWEEP_BUCKETS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
+/// What a tenant's own role is called beside the kinds that may be orphans.
+const ROLE: &str = "role";
+
 /// What came of describing one thing again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audited {
@@ -95,6 +98,17 @@ impl SweepMetrics {
             oldest_audit: Time::default(),
         };
         metrics.set_orphans(&Orphans::default());
+        metrics.sweeps.get_or_create(&ByResult { result: RequestResult::Ok.as_str() }).inc_by(0);
+        for kind in [Kind::Association.as_str(), ROLE, Kind::Secret.as_str()] {
+            for finding in Finding::ALL {
+                metrics.findings.get_or_create(&ByFinding { kind, finding: finding.as_str() }).inc_by(0);
+            }
+        }
+        for kind in Kind::ALL.map(Kind::as_str) {
+            for result in Audited::ALL.map(Audited::as_str) {
+                metrics.audits.get_or_create(&ByAudit { kind, result }).inc_by(0);
+            }
+        }
         metrics
     }
 
@@ -171,12 +185,14 @@ fn seconds(at: Timestamp) -> f64 {
 const fn kind_of(subject: &Subject) -> &'static str {
     match subject {
         Subject::Association => Kind::Association.as_str(),
-        Subject::Role => "role",
+        Subject::Role => ROLE,
         Subject::Secret(_) => Kind::Secret.as_str(),
     }
 }
 
 impl Finding {
+    const ALL: [Self; 5] = [Self::Vanished, Self::Appeared, Self::Replaced, Self::Doubled, Self::Changed];
+
     /// In one word.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -190,6 +206,8 @@ impl Finding {
 }
 
 impl Audited {
+    const ALL: [Self; 4] = [Self::Same, Self::Different, Self::Gone, Self::Failed];
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Same => "same",

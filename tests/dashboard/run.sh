@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# The chart's dashboard over what real processes of the operator say, read by a real Prometheus; and that names and units follow its
+# conventions, by promtool. See README.md.
+#
+#   tests/dashboard/run.sh                  the tests
+#   tests/dashboard/run.sh --picture FILE   over more tenants and some minutes, and draws what is seen then
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+top=$(cd "$here/../.." && pwd -P)
+platform=$top/deploy/local/platform.sh
+export PYTHONDONTWRITEBYTECODE=1
+case "${1:-} ${2:+file}" in
+  " ") picture='' ;;
+  "--picture file") picture=$2 ;;
+  *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+esac
+
+cache=${OPENCLAW_PLATFORM_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/openclaw-tenant-operator}/prometheus
+program=$cache/$(cat "$here/go.mod" "$here/go.sum" | sha256sum | cut -c1-16)
+if [ ! -x "$program" ]; then
+  echo "dashboard: building Prometheus (some minutes the first time)" >&2
+  mkdir -p "$cache"
+  # Nothing is discovered here: the kinds of that are left out.
+  (cd "$here" && GOWORK=off CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags '-s -w' -tags remove_all_sd -o "$program.$$" github.com/prometheus/prometheus/cmd/prometheus)
+  mv "$program.$$" "$program" # in one step: another start may be doing the same
+fi
+
+OPENCLAW_HELM=$("$platform" tool helm)
+OPENCLAW_PROMTOOL=$("$platform" tool promtool)
+python=$("$platform" tool python)
+(cd "$top" && cargo build --locked --quiet --bin openclaw-tenant-operator)
+target=$(cd "$top" && cargo metadata --locked --no-deps --format-version 1 | "$python" -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export OPENCLAW_HELM OPENCLAW_PROMTOOL OPENCLAW_PROMETHEUS=$program OPENCLAW_OPERATOR=$target/debug/openclaw-tenant-operator
+export HELM_CACHE_HOME=$scratch/cache HELM_CONFIG_HOME=$scratch/config HELM_DATA_HOME=$scratch/data
+cd "$here"
+if [ -z "$picture" ]; then
+  "$python" -m unittest --failfast test_dashboard
+else
+  OPENCLAW_DASHBOARD_TENANTS=30 OPENCLAW_DASHBOARD_PAUSE=25 OPENCLAW_DASHBOARD_DATA=$scratch/data.json "$python" -m unittest --failfast test_dashboard
+  python3 -m venv "$scratch/python"
+  "$scratch/python/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+  "$scratch/python/bin/python" "$here/draw.py" "$scratch/data.json" "$picture"
+  if [ -n "${OPENCLAW_DASHBOARD_KEEP:-}" ]; then cp "$scratch/data.json" "$OPENCLAW_DASHBOARD_KEEP"; fi
+fi
