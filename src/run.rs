@@ -25,6 +25,7 @@ use crate::{
         apply::{ActionError, Hands},
         cache::Cache,
         controller::{Controller, follow_definitions},
+        figures,
         queue::Queue,
         reconcile::Reconciler,
         settings::{Settings, Sweeps},
@@ -265,6 +266,7 @@ impl Parts {
         let complete = watches.start(&self.readiness, &mut watching);
         let definitions = self.readiness.require("definitions", "not looked for yet");
         watching.spawn(follow_definitions(Arc::clone(&cache), definitions, stop.clone()));
+        watching.spawn(figures::follow(Arc::clone(&cache), self.metrics.clone(), stop.clone()));
 
         let identity = lease::process_identity(&host())?;
         let lease_client = Client::try_from(self.config.clone())?;

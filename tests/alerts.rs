@@ -17,7 +17,7 @@ use openclaw_tenant_operator::{
         orphans::{Kind, Orphans},
     },
     telemetry::{
-        metrics::{Audited, Metrics},
+        metrics::{Audited, Figures, Metrics},
         result::{Outcome, RequestResult},
     },
     tenant::{gate::GateFigures, looks::Subject},
@@ -37,6 +37,11 @@ fn said() -> Said {
     for outcome in outcomes {
         metrics.start_reconcile("tenant").finish(outcome);
     }
+    metrics.set_fleet(&Figures {
+        reasons: [("Verified".to_owned(), 1)].into(),
+        retained: 1,
+        places: [("edge/public".to_owned(), (1, 2))].into(),
+    });
     let results = [
         RequestResult::Ok,
         RequestResult::NotFound,

@@ -12,9 +12,12 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 use documentation::{Shown, pages, read, shown, told};
 
 /// What a command begins with, besides a variable (`name=`). Anything else in such a block is taken for output, and has to be known.
-const PROGRAMS: [&str; 14] = [
+const PROGRAMS: [&str; 17] = [
     "aws ",
     "cargo ",
+    "cosign ",
+    "gh ",
+    "sha256sum ",
     "curl ",
     "docker ",
     "eval ",
@@ -41,7 +44,7 @@ const OUTPUT: [(&str, &str); 7] = [
 ];
 
 /// What other tests run, under other names: a command, and where which words say so.
-const ELSEWHERE: [(&str, &str, &str); 23] = [
+const ELSEWHERE: [(&str, &str, &str); 27] = [
     ("make test", ".ci/run", "exec make --no-print-directory test"),
     ("tests/chart/run.sh [templates|alerts|cluster]", "Makefile", "tests/chart/run.sh"),
     ("tests/gitops/run.sh [manifests|argocd|flux]", "Makefile", "tests/gitops/run.sh"),
@@ -50,6 +53,10 @@ const ELSEWHERE: [(&str, &str, &str); 23] = [
         "tests/gitops/run.sh",
         "check --class deploy/gitops/class deploy/gitops/tenants",
     ),
+    ("tests/supply/run.sh [files|versions|dependencies [--advisories]]", ".ci/run", "tests/supply/run.sh files"),
+    ("tests/supply/versions.py --release v1.2.3", "tests/supply/run.sh", "test_versions"),
+    ("tests/dashboard/run.sh", "Makefile", "tests/dashboard/run.sh"),
+    ("tests/dashboard/run.sh --picture docs/dashboard.png", "Makefile", "tests/dashboard/run.sh"),
     ("tests/openclaw/run.sh", "Makefile", "tests/openclaw/run.sh"),
     ("tests/openclaw/run.sh openclaw::after_a_rotation", "Makefile", "tests/openclaw/run.sh"),
     // The life of a release.
@@ -116,18 +123,18 @@ const FIRST_INSTALL: &str = "self.helm(\"upgrade\", \"--install\", ";
 const CUT_OVER: &str = "tests/it/migrate/cut_over.rs";
 
 /// What no test can run, though it needs no account; the page says so beside it.
-const UNRUN: [(&str, &str); 4] = [
+const UNRUN: [(&str, &str); 5] = [
     (
         "kubectl --namespace openclaw-alice logs alice-0 --container gateway",
         "the nodes of the local platform run no container",
     ),
+    ("make reproduce", "the release workflow makes it each time"),
     ("kubectl -n argocd patch configmap argocd-cm --patch-file argocd/argocd-cm.yaml", ON_NO_CLUSTER),
     ("kubectl apply -f argocd/root.yaml", ON_NO_CLUSTER),
     ("kubectl apply -k flux", ON_NO_CLUSTER),
 ];
 
-const ON_NO_CLUSTER: &str =
-    "Argo CD and Flux run on no cluster of the tests; their own code judges the files (tests/gitops)";
+const ON_NO_CLUSTER: &str = "Neither program itself runs on a cluster of the tests";
 
 /// What this file runs.
 const CHECK: &str = "openclaw-tenant-operator check --class classes/default.yaml tenants/";

@@ -122,6 +122,11 @@ impl Allocator {
         std::mem::take(&mut self.woken)
     }
 
+    /// How many tenants are on the Gateway of a slot.
+    pub fn taken(&self, slot: &GatewaySlot) -> usize {
+        self.load(&Gateway::of(&placement(slot)))
+    }
+
     /// How many tenants are on a Gateway.
     fn load(&self, gateway: &Gateway) -> usize {
         self.load.get(gateway).map_or(0, HashMap::len)

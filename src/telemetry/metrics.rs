@@ -1,5 +1,7 @@
-//! Metrics for Prometheus. No label ever carries a tenant's name: label values are fixed by the program text.
+//! Metrics for Prometheus. No label ever carries a tenant's name: label values are fixed by the program text, and by what classes say of
+//! Gateways.
 
+mod fleet;
 mod sweeps;
 
 use std::{
@@ -14,7 +16,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use self::sweeps::SweepMetrics;
+use self::{fleet::FleetMetrics, sweeps::SweepMetrics};
 use super::result::{Outcome, RequestResult};
 use crate::{
     api::tenant::Phase,
@@ -24,7 +26,7 @@ use crate::{
     },
 };
 
-pub use self::sweeps::Audited;
+pub use self::{fleet::Figures, sweeps::Audited};
 
 /// Content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -67,6 +69,7 @@ struct Inner {
     events: Family<ByResult, Counter>,
     leader: Gauge,
     sweeps: SweepMetrics,
+    fleet: FleetMetrics,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -134,6 +137,7 @@ impl Metrics {
             events: Family::default(),
             leader: Gauge::default(),
             sweeps: SweepMetrics::new(),
+            fleet: FleetMetrics::default(),
         };
         inner.register();
         let build = vec![("version", version.to_owned()), ("revision", revision.to_owned())];
@@ -269,6 +273,7 @@ impl Inner {
         registry.register("events", "Kubernetes events that were to be published", self.events.clone());
         registry.register("lease_is_leader", "1 while this process holds the leader lease", self.leader.clone());
         self.sweeps.register(registry);
+        self.fleet.register(registry);
     }
 }
 

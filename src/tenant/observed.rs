@@ -124,6 +124,8 @@ pub struct TenantView {
     pub resource_version: String,
     /// Its generation.
     pub generation: i64,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
     /// When its deletion was asked for.
     pub deleted_at: Option<Timestamp>,
     /// Its finalizers.

@@ -213,6 +213,13 @@ impl Reconciler {
             return Ok(());
         };
         let previous = self.hands.cache.status(&observed.name).unwrap_or_default();
+        match tenant.created_at {
+            Some(made) if previous.observed_generation < 0 => {
+                self.hands.metrics.tenant_began(tenant.uid.as_str(), made);
+            }
+            _ if tenant.deleted_at.is_some() => self.hands.metrics.tenant_went(tenant.uid.as_str()),
+            _ => {}
+        }
         let telling = Telling {
             name: &observed.name,
             generation: tenant.generation,
@@ -238,6 +245,9 @@ impl Reconciler {
             }
             Err(error) => Err(error),
             Ok(()) => {
+                if next.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True") {
+                    self.hands.metrics.tenant_is_ready(tenant.uid.as_str(), jiff::Timestamp::now());
+                }
                 self.announce_turns(observed, &previous, &next, pass).await;
                 Ok(())
             }

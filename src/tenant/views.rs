@@ -51,12 +51,14 @@ fn spec_of<T: DeserializeOwned>(object: &Value) -> Result<T, String> {
 /// A Tenant.
 pub fn tenant(object: &Value) -> Option<TenantView> {
     let metadata = &object["metadata"];
-    let deleted_at = metadata["deletionTimestamp"].as_str().and_then(|time| time.parse::<Timestamp>().ok());
+    let time = |field: &str| metadata[field].as_str().and_then(|time| time.parse::<Timestamp>().ok());
+    let deleted_at = time("deletionTimestamp");
     let finalizers = metadata["finalizers"].as_array().into_iter().flatten();
     Some(TenantView {
         uid: uid(object)?,
         resource_version: resource_version(object),
         generation: metadata["generation"].as_i64().unwrap_or(0),
+        created_at: time("creationTimestamp"),
         deleted_at,
         finalizers: finalizers.filter_map(Value::as_str).map(str::to_owned).collect(),
         paused: metadata["annotations"].get(labels::PAUSED).and_then(Value::as_str) == Some("true"),

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// What stands before commands that no test runs, as the first word of a paragraph. It holds up to the next heading.
-pub const MARKS: [&str; 1] = ["**AWS**"];
+pub const MARKS: [&str; 2] = ["**AWS**", "**Published image**"];
 
 /// A command as a page shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

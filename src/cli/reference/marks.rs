@@ -268,7 +268,8 @@ mod tests {
         for directory in ["deploy/policies", "deploy/examples", "deploy/operator", "docs"] {
             for entry in fs::read_dir(top().join(directory)).expect("a directory") {
                 let path = entry.expect("an entry").path();
-                if path.is_file() && path.file_name().is_some_and(|name| name != "api.md") {
+                let is_text = path.extension().is_some_and(|extension| extension == "md" || extension == "yaml");
+                if is_text && path.file_name().is_some_and(|name| name != "api.md") {
                     named.extend(marks(&read(&path)));
                 }
             }
