@@ -182,11 +182,13 @@ up() {
   printf '%7ss  together\n' "$(since "$started")"
   cat <<END
 
+Nothing runs in these pods: the nodes are played, and the addresses lead nowhere.
+
 ${bold}Go on from here${plain}
   eval "\$(deploy/local/platform.sh env --name $name)"    kubectl and the AWS endpoints, for this shell
   kubectl describe tenant alice                            how she stands, part by part, and what happened
-  kubectl delete networkpolicy --all -n openclaw-alice     watch it come back
-  kubectl patch tenant alice --type merge -p '{"spec":{"suspend":true}}'
+  kubectl delete statefulset alice -n openclaw-alice       watch it come back; what shuts her in is refused to be deleted
+  kubectl patch tenant alice --type merge -p '{"spec":{"suspend":true}}'     and false, to let her in again
   tail -f $log
   make demo-down                                        end it; nothing is left
 END

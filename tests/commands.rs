@@ -44,7 +44,7 @@ const OUTPUT: [(&str, &str); 7] = [
 ];
 
 /// What other tests run, under other names: a command, and where which words say so.
-const ELSEWHERE: [(&str, &str, &str); 27] = [
+const ELSEWHERE: [(&str, &str, &str); 26] = [
     ("make test", ".ci/run", "exec make --no-print-directory test"),
     ("tests/chart/run.sh [templates|alerts|cluster]", "Makefile", "tests/chart/run.sh"),
     ("tests/gitops/run.sh [manifests|argocd|flux]", "Makefile", "tests/gitops/run.sh"),
@@ -60,12 +60,6 @@ const ELSEWHERE: [(&str, &str, &str); 27] = [
     ("tests/openclaw/run.sh", "Makefile", "tests/openclaw/run.sh"),
     ("tests/openclaw/run.sh openclaw::after_a_rotation", "Makefile", "tests/openclaw/run.sh"),
     // The life of a release.
-    (
-        "helm upgrade --install openclaw charts/openclaw-tenant-operator --namespace openclaw-system --create-namespace --wait \\\n  --set \
-         image.repository=… --set cluster.name=… --set 'cluster.cidrs={10.0.0.0/16,172.20.0.0/16}'",
-        CHART,
-        FIRST_INSTALL,
-    ),
     (
         "helm upgrade --install openclaw charts/openclaw-tenant-operator --namespace openclaw-system --create-namespace --values \
          values.yaml --wait",

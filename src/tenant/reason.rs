@@ -221,8 +221,6 @@ reasons! {
     Detached,
     /// A lost record was rebuilt from its mirrors.
     RecordRebuilt,
-    /// An owned object was changed by somebody and brought back.
-    DriftRepaired,
     /// Resources in AWS that nobody stands behind.
     OrphansFound,
     /// None of them is left.

@@ -228,6 +228,13 @@ impl<F: Fn() + Send> Follower<F> {
             if listed {
                 (pause, refused_since) = (WATCH_PAUSES.0, None);
             }
+            if refused_since.is_none() {
+                tracing::info!(
+                    kind = self.one.info.kind,
+                    "not to be listed: not served, or not given to the operator; asked for again from time to time, needed only by classes that \
+                     ask for it"
+                );
+            }
             let since = *refused_since.get_or_insert_with(Instant::now);
             let is_known = self.cache.is_served(self.one.watched);
             if !is_known || since.elapsed() > REFUSALS_BELIEVED {
@@ -262,6 +269,8 @@ impl<F: Fn() + Send> Follower<F> {
                     self.take_up(event, &mut seen);
                 }
                 Ok(None) => return listed,
+                // Said where it is waited for.
+                Err(error) if self.one.watched.is_optional() && is_refusal(&error) => return listed,
                 Err(error) => {
                     // Said once; what is missing for long is what readiness tells of.
                     if std::mem::replace(&mut is_interrupted, true) {
@@ -269,11 +278,7 @@ impl<F: Fn() + Send> Follower<F> {
                     } else {
                         tracing::warn!(kind = one.info.kind, %error, "watch interrupted, tried again until it stands");
                     }
-                    if self.one.watched.is_optional() {
-                        if is_refusal(&error) {
-                            return listed;
-                        }
-                    } else if is_undefined(&self.client, &self.one).await {
+                    if !self.one.watched.is_optional() && is_undefined(&self.client, &self.one).await {
                         (self.synced)();
                     }
                 }

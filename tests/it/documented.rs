@@ -150,7 +150,6 @@ fn when_it_hurts(shell: &Shell) {
     shell.run(TROUBLESHOOTING, ours);
     shell.sh("kubectl --namespace openclaw-alice delete configmap alice");
     shell.sh("kubectl --namespace openclaw-alice wait --for=create configmap/alice --timeout=5m");
-    shell.run(TROUBLESHOOTING, "kubectl get events --field-selector reason=DriftRepaired");
     let policy = shell.run(
         TROUBLESHOOTING,
         "kubectl --namespace openclaw-alice get networkpolicy alice --output yaml --show-managed-fields",
