@@ -266,11 +266,11 @@ impl Parts {
         let complete = watches.start(&self.readiness, &mut watching);
         let definitions = self.readiness.require("definitions", "not looked for yet");
         watching.spawn(follow_definitions(Arc::clone(&cache), definitions, stop.clone()));
-        watching.spawn(figures::follow(Arc::clone(&cache), self.metrics.clone(), stop.clone()));
 
         let identity = lease::process_identity(&host())?;
         let lease_client = Client::try_from(self.config.clone())?;
         let lease = LeaderLease::new(lease_client, lease::NAMESPACE, lease::NAME, &identity, self.fence.clone());
+        watching.spawn(figures::follow(Arc::clone(&cache), self.metrics.clone(), lease.leading(), stop.clone()));
         let mut held = match lease.acquire(complete, stop).await {
             Ok(held) => held,
             Err(LeaseError::Stopped { .. }) => return Ok(()),

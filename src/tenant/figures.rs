@@ -2,21 +2,25 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::Cache;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Figures, Metrics};
 
 /// Scrapes come no more often.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// Tells the metrics how the fleet stands, until it is stopped.
-pub async fn follow(cache: Arc<Cache>, metrics: Metrics, stop: CancellationToken) {
+/// Tells the metrics how the fleet stands, until it is stopped: only the process that leads, so that figures of several add up.
+pub async fn follow(cache: Arc<Cache>, metrics: Metrics, leading: watch::Receiver<bool>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(PERIOD);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = ticks.tick() => metrics.set_fleet(&cache.figures()),
+            _ = ticks.tick() => {
+                let leads = *leading.borrow();
+                metrics.set_fleet(&if leads { cache.figures() } else { Figures::default() });
+            }
         }
     }
 }
