@@ -20,3 +20,5 @@ pub mod run;
 pub mod sweep;
 pub mod telemetry;
 pub mod tenant;
+#[cfg(test)]
+mod testdata;

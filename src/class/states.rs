@@ -1,8 +1,6 @@
 //! What others read of a TenantClass, state by state, for the programs of `tests/gitops` to judge; beside
 //! `src/tenant/tests/states.rs`, and written anew in the same way.
 
-use std::{collections::BTreeSet, fs, path::Path};
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -17,21 +15,13 @@ use crate::{
     },
     iam::judge::Judgement,
     tenant::progress::Progress,
+    testdata::{assert_as_told, manifest},
 };
 
 const FOLDER: &str = "deploy/gitops/argocd/resource_customizations/openclaw.io/TenantClass/testdata";
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_767_323_045 + second).expect("time")
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn manifest(path: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    serde_saphyr::from_str(&read(&path)).expect("a manifest")
 }
 
 /// The class as it stands in Git.
@@ -91,19 +81,7 @@ fn states() -> [(&'static str, Value); 9] {
 
 #[test]
 fn the_states_of_a_class_that_gitops_programs_judge_are_as_they_are_told() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDER);
-    let mut expected = BTreeSet::new();
-    for (name, class) in states() {
-        let path = folder.join(format!("{name}.yaml"));
-        if std::env::var_os("OPENCLAW_WRITE").is_some() {
-            fs::write(&path, serde_saphyr::to_string(&class).expect("YAML")).expect("written");
-        }
-        let live: Value = serde_saphyr::from_str(&read(&path)).expect("YAML");
-        assert_eq!(live, class, "{}: OPENCLAW_WRITE=1 cargo test --lib states writes it anew", path.display());
-        expected.insert(path);
-    }
-    let there: BTreeSet<_> = fs::read_dir(&folder).expect("the folder").map(|e| e.expect("entry").path()).collect();
-    assert_eq!(there, expected, "nothing else is there");
+    assert_as_told(FOLDER, states());
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod sweeps;
 
 use std::{
     fmt,
+    hash::Hash,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -205,18 +206,12 @@ impl Metrics {
     /// One request to the API server, such as `apply` of a `NetworkPolicy`. Its other results are there from then on, so that
     /// the first of them is an increase.
     pub fn kubernetes_request(&self, verb: &'static str, kind: &'static str, result: RequestResult) {
-        for one in RequestResult::ALL {
-            let labels = KubernetesRequest { verb, kind, result: one.as_str() };
-            self.0.kubernetes.get_or_create(&labels).inc_by(u64::from(one == result));
-        }
+        count_one(&self.0.kubernetes, |result| KubernetesRequest { verb, kind, result }, result);
     }
 
     /// One request to AWS, such as `CreateSecret` of `secretsmanager`; counted in the same way.
     pub fn aws_request(&self, service: &'static str, operation: &'static str, result: RequestResult) {
-        for one in RequestResult::ALL {
-            let labels = AwsRequest { service, operation, result: one.as_str() };
-            self.0.aws.get_or_create(&labels).inc_by(u64::from(one == result));
-        }
+        count_one(&self.0.aws, |result| AwsRequest { service, operation, result }, result);
     }
 
     /// One event was to be published.
@@ -304,6 +299,21 @@ const fn phase_name(phase: Phase) -> &'static str {
         Phase::Deleting => "deleting",
         Phase::Error => "error",
     }
+}
+
+/// Counts one request. With the first of its kind its other results are there, at zero.
+fn count_one<S: Clone + Hash + Eq>(
+    requests: &Family<S, Counter>,
+    labels: impl Fn(&'static str) -> S,
+    result: RequestResult,
+) {
+    let counted = labels(result.as_str());
+    if requests.get(&counted).is_none() {
+        for one in RequestResult::ALL {
+            drop(requests.get_or_create(&labels(one.as_str())));
+        }
+    }
+    requests.get_or_create(&counted).inc();
 }
 
 fn count(number: usize) -> i64 {

@@ -316,6 +316,9 @@ impl From<Refusal> for PartState {
 /// How all parts stand.
 pub type Parts = BTreeMap<Part, PartState>;
 
+/// How soon to look again at what no watch tells about, and at what makes its own events.
+pub const SOON: Duration = Duration::from_secs(2);
+
 /// What a decision came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {

@@ -223,37 +223,17 @@ impl Kind {
 
     /// Whether every API server serves it. Where it is optional all the same, it is the right to it that may be missing.
     pub const fn is_built_in(self) -> bool {
-        match self {
-            Self::Namespace
-            | Self::ResourceQuota
-            | Self::LimitRange
-            | Self::NetworkPolicy
-            | Self::PodDisruptionBudget
-            | Self::ServiceAccount
-            | Self::PersistentVolumeClaim
-            | Self::ConfigMap
-            | Self::Service
-            | Self::StatefulSet
-            | Self::RoleBinding
-            | Self::ClusterRole
-            | Self::ClusterRoleBinding => true,
-            Self::HttpRoute
-            | Self::CiliumNetworkPolicy
-            | Self::ScaledObject
-            | Self::InterceptorRoute
-            | Self::ReferenceGrant
-            | Self::TargetGroupConfiguration => false,
-        }
+        self.comes_with().is_none()
     }
 
     /// Whose it is and what has to be installed for a cluster to serve it; nothing for kinds that every cluster has.
-    pub const fn comes_with(self) -> &'static str {
+    pub const fn comes_with(self) -> Option<&'static str> {
         match self {
-            Self::CiliumNetworkPolicy => "Cilium",
-            Self::ScaledObject => "KEDA",
-            Self::InterceptorRoute => "KEDA's HTTP add-on, 0.14 or newer",
-            Self::HttpRoute | Self::ReferenceGrant => "the Gateway API's standard channel",
-            Self::TargetGroupConfiguration => "the AWS Load Balancer Controller with its Gateway API CRDs",
+            Self::CiliumNetworkPolicy => Some("Cilium"),
+            Self::ScaledObject => Some("KEDA"),
+            Self::InterceptorRoute => Some("KEDA's HTTP add-on, 0.14 or newer"),
+            Self::HttpRoute | Self::ReferenceGrant => Some("the Gateway API's standard channel"),
+            Self::TargetGroupConfiguration => Some("the AWS Load Balancer Controller with its Gateway API CRDs"),
             Self::Namespace
             | Self::ResourceQuota
             | Self::LimitRange
@@ -266,7 +246,7 @@ impl Kind {
             | Self::StatefulSet
             | Self::RoleBinding
             | Self::ClusterRole
-            | Self::ClusterRoleBinding => "Kubernetes",
+            | Self::ClusterRoleBinding => None,
         }
     }
 }
@@ -418,26 +398,8 @@ impl Child {
 
     /// Whether it lies outside of the tenant's namespace: it does not go with that.
     pub const fn lies_outside(self) -> bool {
-        match self {
-            Self::InterceptorGrant | Self::OwnerRole | Self::OwnerRoleBinding => true,
-            Self::Namespace
-            | Self::ResourceQuota
-            | Self::LimitRange
-            | Self::DefaultDeny
-            | Self::Allowlist
-            | Self::DomainPolicy
-            | Self::DisruptionBudget
-            | Self::ServiceAccount
-            | Self::Claim
-            | Self::ConfigMap
-            | Self::Service
-            | Self::StatefulSet
-            | Self::ScaledObject
-            | Self::InterceptorRoute
-            | Self::TargetGroup
-            | Self::Route
-            | Self::OwnerBinding => false,
-        }
+        let is_cluster_wide = !matches!(self, Self::Namespace) && !self.kind().info().namespaced;
+        is_cluster_wide || matches!(self, Self::InterceptorGrant)
     }
 
     /// Where it is. A grant that no interceptor needs has its place in the tenant's own namespace, where it would do nothing.
@@ -463,29 +425,13 @@ impl Child {
             | Self::Route
             | Self::OwnerBinding => tenant.to_string(),
         };
-        let namespace = match self {
-            Self::Namespace | Self::OwnerRole | Self::OwnerRoleBinding => None,
-            Self::InterceptorGrant => {
-                Some(record.routing.interceptor.as_ref().unwrap_or(&record.namespace.name).clone())
-            }
-            Self::ResourceQuota
-            | Self::LimitRange
-            | Self::DefaultDeny
-            | Self::Allowlist
-            | Self::DomainPolicy
-            | Self::DisruptionBudget
-            | Self::ServiceAccount
-            | Self::Claim
-            | Self::ConfigMap
-            | Self::Service
-            | Self::StatefulSet
-            | Self::ScaledObject
-            | Self::InterceptorRoute
-            | Self::TargetGroup
-            | Self::Route
-            | Self::OwnerBinding => Some(record.namespace.name.clone()),
+        let home = match &record.routing.interceptor {
+            Some(interceptor) if self == Self::InterceptorGrant => interceptor,
+            _ => &record.namespace.name,
         };
-        ObjectKey { kind: self.kind(), namespace, name }
+        let kind = self.kind();
+        let namespace = kind.info().namespaced.then(|| home.clone());
+        ObjectKey { kind, namespace, name }
     }
 }
 

@@ -107,20 +107,19 @@ pub(super) fn precondition(live: &Digest) -> Precondition {
 
 fn unserved(child: Child) -> String {
     let info = child.kind().info();
-    if child.kind().is_built_in() {
+    let Some(comes_with) = child.kind().comes_with() else {
         return format!(
             "the class asks for {}, but the operator may not see {}: give it the rights (deploy/operator/owner-access.yaml; the chart's \
              value ownerAccess.enabled), or take ownerAccess off the class",
             child.title(),
             info.plural,
         );
-    }
+    };
     format!(
-        "the class asks for {}, but the cluster does not serve {} ({}): it comes with {}. Install that, or take it off the class",
+        "the class asks for {}, but the cluster does not serve {} ({}): it comes with {comes_with}. Install that, or take it off the class",
         child.title(),
         info.kind,
-        info.api_version(),
-        child.kind().comes_with()
+        info.api_version()
     )
 }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::Value;
 
 use super::{
-    action::{Action, PartState, Parts, Plan, Precondition, Story},
+    action::{Action, PartState, Parts, Plan, Precondition, SOON, Story},
     adoption,
     blueprint::{Blueprint, Refusal, blueprint},
     child::{Child, ObjectKey, Part, Stage},
@@ -33,9 +33,6 @@ use crate::api::{
     record::{RecordedTemplate, TenantRecordSpec},
     tenant::TenantSpec,
 };
-
-/// How soon to look again at what no watch tells about.
-const SOON: Duration = Duration::from_secs(2);
 
 /// How soon to look again where a watch should have told: a net below the watches.
 const LATER: Duration = Duration::from_mins(1);

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
-    action::{Action, Plan, Precondition},
+    action::{Action, Plan, Precondition, SOON},
     adoption::is_only_attached,
     breaker,
     observed::{Observed, RecordView},
@@ -28,9 +28,6 @@ pub use moving::offered;
 /// In this order, where several are given at once.
 const ORDERS: [&str; 5] =
     [labels::TRANSFER_TO, labels::KEEP_UNTIL, labels::MOVE_TO, labels::PURGE_NOW, labels::CONFIRM_DELETION];
-
-/// A transfer is looked at again so soon after a former owner's rights were taken.
-const AFTER_RIGHTS: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The longest value of an order that is repeated in a message.
 const LONGEST: usize = 80;
@@ -62,7 +59,7 @@ pub fn carried_out(observed: &Observed, view: &RecordView, record: &TenantRecord
         // What the former owner may see goes first: from then on nobody's Tenant would take it away.
         let rights = if event == HistoryEvent::Transferred { retire::end_rights(observed, record) } else { Vec::new() };
         if !rights.is_empty() {
-            return Some(Plan { actions: rights, look_again: Some(AFTER_RIGHTS), ..Plan::silent() });
+            return Some(Plan { actions: rights, look_again: Some(SOON), ..Plan::silent() });
         }
         if event == HistoryEvent::Transferred
             && let Some(mark) = retire::mark(observed, &next)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::api::record::{RecordPhase, TenantRecordSpec};
 
 use super::{
-    action::{Action, Parts, Plan, Story},
+    action::{Action, Parts, Plan, SOON, Story},
     adoption::is_only_attached,
     blueprint::Refusal,
     hold, keep,
@@ -18,9 +18,6 @@ use super::{
     reason::Reason,
     retire,
 };
-
-/// How soon to look again after something that makes its own events.
-const SOON: Duration = Duration::from_secs(2);
 
 /// How soon to look again at what only a person can mend: not all of it makes an event when it is mended.
 const LATER: Duration = Duration::from_mins(1);

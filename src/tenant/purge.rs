@@ -14,7 +14,7 @@ pub use volume::why_volume_stays;
 use volume::{recorded_volume, volume_going, volume_hangs, volume_step};
 
 use super::{
-    action::{Action, PartState, Plan, Precondition, Step, Story},
+    action::{Action, PartState, Plan, Precondition, SOON, Step, Story},
     adoption::{self, marks::Marks},
     beginning::purge_after,
     blueprint::Refusal,
@@ -38,9 +38,6 @@ use crate::api::{
 
 /// So long after it was kept, or a removal of it was taken back, a tenant's secrets are looked for by itself; then by the sweeps.
 const JUST_KEPT: SignedDuration = SignedDuration::from_hours(1);
-
-/// How soon to look again at what no watch tells about.
-const SOON: Duration = Duration::from_secs(2);
 
 /// How soon to look again at what somebody has to do something about.
 const LATER: Duration = Duration::from_mins(1);
@@ -133,15 +130,13 @@ fn completed(observed: &Observed, record: &TenantRecordSpec) -> Option<TenantRec
 /// What is kept for an owner who may come back: nobody else's matter, until its date.
 pub fn kept(observed: &Observed, record: &TenantRecordSpec) -> Plan {
     // Of what runs on though no Tenant holds it nothing is touched.
-    let grants = if observed.child(Child::Route).is_none() {
-        let rights = retire::end_rights(observed, record);
-        let others = retire::end_outside(observed).into_iter().filter(|action| !rights.contains(action));
-        others.chain(rights.iter().cloned()).collect()
-    } else {
-        Vec::new()
-    };
-    if !grants.is_empty() {
-        return Plan { actions: grants, look_again: Some(SOON), ..Plan::silent() };
+    let mut left = Vec::new();
+    if observed.child(Child::Route).is_none() {
+        left.extend(retire::end_outside(observed));
+        left.extend(retire::end_binding(observed, record));
+    }
+    if !left.is_empty() {
+        return Plan { actions: left, look_again: Some(SOON), ..Plan::silent() };
     }
     let until = until(observed, record.purge_after.as_ref());
     let since = record.retained_since.as_ref().map(|since| observed.now.duration_since(since.0));

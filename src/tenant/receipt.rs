@@ -13,6 +13,7 @@ use super::{
     ownership::is_ours,
     place,
     purge::why_volume_stays,
+    retire,
 };
 use crate::api::{
     class::{IdentityMode, SecretsMode},
@@ -47,7 +48,7 @@ fn noted(line: ReceiptLine, note: impl Into<String>) -> ReceiptLine {
 
 /// The namespace, and each object that the operator kept in it: they went with it.
 fn objects(observed: &Observed, record: &TenantRecordSpec) -> Vec<ReceiptLine> {
-    let stays = observed.namespace.as_ref().is_some_and(|live| is_ours(live, record));
+    let stays = retire::is_home(observed, record);
     // What only some clusters have is told where the record says that this tenant had it; the rest went with the namespace.
     let is_told = |child: &&Child| match child {
         Child::ScaledObject | Child::InterceptorRoute | Child::InterceptorGrant => record.routing.interceptor.is_some(),

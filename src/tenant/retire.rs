@@ -2,10 +2,8 @@
 //!
 //! PURE. It needs nothing but the record: class and namespace objects may be gone. Nothing here is irreversible.
 
-use std::time::Duration;
-
 use super::{
-    action::{Action, PartState, Plan, Precondition, Story},
+    action::{Action, PartState, Plan, Precondition, SOON, Story},
     adoption,
     beginning::purge_after,
     child::{Child, ObjectKey, WhenAccessEnds},
@@ -27,9 +25,6 @@ use crate::api::{
     record::{RecordPhase, RecordedSecret, TenantRecordSpec},
     tenant::DeletionPolicy,
 };
-
-/// How soon to look again at what no watch tells about.
-const SOON: Duration = Duration::from_secs(2);
 
 /// Plans for a Tenant that is being deleted. Its finalizer goes last: with `Delete` when everything was seen to be gone, with
 /// `Retain` when access was seen to have ended and the record says so (S6).
@@ -119,20 +114,28 @@ fn end_children(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {
 
 /// What lies outside the namespace is known by its name or its label, and goes whatever has become of the namespace.
 pub(super) fn end_outside(observed: &Observed) -> Vec<Action> {
-    let live = outside(observed).filter(|(_, live)| !live.deleting);
-    let ends = live.map(|(child, live)| Action::Delete { child, precondition: precondition(live) });
-    ends.chain(end_strays(observed, |_| false)).collect()
+    outside(observed).filter_map(end).chain(end_strays(observed, |_| false)).collect()
 }
 
 /// What an owner may see, taken away.
 pub(super) fn end_rights(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {
-    let is_ours = observed.namespace.as_ref().is_some_and(|live| is_ours(live, record));
-    let ends = |child: Child| {
-        let live = observed.child(child).filter(|live| !live.deleting)?;
-        Some(Action::Delete { child, precondition: precondition(live) })
-    };
-    let inside = Some(Child::OwnerBinding).filter(|_| is_ours);
-    inside.into_iter().chain([Child::OwnerRole, Child::OwnerRoleBinding]).filter_map(ends).collect()
+    let is_right = |(child, _): &(Child, &Digest)| matches!(child, Child::OwnerRole | Child::OwnerRoleBinding);
+    end_binding(observed, record).into_iter().chain(outside(observed).filter(is_right).filter_map(end)).collect()
+}
+
+/// The part of it that lies in the namespace.
+pub(super) fn end_binding(observed: &Observed, record: &TenantRecordSpec) -> Option<Action> {
+    let binding = observed.child(Child::OwnerBinding).filter(|_| is_home(observed, record))?;
+    end((Child::OwnerBinding, binding))
+}
+
+fn end((child, live): (Child, &Digest)) -> Option<Action> {
+    (!live.deleting).then(|| Action::Delete { child, precondition: precondition(live) })
+}
+
+/// Whether the namespace that stands is the tenant's. In one that is not, nothing is.
+pub(super) fn is_home(observed: &Observed, record: &TenantRecordSpec) -> bool {
+    observed.namespace.as_ref().is_some_and(|live| is_ours(live, record))
 }
 
 /// What of the tenant's stands outside its namespace. A grant lies among those of others, and is the tenant's only if it says so.
@@ -154,15 +157,14 @@ pub(super) fn own_grant(observed: &Observed) -> Option<&Digest> {
 }
 
 fn end_in_namespace(observed: &Observed, record: &TenantRecordSpec) -> Vec<Action> {
-    // In a namespace that is not ours nothing is ours.
-    if !observed.namespace.as_ref().is_some_and(|live| is_ours(live, record)) {
+    if !is_home(observed, record) {
         return Vec::new();
     }
     let is_scaled = is_scaled(observed);
-    let end = |child: &Child| {
+    let ends = |child: &Child| {
         let live = observed.child(*child).filter(|live| !live.deleting)?;
         match child.when_access_ends() {
-            WhenAccessEnds::Removed => Some(Action::Delete { child: *child, precondition: precondition(live) }),
+            WhenAccessEnds::Removed => end((*child, live)),
             // Not while a scaler may start it again: that one goes in this very pass, and is not waited for any longer than
             // until it is asked to.
             WhenAccessEnds::ScaledToZero if is_scaled => None,
@@ -173,14 +175,13 @@ fn end_in_namespace(observed: &Observed, record: &TenantRecordSpec) -> Vec<Actio
             WhenAccessEnds::Stays => None,
         }
     };
-    Child::ALL.iter().filter(|child| !child.lies_outside()).filter_map(end).collect()
+    Child::ALL.iter().filter(|child| !child.lies_outside()).filter_map(ends).collect()
 }
 
-/// Whether no route leads to the workspace and no pod of it runs. In a namespace that is not ours nothing is ours.
+/// Whether no route leads to the workspace and no pod of it runs.
 pub(super) fn is_quiet(observed: &Observed, record: &TenantRecordSpec) -> bool {
-    let ours = observed.namespace.as_ref().is_some_and(|live| is_ours(live, record));
     let is_outside_quiet = outside(observed).next().is_none() && observed.stray_grants.is_empty();
-    is_outside_quiet && (!ours || (!has_way_in(observed) && has_ended(observed)))
+    is_outside_quiet && (!is_home(observed, record) || (!has_way_in(observed) && has_ended(observed)))
 }
 
 fn has_grant(observed: &Observed) -> bool {

@@ -140,7 +140,7 @@ pub(super) fn told(observed: &Observed, class: &TenantClassSpec, workload: PartS
                  not see it: it runs all the time. It needs {}",
                 kind.info().kind,
                 kind.info().api_version(),
-                kind.comes_with()
+                kind.comes_with().unwrap_or("Kubernetes")
             ),
         ),
         (_, workload) => workload,

@@ -123,8 +123,8 @@ fn watches() -> Vec<Watch> {
         ours(Watched::CiliumEndpoint, definitions::CILIUM_ENDPOINT),
     ];
     let followed: Vec<Watch> = others.into_iter().chain(children).collect();
-    let is_defined = |one: &&Watch| one.watched.is_optional() && !one.watched.is_built_in();
-    let optional: BTreeSet<String> = followed.iter().filter(is_defined).map(Watch::definition).collect();
+    let optional: BTreeSet<String> =
+        followed.iter().filter(|one| one.watched.goes_by_definition()).map(Watch::definition).collect();
     let named = DEFINITIONS.iter().map(|name| (*name).to_owned()).chain(optional);
     let definitions = named.map(|name| Watch {
         fields: Some(format!("metadata.name={name}")),
@@ -188,10 +188,10 @@ struct Follower<F> {
 
 impl<F: Fn() + Send> Follower<F> {
     async fn follow(self) {
-        if self.one.watched.is_optional() && self.one.watched.is_built_in() {
-            self.follow_refused().await;
-        } else if self.one.watched.is_optional() {
+        if self.one.watched.goes_by_definition() {
             self.follow_while_defined().await;
+        } else if self.one.watched.is_optional() {
+            self.follow_refused().await;
         } else {
             self.stream().await;
         }
@@ -218,9 +218,9 @@ impl<F: Fn() + Send> Follower<F> {
         }
     }
 
-    /// Follows a kind whose definition stands, or that needs none. Where the server refuses, the stream begins anew with a list, ever later: a definition
-    /// that does not serve our version, or a kind that the operator was not given, is nobody's to wait for. What was listed once is
-    /// believed for some minutes of refusals: nothing is forgotten by them, and nobody is woken.
+    /// Follows a kind whose definition stands, or that needs none. Where the server refuses, the stream begins anew with a list, ever
+    /// later: a definition that does not serve our version, or a kind that the operator was not given, is nobody's to wait for. What was
+    /// listed once is believed for some minutes of refusals: nothing is forgotten by them, and nobody is woken.
     async fn follow_refused(&self) {
         let (mut pause, mut refused_since) = (WATCH_PAUSES.0, None::<Instant>);
         loop {

@@ -1,18 +1,10 @@
 //! What holds a tenant's data is deleted by the operator alone; our definitions by nobody who has not said so first.
 
-use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
 use openclaw_tenant_operator::api::custom_resource_definitions;
 
-use crate::support::{Bed, merge, refusal};
-
-const OPERATOR: &str = "system:serviceaccount:openclaw-system:openclaw-tenant-operator";
-
-/// Admission is asked, and nothing is done.
-fn rehearsed() -> DeleteParams {
-    DeleteParams { dry_run: true, ..DeleteParams::default() }
-}
+use crate::support::{Bed, OPERATOR, merge, refusal, rehearsed};
 
 /// A claim that no volume will ever be bound to.
 fn claim() -> Value {

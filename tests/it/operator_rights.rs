@@ -1,17 +1,9 @@
 //! What the operator itself may write: tenants' and nothing beside, whatever its ClusterRole says. It is played by an administrator
 //! who acts in its name, so that nothing but the policies stands in the way.
 
-use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
-use crate::support::{Bed, refusal};
-
-const OPERATOR: &str = "system:serviceaccount:openclaw-system:openclaw-tenant-operator";
-
-/// Admission is asked, and nothing is done.
-fn rehearsed() -> DeleteParams {
-    DeleteParams { dry_run: true, ..DeleteParams::default() }
-}
+use crate::support::{Bed, OPERATOR, refusal, rehearsed};
 
 fn in_namespace(namespace: &str, body: &Value) -> Value {
     let mut body = body.clone();

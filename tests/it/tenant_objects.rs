@@ -1,17 +1,10 @@
 //! What shuts a tenant in, who may act in its namespace and the marks by which it is known are written by the operator alone, also
 //! where RBAC would let others.
 
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::support::{Bed, condition, refusal};
-
-const OPERATOR: &str = "system:serviceaccount:openclaw-system:openclaw-tenant-operator";
-
-/// Admission is asked, and nothing is done.
-fn rehearsed() -> DeleteParams {
-    DeleteParams { dry_run: true, ..DeleteParams::default() }
-}
+use crate::support::{Bed, OPERATOR, condition, refusal, rehearsed};
 
 /// One object of each kind that nobody else makes.
 fn objects(bed: &Bed) -> Vec<(&'static str, Value)> {

@@ -3,11 +3,9 @@
 //! PURE. What was only attached never was the operator's to end: it is let go as it is. What was cut over ends as any other,
 //! with the former associations.
 
-use std::time::Duration;
-
 use super::{
     super::{
-        action::{Action, Plan, Story},
+        action::{Action, Plan, SOON, Story},
         cloud,
         keep::replace_record,
         observed::{Observed, RecordView, TenantView},
@@ -18,9 +16,6 @@ use super::{
     marks,
 };
 use crate::api::record::{RecordPhase, TenantRecordSpec};
-
-/// How soon to look again.
-const SOON: Duration = Duration::from_secs(2);
 
 fn leaving(actions: Vec<Action>, message: &str) -> Plan {
     Plan { actions, story: Story::Leaving { message: message.to_owned() }, look_again: Some(SOON) }

@@ -58,18 +58,10 @@ impl Watched {
         }
     }
 
-    /// Whether every API server serves it, so that there is no definition to follow it by.
-    pub const fn is_built_in(self) -> bool {
-        match self {
-            Self::Child(kind) => kind.is_built_in(),
-            Self::Pod | Self::Volume | Self::StorageClass | Self::Policy | Self::Definition => true,
-            Self::Tenant
-            | Self::Record
-            | Self::Class
-            | Self::CiliumPolicy
-            | Self::PolicyEndpoint
-            | Self::CiliumEndpoint => false,
-        }
+    /// Whether a definition says whether the cluster serves it: of optional kinds those that are not built in.
+    pub const fn goes_by_definition(self) -> bool {
+        let is_built_in = matches!(self, Self::Child(kind) if kind.is_built_in());
+        self.is_optional() && !is_built_in
     }
 }
 

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use super::object;
 use crate::{
     api::labels::{GROUP, TENANT_READER, owner_role},
-    tenant::{blueprint::Blueprint, child::Child},
+    tenant::{
+        blueprint::Blueprint,
+        child::{Child, Kind},
+    },
 };
-
-const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// The owner as the API server knows them; nobody where access has ended, or where the name would be one of Kubernetes' own.
 fn subjects(blueprint: &Blueprint<'_>) -> Option<Value> {
@@ -16,11 +17,12 @@ fn subjects(blueprint: &Blueprint<'_>) -> Option<Value> {
     let subject = blueprint.record.owner.subject.as_ref()?;
     let name = format!("{}{subject}", access.user_name_prefix);
     let is_a_person = !name.starts_with("system:");
-    is_a_person.then(|| json!([{ "apiGroup": RBAC, "kind": "User", "name": name }]))
+    is_a_person.then(|| json!([{ "apiGroup": Kind::ClusterRole.info().group, "kind": "User", "name": name }]))
 }
 
 fn binding(child: Child, role: &str, blueprint: &Blueprint<'_>) -> Option<Value> {
-    let role = json!({ "apiGroup": RBAC, "kind": "ClusterRole", "name": role });
+    let kind = Kind::ClusterRole.info();
+    let role = json!({ "apiGroup": kind.group, "kind": kind.kind, "name": role });
     let body = json!({ "roleRef": role, "subjects": subjects(blueprint)? });
     Some(object(child, blueprint.tenant, blueprint.record, body))
 }

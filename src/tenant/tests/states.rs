@@ -2,11 +2,7 @@
 //!
 //! The files are written with `OPENCLAW_WRITE=1 cargo test --lib states`; without it, a difference fails.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -17,28 +13,16 @@ use crate::{
         plan::plan,
         status::{Telling, status},
     },
+    testdata::{assert_as_told, at, manifest, read},
 };
 
 /// Where the files are: laid out as Argo CD's own are.
 const FOLDER: &str = "deploy/gitops/argocd/resource_customizations/openclaw.io/Tenant/testdata";
 
-fn at(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// Alice's Tenant as it stands in Git.
-fn manifest() -> Value {
-    serde_saphyr::from_str(&read(&at("deploy/gitops/tenants/alice.yaml"))).expect("a manifest")
-}
-
-/// A Tenant of that manifest, made a moment ago.
+/// Alice's Tenant as it stands in Git, made a moment ago.
 fn applied() -> World {
     let mut world = World::new();
-    world.make_tenant(&manifest()["spec"]);
+    world.make_tenant(&manifest("deploy/gitops/tenants/alice.yaml")["spec"]);
     world
 }
 
@@ -263,19 +247,5 @@ fn every_state_of_the_table_is_told_as_the_table_says() {
 
 #[test]
 fn the_states_that_gitops_programs_judge_are_as_they_are_told() {
-    let writes = std::env::var_os("OPENCLAW_WRITE").is_some();
-    let mut expected = BTreeSet::new();
-    for (_, name, tenant) in states() {
-        let path = at(FOLDER).join(format!("{name}.yaml"));
-        let yaml = serde_saphyr::to_string(&tenant).expect("YAML");
-        if writes {
-            fs::write(&path, &yaml).expect("written");
-        }
-        let live: Value = serde_saphyr::from_str(&read(&path)).expect("YAML");
-        assert_eq!(live, tenant, "{}: OPENCLAW_WRITE=1 cargo test --lib states writes it anew", path.display());
-        expected.insert(path);
-    }
-    let there: BTreeSet<PathBuf> =
-        fs::read_dir(at(FOLDER)).expect("the folder").map(|entry| entry.expect("entry").path()).collect();
-    assert_eq!(there, expected, "nothing else is there");
+    assert_as_told(FOLDER, states().into_iter().map(|(_, name, tenant)| (name, tenant)));
 }

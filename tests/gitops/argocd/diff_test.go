@@ -15,6 +15,8 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"openclaw.io/tests/gitops/files"
 )
 
 const testdata = examples + "/resource_customizations/openclaw.io/Tenant/testdata/"
@@ -23,7 +25,7 @@ const testdata = examples + "/resource_customizations/openclaw.io/Tenant/testdat
 func definition(t *testing.T, path string) *apiextensions.JSONSchemaProps {
 	t.Helper()
 	var crd apiextensionsv1.CustomResourceDefinition
-	into(t, path, documents(t, path)[0], &crd)
+	files.Into(t, path, files.Documents(t, path)[0], &crd)
 	var internal apiextensions.JSONSchemaProps
 	err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(crd.Spec.Versions[0].Schema.OpenAPIV3Schema, &internal, nil)
 	if err != nil {
@@ -86,14 +88,14 @@ func differs(t *testing.T, live, wanted *unstructured.Unstructured) bool {
 // The files that all of this rests on are what the API server stores of the manifest in Git.
 func TestTheStatesAreOfTheManifestInGit(t *testing.T) {
 	of := definition(t, top+"/crds/openclaw.io_tenants.yaml")
-	made := stored(t, "alice.yaml", of, one(t, gitops+"/tenants/alice.yaml"))
-	fresh := one(t, testdata+"not_seen_yet.yaml")
+	made := stored(t, "alice.yaml", of, files.One(t, gitops+"/tenants/alice.yaml"))
+	fresh := files.One(t, testdata+"not_seen_yet.yaml")
 	for _, field := range []string{"spec", "status"} {
 		if !reflect.DeepEqual(made.Object[field], fresh.Object[field]) {
 			t.Errorf("%s: stored as %v\nnot as %v", field, made.Object[field], fresh.Object[field])
 		}
 	}
-	for _, object := range objects(t, testdata) {
+	for _, object := range files.Objects(t, testdata) {
 		again := stored(t, "a state", of, object)
 		if !reflect.DeepEqual(again.Object, object.Object) {
 			text, _ := json.Marshal(object.Object)
@@ -101,8 +103,8 @@ func TestTheStatesAreOfTheManifestInGit(t *testing.T) {
 		}
 	}
 	classes := definition(t, top+"/crds/openclaw.io_tenantclasses.yaml")
-	made = stored(t, "default.yaml", classes, one(t, gitops+"/class/default.yaml"))
-	fresh = one(t, examples+"/resource_customizations/openclaw.io/TenantClass/testdata/not_seen_yet.yaml")
+	made = stored(t, "default.yaml", classes, files.One(t, gitops+"/class/default.yaml"))
+	fresh = files.One(t, examples+"/resource_customizations/openclaw.io/TenantClass/testdata/not_seen_yet.yaml")
 	if !reflect.DeepEqual(made.Object["spec"], fresh.Object["spec"]) {
 		t.Errorf("stored as %v\nnot as %v", made.Object["spec"], fresh.Object["spec"])
 	}
@@ -110,9 +112,9 @@ func TestTheStatesAreOfTheManifestInGit(t *testing.T) {
 
 // Argo CD's ordinary diff; its server-side one asks an API server.
 func TestNothingThatTheOperatorWritesIsADifference(t *testing.T) {
-	wanted := one(t, gitops+"/tenants/alice.yaml")
+	wanted := files.One(t, gitops+"/tenants/alice.yaml")
 	for _, state := range []string{"not_seen_yet", "working", "at_rest", "rollout_pending", "without_its_class", "paused", "paused_and_drifted"} {
-		if differs(t, one(t, testdata+state+".yaml"), wanted) {
+		if differs(t, files.One(t, testdata+state+".yaml"), wanted) {
 			t.Errorf("%s is OutOfSync", state)
 		}
 	}
@@ -120,8 +122,8 @@ func TestNothingThatTheOperatorWritesIsADifference(t *testing.T) {
 
 // What Git does not say is nobody's: whoever suspends a Tenant in an emergency is not undone.
 func TestWhatGitSaysIsHeldAndNothingElse(t *testing.T) {
-	wanted := one(t, gitops+"/tenants/alice.yaml")
-	if differs(t, one(t, testdata+"suspended.yaml"), wanted) {
+	wanted := files.One(t, gitops+"/tenants/alice.yaml")
+	if differs(t, files.One(t, testdata+"suspended.yaml"), wanted) {
 		t.Error("suspended by hand, and OutOfSync")
 	}
 	set := func(object *unstructured.Unstructured, value any, field string) *unstructured.Unstructured {
@@ -131,13 +133,13 @@ func TestWhatGitSaysIsHeldAndNothingElse(t *testing.T) {
 		}
 		return object
 	}
-	if !differs(t, one(t, testdata+"suspended.yaml"), set(wanted, false, "suspend")) {
+	if !differs(t, files.One(t, testdata+"suspended.yaml"), set(wanted, false, "suspend")) {
 		t.Error("Git says that it is not suspended, and nobody sees that it is")
 	}
-	if !differs(t, one(t, testdata+"at_rest.yaml"), set(wanted, true, "suspend")) {
+	if !differs(t, files.One(t, testdata+"at_rest.yaml"), set(wanted, true, "suspend")) {
 		t.Error("Git says that it is suspended, and nobody sees that it is not")
 	}
-	if !differs(t, set(one(t, testdata+"at_rest.yaml"), "Mallory", "displayName"), wanted) {
+	if !differs(t, set(files.One(t, testdata+"at_rest.yaml"), "Mallory", "displayName"), wanted) {
 		t.Error("a change by hand of what Git says is not seen")
 	}
 }

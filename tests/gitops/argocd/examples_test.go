@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"openclaw.io/tests/gitops/files"
 )
 
 const (
@@ -41,7 +43,7 @@ func folder(t *testing.T, source *appv1.ApplicationSource) string {
 func application(t *testing.T, path string) *appv1.Application {
 	t.Helper()
 	app := &appv1.Application{}
-	into(t, path, documents(t, path)[0], app)
+	files.Into(t, path, files.Documents(t, path)[0], app)
 	return app
 }
 
@@ -58,9 +60,9 @@ func applications(t *testing.T) map[string]*appv1.Application {
 func projects(t *testing.T) map[string]*appv1.AppProject {
 	t.Helper()
 	all := map[string]*appv1.AppProject{}
-	for _, text := range documents(t, examples+"/apps/projects.yaml") {
+	for _, text := range files.Documents(t, examples+"/apps/projects.yaml") {
 		one := &appv1.AppProject{}
-		into(t, "projects.yaml", text, one)
+		files.Into(t, "projects.yaml", text, one)
 		if err := one.ValidateProject(); err != nil {
 			t.Errorf("%s: %v", one.Name, err)
 		}
@@ -90,8 +92,8 @@ func rendered(t *testing.T, app *appv1.Application) []*unstructured.Unstructured
 		t.Fatalf("%v: %v", command, err)
 	}
 	var all []*unstructured.Unstructured
-	for _, document := range split(t, "the chart", text) {
-		all = append(all, object(t, "the chart", document))
+	for _, document := range files.Split(t, "the chart", text) {
+		all = append(all, files.Object(t, "the chart", document))
 	}
 	return all
 }
@@ -108,7 +110,7 @@ func TestTheExamplesAreWhatArgoCDsDefinitionsTake(t *testing.T) {
 	judged := map[string]int{}
 	paths := []string{"root.yaml", "by-team.yaml", "apps/projects.yaml", "apps/operator.yaml", "apps/class.yaml", "apps/tenants.yaml"}
 	for _, path := range paths {
-		for _, object := range objects(t, filepath.Join(examples, path)) {
+		for _, object := range files.Objects(t, filepath.Join(examples, path)) {
 			file := filepath.Join(strings.TrimSpace(string(module)), "manifests/crds", kinds[object.GetKind()]+"-crd.yaml")
 			stored(t, path, definition(t, file), object)
 			judged[object.GetKind()]++
@@ -118,7 +120,7 @@ func TestTheExamplesAreWhatArgoCDsDefinitionsTake(t *testing.T) {
 		t.Errorf("judged %v", judged)
 	}
 	var set appv1.ApplicationSet
-	into(t, "by-team.yaml", documents(t, examples+"/by-team.yaml")[0], &set)
+	files.Into(t, "by-team.yaml", files.Documents(t, examples+"/by-team.yaml")[0], &set)
 }
 
 func TestTheFirstApplicationBringsTheOthersInOrder(t *testing.T) {
@@ -145,7 +147,7 @@ func TestTheFirstApplicationBringsTheOthersInOrder(t *testing.T) {
 		t.Errorf("made in this order: %v", waves)
 	}
 	// One wave for all Tenants: a sync of several waits until everybody in the first is healthy, and one suspended Tenant is not.
-	for _, tenant := range objects(t, folder(t, all["tenants"].Spec.Source)) {
+	for _, tenant := range files.Objects(t, folder(t, all["tenants"].Spec.Source)) {
 		if there := tenant.GetAnnotations()[wave]; there != "" {
 			t.Errorf("%s has a wave of its own: %s", tenant.GetName(), there)
 		}
@@ -180,10 +182,10 @@ func TestProjectsPermitWhatTheirApplicationsApplyAndNothingElse(t *testing.T) {
 		}
 		if name == "operator" {
 			needed[in.Name] = append(needed[in.Name], rendered(t, app)...)
-			needed[in.Name] = append(needed[in.Name], one(t, top+"/deploy/operator/namespace.yaml"))
+			needed[in.Name] = append(needed[in.Name], files.One(t, top+"/deploy/operator/namespace.yaml"))
 			continue
 		}
-		needed[in.Name] = append(needed[in.Name], objects(t, folder(t, app.Spec.Source))...)
+		needed[in.Name] = append(needed[in.Name], files.Objects(t, folder(t, app.Spec.Source))...)
 	}
 	for project, objects := range needed {
 		in, used := projects[project], map[schema.GroupKind]bool{}
@@ -246,7 +248,7 @@ func TestWhatGoesFromGitIsDeletedOnlyWhereThatIsSafe(t *testing.T) {
 
 func TestTheOperatorsNamespaceIsConfinedAsDeployOperatorHasIt(t *testing.T) {
 	app := applications(t)["operator"]
-	wanted := one(t, top+"/deploy/operator/namespace.yaml")
+	wanted := files.One(t, top+"/deploy/operator/namespace.yaml")
 	labels := app.Spec.SyncPolicy.ManagedNamespaceMetadata.Labels
 	if wanted.GetName() != app.Spec.Destination.Namespace || !reflect.DeepEqual(labels, wanted.GetLabels()) {
 		t.Errorf("namespace %s with %v", app.Spec.Destination.Namespace, labels)
@@ -274,7 +276,7 @@ func TestTheChartBringsArgoCDNoHooks(t *testing.T) {
 
 // The account that Argo CD acts as for Tenants: what it may do, and that it is the one that the project names.
 func TestTheTenantsAccountMayWriteTenantsAndGiveTheClass(t *testing.T) {
-	all := objects(t, examples+"/apps/rights.yaml")
+	all := files.Objects(t, examples+"/apps/rights.yaml")
 	account, role, binding := all[0], all[1], all[2]
 	named := projects(t)["openclaw-tenants"].Spec.DestinationServiceAccounts
 	if len(named) != 1 || named[0].DefaultServiceAccount != account.GetNamespace()+":"+account.GetName() || named[0].Server != cluster {
@@ -295,7 +297,7 @@ func TestTheTenantsAccountMayWriteTenantsAndGiveTheClass(t *testing.T) {
 	if !reflect.DeepEqual(subjects, []any{bound}) || name != role.GetName() {
 		t.Errorf("%v has the role %s", subjects, name)
 	}
-	class := one(t, folder(t, applications(t)["class"].Spec.Source))
+	class := files.One(t, folder(t, applications(t)["class"].Spec.Source))
 	if class.GetName() != "default" {
 		t.Errorf("the class is %s", class.GetName())
 	}
@@ -304,7 +306,7 @@ func TestTheTenantsAccountMayWriteTenantsAndGiveTheClass(t *testing.T) {
 // By Argo CD's own rendering: a team's Application differs from the one for all in its name and folder alone.
 func TestATeamsApplicationIsTheOneForAllWithAnotherFolder(t *testing.T) {
 	var set appv1.ApplicationSet
-	into(t, "by-team.yaml", documents(t, examples+"/by-team.yaml")[0], &set)
+	files.Into(t, "by-team.yaml", files.Documents(t, examples+"/by-team.yaml")[0], &set)
 	template := &appv1.Application{Spec: set.Spec.Template.Spec}
 	template.Name, template.Annotations = set.Spec.Template.Name, set.Spec.Template.Annotations
 	parameters := map[string]any{"path": map[string]any{"path": "tenants/Blue_Team", "basename": "Blue_Team", "basenameNormalized": "blue-team"}}

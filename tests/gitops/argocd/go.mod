@@ -236,3 +236,7 @@ replace (
 	k8s.io/sample-cli-plugin => k8s.io/sample-cli-plugin v0.36.1
 	k8s.io/sample-controller => k8s.io/sample-controller v0.36.1
 )
+
+require openclaw.io/tests/gitops/files v0.0.0
+
+replace openclaw.io/tests/gitops/files => ../files

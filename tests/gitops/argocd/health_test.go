@@ -13,13 +13,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes/fake"
+
+	"openclaw.io/tests/gitops/files"
 )
 
 // manager reads Argo CD's settings from a ConfigMap that says nothing but what the example says.
 func manager(t *testing.T) *settings.SettingsManager {
 	t.Helper()
 	var config corev1.ConfigMap
-	into(t, "argocd-cm.yaml", documents(t, examples+"/argocd-cm.yaml")[0], &config)
+	files.Into(t, "argocd-cm.yaml", files.Documents(t, examples+"/argocd-cm.yaml")[0], &config)
 	config.Labels = map[string]string{"app.kubernetes.io/part-of": "argocd"}
 	secret := &corev1.Secret{}
 	secret.Name, secret.Namespace, secret.Labels = "argocd-secret", config.Namespace, config.Labels
@@ -50,17 +52,17 @@ func TestEveryStateIsJudgedAsItIsWritten(t *testing.T) {
 	all := overrides(t)
 	for _, kind := range []string{"Tenant", "TenantClass"} {
 		folder := filepath.Join(examples, "resource_customizations/openclaw.io", kind)
-		script := string(read(t, folder+"/health.lua"))
+		script := string(files.Read(t, folder+"/health.lua"))
 		if configured := all["openclaw.io/"+kind].HealthLua; configured != script {
 			t.Errorf("argocd-cm.yaml has another script for %s than health.lua:\n%s", kind, configured)
 		}
 		var expected expectations
-		into(t, folder+"/health_test.yaml", documents(t, folder+"/health_test.yaml")[0], &expected)
+		files.Into(t, folder+"/health_test.yaml", files.Documents(t, folder+"/health_test.yaml")[0], &expected)
 		var judged []string
 		for _, test := range expected.Tests {
 			path := filepath.Join(folder, test.InputPath)
 			judged = append(judged, filepath.Base(path))
-			object := one(t, path)
+			object := files.One(t, path)
 			configured, err := lua.ResourceHealthOverrides(all).GetResourceHealth(object)
 			if err != nil || *configured != test.HealthStatus {
 				t.Errorf("%s %s: %+v, %v\nwritten: %+v", kind, test.InputPath, configured, err, test.HealthStatus)
@@ -83,13 +85,13 @@ func TestEveryStateIsJudgedAsItIsWritten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var files []string
+		var names []string
 		for _, file := range there {
-			files = append(files, file.Name())
+			names = append(names, file.Name())
 		}
 		slices.Sort(judged)
-		if !slices.Equal(files, judged) {
-			t.Errorf("%s: states %v\njudged %v", kind, files, judged)
+		if !slices.Equal(names, judged) {
+			t.Errorf("%s: states %v\njudged %v", kind, names, judged)
 		}
 	}
 }
@@ -100,7 +102,7 @@ func TestAnIncompleteStatusIsWaitedFor(t *testing.T) {
 	waiting := health.HealthStatus{Status: health.HealthStatusProgressing, Message: "The operator has not looked at it since its last change"}
 	for _, kind := range []string{"Tenant/testdata/at_rest.yaml", "TenantClass/testdata/role_verified.yaml"} {
 		for _, missing := range [][]string{{"status"}, {"status", "observedGeneration"}, {"status", "conditions"}} {
-			object := one(t, filepath.Join(examples, "resource_customizations/openclaw.io", kind))
+			object := files.One(t, filepath.Join(examples, "resource_customizations/openclaw.io", kind))
 			unstructured.RemoveNestedField(object.Object, missing...)
 			found, err := all.GetResourceHealth(object)
 			if err != nil || *found != waiting {
@@ -108,7 +110,7 @@ func TestAnIncompleteStatusIsWaitedFor(t *testing.T) {
 			}
 		}
 	}
-	object := one(t, testdata+"at_rest.yaml")
+	object := files.One(t, testdata+"at_rest.yaml")
 	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
 	conditions = append(conditions, map[string]any{"type": "Stalled", "status": "False"})
 	if err := unstructured.SetNestedSlice(object.Object, conditions, "status", "conditions"); err != nil {
@@ -121,7 +123,7 @@ func TestAnIncompleteStatusIsWaitedFor(t *testing.T) {
 
 // The order of waves rests on it: without a script Argo CD takes an Application for done as soon as it is made.
 func TestAnApplicationIsWaitedFor(t *testing.T) {
-	app := one(t, examples+"/apps/class.yaml")
+	app := files.One(t, examples+"/apps/class.yaml")
 	judged := func() health.HealthStatus {
 		found, err := health.GetResourceHealth(app, lua.ResourceHealthOverrides(overrides(t)))
 		if err != nil || found == nil {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/fluxcd/pkg/ssa"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"openclaw.io/tests/gitops/files"
 )
 
 // Flux takes over what kubectl has written, and so takes it away where Git does not say it: orders on a Tenant belong in Git.
@@ -13,7 +15,7 @@ func TestWhatKubectlWritesFluxTakesOver(t *testing.T) {
 	// kustomize-controller, internal/controller/kustomization_controller.go: the managers whose changes are undone.
 	undone := []ssa.FieldManager{{Name: "kubectl", OperationType: metav1.ManagedFieldsOperationUpdate}}
 	for manager, expected := range map[string]bool{"kubectl-annotate": true, "kubectl-patch": true, "kubectl-edit": true, "openclaw-tenant-operator": false} {
-		tenant := one(t, states+"Tenant/testdata/paused.yaml")
+		tenant := files.One(t, states+"Tenant/testdata/paused.yaml")
 		entry := func(manager string, operation metav1.ManagedFieldsOperationType, fields string) metav1.ManagedFieldsEntry {
 			return metav1.ManagedFieldsEntry{
 				Manager: manager, Operation: operation, APIVersion: tenant.GetAPIVersion(), FieldsType: "FieldsV1",

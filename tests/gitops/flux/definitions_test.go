@@ -11,6 +11,8 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"openclaw.io/tests/gitops/files"
 )
 
 // Where a controller's module has a definition. Nothing of the module is built; only its file is read, so go.sum does not have it.
@@ -45,7 +47,7 @@ func validator(t *testing.T, kind string, version string) validation.SchemaValid
 	}
 	var definition apiextensionsv1.CustomResourceDefinition
 	path := filepath.Join(module.Dir, "config/crd/bases", from.file)
-	into(t, path, documents(t, path)[0], &definition)
+	files.Into(t, path, files.Documents(t, path)[0], &definition)
 	for _, served := range definition.Spec.Versions {
 		if served.Name != version {
 			continue

@@ -16,6 +16,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
+
+	"openclaw.io/tests/gitops/files"
 )
 
 const fleet = "https://github.com/example/openclaw-fleet"
@@ -49,8 +51,8 @@ func built(t *testing.T, folder string, of *kustomizev1.Kustomization) []*unstru
 		t.Fatal(err)
 	}
 	var all []*unstructured.Unstructured
-	for _, document := range split(t, folder, text) {
-		all = append(all, object(t, folder, document))
+	for _, document := range files.Split(t, folder, text) {
+		all = append(all, files.Object(t, folder, document))
 	}
 	return all
 }
@@ -64,7 +66,7 @@ func found(t *testing.T, among []*unstructured.Unstructured, kind, name string, 
 			if err != nil {
 				t.Fatal(err)
 			}
-			into(t, kind+" "+name, text, value)
+			files.Into(t, kind+" "+name, text, value)
 			return
 		}
 	}
@@ -143,7 +145,7 @@ func TestEachFolderIsBuiltToWhatItsFilesSay(t *testing.T) {
 			t.Errorf("%s is fetched from %s", name, repository.Spec.URL)
 		}
 		written := map[string]map[string]any{}
-		for _, object := range objects(t, filepath.Join(gitops, kustomization.Spec.Path)) {
+		for _, object := range files.Objects(t, filepath.Join(gitops, kustomization.Spec.Path)) {
 			if object.GetAPIVersion() != "kustomize.config.k8s.io/v1beta1" {
 				written[object.GetKind()+" "+object.GetName()] = object.Object
 			}
@@ -198,7 +200,7 @@ func TestTheReleaseIsTheOneThatArgoCDMakes(t *testing.T) {
 	found(t, among, "HelmRelease", "openclaw", &release)
 	var namespace, expected corev1.Namespace
 	found(t, among, "Namespace", release.Spec.TargetNamespace, &namespace)
-	into(t, "namespace.yaml", documents(t, top+"/deploy/operator/namespace.yaml")[0], &expected)
+	files.Into(t, "namespace.yaml", files.Documents(t, top+"/deploy/operator/namespace.yaml")[0], &expected)
 	if !reflect.DeepEqual(namespace, expected) {
 		t.Errorf("its namespace: %+v", namespace)
 	}
@@ -209,7 +211,7 @@ func TestTheReleaseIsTheOneThatArgoCDMakes(t *testing.T) {
 		t.Errorf("the chart: %v, %+v", err, chart)
 	}
 
-	argo := one(t, gitops+"/argocd/apps/operator.yaml")
+	argo := files.One(t, gitops+"/argocd/apps/operator.yaml")
 	text := func(path ...string) string {
 		value, _, err := unstructured.NestedString(argo.Object, path...)
 		if err != nil {

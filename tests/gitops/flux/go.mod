@@ -125,3 +125,7 @@ replace (
 	sigs.k8s.io/kustomize/api => sigs.k8s.io/kustomize/api v0.21.1
 	sigs.k8s.io/kustomize/kyaml => sigs.k8s.io/kustomize/kyaml v0.21.1
 )
+
+require openclaw.io/tests/gitops/files v0.0.0
+
+replace openclaw.io/tests/gitops/files => ../files

@@ -12,6 +12,8 @@ import (
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
 	"github.com/fluxcd/pkg/runtime/cel"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"openclaw.io/tests/gitops/files"
 )
 
 const states = gitops + "/argocd/resource_customizations/openclaw.io/"
@@ -60,15 +62,15 @@ func each(t *testing.T, kind string, expected map[string]status.Status, judge fu
 	if err != nil {
 		t.Fatal(err)
 	}
-	var files []string
+	var names []string
 	for _, file := range there {
-		files = append(files, strings.TrimSuffix(file.Name(), ".yaml"))
+		names = append(names, strings.TrimSuffix(file.Name(), ".yaml"))
 	}
-	if judged := slices.Sorted(maps.Keys(expected)); !slices.Equal(files, judged) {
-		t.Fatalf("%s: states %v\njudged %v", kind, files, judged)
+	if judged := slices.Sorted(maps.Keys(expected)); !slices.Equal(names, judged) {
+		t.Fatalf("%s: states %v\njudged %v", kind, names, judged)
 	}
-	for _, name := range files {
-		judge(name, one(t, folder+"/"+name+".yaml"))
+	for _, name := range names {
+		judge(name, files.One(t, folder+"/"+name+".yaml"))
 	}
 }
 
@@ -105,7 +107,7 @@ func TestEveryStateOfATenantIsJudgedByKstatusAsItIsWritten(t *testing.T) {
 
 func TestEveryStateOfAClassIsJudgedByTheExpressionsAsItIsWritten(t *testing.T) {
 	var kustomization kustomizev1.Kustomization
-	into(t, "class.yaml", documents(t, examples+"/class.yaml")[0], &kustomization)
+	files.Into(t, "class.yaml", files.Documents(t, examples+"/class.yaml")[0], &kustomization)
 	if len(kustomization.Spec.HealthCheckExprs) != 1 {
 		t.Fatalf("%+v", kustomization.Spec.HealthCheckExprs)
 	}
@@ -130,7 +132,7 @@ func TestEveryStateOfAClassIsJudgedByTheExpressionsAsItIsWritten(t *testing.T) {
 	})
 	// Why there are expressions at all.
 	for _, name := range []string{"not_seen_yet", "role_missing"} {
-		found, err := status.Compute(one(t, states+"TenantClass/testdata/"+name+".yaml"))
+		found, err := status.Compute(files.One(t, states+"TenantClass/testdata/"+name+".yaml"))
 		if err != nil || found.Status != status.CurrentStatus {
 			t.Errorf("kstatus knows a class by itself now, %s: %+v, %v", name, found, err)
 		}

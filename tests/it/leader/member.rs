@@ -9,16 +9,13 @@ use super::{
     way::Way,
     writes::{Handover, Write, credential, handover, in_aws, in_kubernetes},
 };
-use crate::support::{Bed, Instance, OperatorProcess, Start, eventually};
+use crate::support::{ACCOUNT, Bed, Instance, OperatorProcess, Start, eventually};
 
 /// How long a renewal holds.
 pub const TERM: SignedDuration = SignedDuration::from_secs(15);
 
 /// From one leader's last renewal to the next leader's first at most.
 pub const FAIL_OVER: SignedDuration = SignedDuration::from_secs(20);
-
-/// The operator's own namespace and ServiceAccount.
-const ACCOUNT: &str = "openclaw-system/openclaw-tenant-operator";
 
 /// One of two operators.
 pub struct Member {

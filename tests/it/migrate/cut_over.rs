@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{person, serve_argo};
 use crate::{
     adopt::{Old, claim_of, is_ready},
-    support::Bed,
+    support::{Bed, OPERATOR},
 };
 
 const BEFORE: &str = "openclaw.io/before-cut-over";
@@ -211,11 +211,11 @@ async fn the_end_takes_no_other_claim_along() {
 async fn only_the_callers_own_rights_count() {
     let old = attached("rights").await;
     let bed = &old.bed;
-    let operator = "--as=system:serviceaccount:openclaw-system:openclaw-tenant-operator";
+    let operator = format!("--as={OPERATOR}");
     for (verb, what) in
         [("patch", "deployments.apps"), ("delete", "deployments.apps"), ("list", "secrets"), ("delete", "secrets")]
     {
-        let may = bed.instance.try_kubectl(&["auth", "can-i", verb, what, "-n", &bed.namespace(), operator]);
+        let may = bed.instance.try_kubectl(&["auth", "can-i", verb, what, "-n", &bed.namespace(), &operator]);
         assert!(may.is_err(), "the operator may {verb} {what}: {may:?}");
     }
     let argo = argo(bed);

@@ -17,7 +17,10 @@ use serde_json::Value;
 use super::evidence;
 
 /// The operator's own namespace and ServiceAccount.
-const ACCOUNT: &str = "openclaw-system/openclaw-tenant-operator";
+pub const ACCOUNT: &str = "openclaw-system/openclaw-tenant-operator";
+
+/// Who it is to the API server.
+pub const OPERATOR: &str = "system:serviceaccount:openclaw-system:openclaw-tenant-operator";
 
 /// Set by who means it: the tests make and remove namespaces, classes and definitions.
 const CONSENT: (&str, &str) = ("OPENCLAW_TEST_CLUSTER", "yes-change-this-cluster");
@@ -354,10 +357,9 @@ impl Instance {
         let content = fs::read_to_string(self.fact("/auditLog")).expect("audit log");
         let lines = content.lines().filter(|line| line.contains(text));
         let events = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let account = format!("system:serviceaccount:{}", ACCOUNT.replace('/', ":"));
         let changes = ["create", "update", "patch", "delete", "deletecollection"];
         events
-            .filter(|event| event["user"]["username"] == account)
+            .filter(|event| event["user"]["username"] == OPERATOR)
             .filter(|event| changes.iter().any(|verb| event["verb"] == *verb))
             .filter(|event| event["objectRef"]["namespace"] == text || event["objectRef"]["name"] == text)
             .collect()

@@ -7,8 +7,8 @@ mod others;
 mod tenant;
 
 pub use aws::{Disturbance, Fault};
-pub use instance::{Instance, LOOKS_OFTEN, OPTIONAL, OperatorProcess, Start};
-pub use tenant::{BREAK_GLASS, Bed, condition, content, example_class, merge, refusal};
+pub use instance::{ACCOUNT, Instance, LOOKS_OFTEN, OPERATOR, OPTIONAL, OperatorProcess, Start};
+pub use tenant::{BREAK_GLASS, Bed, condition, content, example_class, merge, refusal, rehearsed};
 
 use std::{future::Future, time::Duration};
 

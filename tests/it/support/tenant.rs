@@ -356,6 +356,11 @@ pub fn content(mut object: Value) -> Value {
     object
 }
 
+/// Admission is asked, and nothing is done.
+pub fn rehearsed() -> DeleteParams {
+    DeleteParams { dry_run: true, ..DeleteParams::default() }
+}
+
 /// The words with which the API server refused a request.
 pub fn refusal(answer: Result<Value, kube::Error>) -> String {
     match answer {

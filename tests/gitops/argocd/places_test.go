@@ -1,0 +1,7 @@
+package argocd
+
+const (
+	top      = "../../.."
+	gitops   = top + "/deploy/gitops"
+	examples = gitops + "/argocd"
+)

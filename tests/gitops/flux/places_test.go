@@ -1,0 +1,7 @@
+package flux
+
+const (
+	top      = "../../.."
+	gitops   = top + "/deploy/gitops"
+	examples = gitops + "/flux"
+)
