@@ -175,6 +175,9 @@ fn rebuilt_from(
     }
     record.storage.claim = mirror(labels::CLAIM).map(str::to_owned);
     record.routing.placement = place_of_route(observed, record.routing.mode);
+    // No mark names it: a grant there would be nobody's if it lost its label as well.
+    let scaler = class.workload.scale_to_zero.as_ref();
+    record.routing.interceptor = scaler.map(|scaler| scaler.interceptor.namespace.clone());
     record.adoption = adoption::rebuilt(&facts)?;
     if owner_tenant.is_none() {
         record.phase = RecordPhase::Retained;

@@ -211,6 +211,19 @@ fn a_tenant_that_goes_leaves_no_grant_behind_whatever_is_known_of_it() {
     }
 }
 
+/// Neither the record nor the label says whose it is, and the class still says where it lies.
+#[test]
+fn a_grant_that_lost_its_label_goes_though_the_record_was_lost_as_well() {
+    let mut world = awake();
+    world.delete_tenant();
+    world.edit_child(Child::InterceptorGrant, |grant| grant["metadata"]["labels"] = json!({}));
+    world.record = None;
+    world.settle();
+    world.pass(61);
+    assert!(world.tenant.is_none());
+    assert!(world.children[&Kind::ReferenceGrant].is_empty());
+}
+
 fn broken_class() -> Value {
     let mut class = sleepy_class();
     class["workload"]["env"] = json!([{ "name": "LOG_LEVEL", "value": "broken" }]);
