@@ -11,6 +11,7 @@ use super::{
     desired,
     looks::Subject,
     observed::{FoundAssociation, Look, Observed, VolumeView},
+    retire::own_grant,
     rotation,
     workload::restarted_pod,
 };
@@ -55,11 +56,15 @@ pub fn wanted_record(observed: &Observed, spec: &TenantSpec, blueprint: &Bluepri
 }
 
 /// Where the tenant's grant lies: recorded before it is made, and until it was seen to be gone. One that another interceptor has left
-/// behind is found by its label.
+/// behind is found by its label, so one that lost it gets it back before the record names another place.
 fn wanted_interceptor(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<NamespaceName> {
-    let wanted = blueprint.scaler.map(|scaler| scaler.interceptor.namespace.clone());
-    let stands = observed.child(Child::InterceptorGrant).is_some();
-    wanted.or_else(|| blueprint.record.routing.interceptor.clone().filter(|_| stands))
+    let recorded = blueprint.record.routing.interceptor.clone();
+    let Some(scaler) = blueprint.scaler else {
+        return recorded.filter(|_| observed.child(Child::InterceptorGrant).is_some());
+    };
+    let nameless = own_grant(observed).filter(|grant| grant.tenant.is_none() && !grant.deleting);
+    let stays = recorded.filter(|_| nameless.is_some());
+    Some(stays.unwrap_or_else(|| scaler.interceptor.namespace.clone()))
 }
 
 /// What the claim asks for: the size below which a Tenant may not go.

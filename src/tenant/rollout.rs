@@ -241,7 +241,8 @@ pub fn recorded_template(
     }
 }
 
-const fn is_proven(template: &RecordedTemplate) -> bool {
+/// Whether a pod of this template was seen to be ready, or one of a former one that needed no pod to be replaced.
+pub const fn is_proven(template: &RecordedTemplate) -> bool {
     template.rolling.is_none() && !template.unproven
 }
 

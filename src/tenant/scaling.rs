@@ -18,12 +18,10 @@ use super::{
     parts::Survey,
     reason::Reason,
     retire::is_scaled,
+    rollout,
     workload::{has_ended, is_started},
 };
-use crate::api::{
-    class::{ScaleToZero, TenantClassSpec},
-    record::RecordedTemplate,
-};
+use crate::api::class::{ScaleToZero, TenantClassSpec};
 
 /// What a workspace needs of the cluster to sleep.
 const NEEDED: [Kind; 3] = [Kind::ScaledObject, Kind::InterceptorRoute, Kind::ReferenceGrant];
@@ -40,11 +38,12 @@ fn missing(observed: &Observed) -> Option<Kind> {
 }
 
 /// The blueprint with what the scaler has to say in it. What is being adopted does not sleep: its former workload may have to come
-/// back. Nor does what was not seen to start, until a scaler stands that is not taken away for that.
+/// back. Nor does what was not seen to start: a scaler that stands is taken away for that only once it has put the workspace to sleep.
 pub(super) fn scaled<'a>(observed: &Observed, class: &'a TenantClassSpec, blueprint: Blueprint<'a>) -> Blueprint<'a> {
     let runs = blueprint.open && !blueprint.stopped;
-    let is_proven = blueprint.record.template.as_ref().is_some_and(|template| !template.unproven);
-    let may_sleep = blueprint.record.adoption.is_none() && (is_proven || is_scaled(observed));
+    let is_proven = blueprint.record.template.as_ref().is_some_and(rollout::is_proven);
+    let keeps_awake = is_scaled(observed) && !rests(observed);
+    let may_sleep = blueprint.record.adoption.is_none() && (is_proven || keeps_awake);
     let scaler = scaler(observed, class).filter(|_| runs && may_sleep);
     let live = observed.child(Child::StatefulSet).and_then(|live| live.facts.as_stateful_set());
     let replicas = match live {
@@ -102,16 +101,8 @@ pub(super) fn look_at_grant(survey: &Survey) -> Option<Action> {
     is_taken.then_some(Action::LookAtGrant)
 }
 
-/// How a sleeping workspace stands: as well as what would wake it, and not before it was seen to start.
-pub(super) fn asleep(observed: &Observed, template: Option<&RecordedTemplate>) -> PartState {
-    if template.is_some_and(|template| template.unproven || template.rolling.is_some()) {
-        return PartState::Working(
-            Reason::PodNotReady,
-            "the scaler put the workspace to sleep before a pod of its present template was ready; when somebody comes it is tried \
-             again"
-                .into(),
-        );
-    }
+/// How a sleeping workspace stands: as well as what would wake it.
+pub(super) fn asleep(observed: &Observed) -> PartState {
     let scaler = observed.child(Child::ScaledObject).and_then(|scaler| scaler.facts.as_judged());
     match scaler {
         Some(Judgement::Ready) => PartState::Done(

@@ -69,7 +69,7 @@ pub fn workload(observed: &Observed, blueprint: &Blueprint<'_>, settled: bool, s
         };
     }
     if blueprint.scaler.is_some() && scaling::rests(observed) {
-        return Workload { actions: Vec::new(), state: scaling::asleep(observed, blueprint.record.template.as_ref()) };
+        return Workload { actions: Vec::new(), state: scaling::asleep(observed) };
     }
     let its_own = format!("{}-0", blueprint.tenant);
     let Some(pod) = observed.pods.iter().find(|pod| !pod.deleting && pod.name == its_own) else {

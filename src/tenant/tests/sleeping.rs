@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    controllers,
     fixtures::{class_json, spec_json},
     rotating::{agrees, current, reason},
     world::World,
@@ -224,6 +225,19 @@ fn a_grant_that_lost_its_label_goes_though_the_record_was_lost_as_well() {
     assert!(world.children[&Kind::ReferenceGrant].is_empty());
 }
 
+/// By its label alone is it found once the record names another place.
+#[test]
+fn a_grant_that_lost_its_label_gets_it_back_before_another_interceptor_takes_its_place() {
+    let mut world = awake();
+    world.edit_child(Child::InterceptorGrant, |grant| grant["metadata"]["labels"] = json!({}));
+    world.usual_class["workload"]["scaleToZero"] = json!({ "interceptor": { "namespace": "keda-two" } });
+    world.set_class(&world.usual_class.clone());
+    world.settle();
+    let places: Vec<&String> = world.children[&Kind::ReferenceGrant].keys().collect();
+    assert_eq!(places, ["keda-two/openclaw-alice"]);
+    assert_eq!(world.ready(), (true, "Verified".into()));
+}
+
 fn broken_class() -> Value {
     let mut class = sleepy_class();
     class["workload"]["env"] = json!([{ "name": "LOG_LEVEL", "value": "broken" }]);
@@ -259,10 +273,11 @@ fn a_roll_out_that_failed_is_not_mended_by_sleep() {
     world.settle();
     world.pass(1000);
     assert_eq!(world.cache.gate_figures(world.now).failed, 1);
+    // The scaler knows nothing of readiness: it waits until the workspace was seen to start.
     world.is_used = false;
     world.settle();
     world.pass(61);
-    assert!(world.pods.is_empty(), "the scaler knows nothing of readiness");
+    assert!(!world.pods.is_empty() && world.children[&Kind::ScaledObject].is_empty());
     assert_eq!(world.cache.gate_figures(world.now).failed, 1);
     assert!(!world.ready().0);
     // Nor does a rotation count it as done.
@@ -270,6 +285,28 @@ fn a_roll_out_that_failed_is_not_mended_by_sleep() {
     world.annotate_tenant(labels::ROTATE_SECRETS, "now");
     world.settle();
     assert_eq!(current(&world), before);
+}
+
+/// Nobody may come for weeks, and nobody would know whether it starts: it starts once, and then sleeps.
+#[test]
+fn one_that_is_put_to_sleep_amid_a_roll_starts_once_before_it_sleeps() {
+    for order in [None, Some("now"), Some("compromised: now")] {
+        let mut world = awake();
+        world.edit_tenant(|spec| spec["env"] = json!([{ "name": "LOG_LEVEL", "value": "debug" }]));
+        world.is_used = false;
+        let before = current(&world);
+        if let Some(order) = order {
+            world.round();
+            controllers::run(&mut world);
+            world.annotate_tenant(labels::ROTATE_SECRETS, order);
+        }
+        world.settle();
+        world.pass(400);
+        world.pass(400);
+        assert_eq!(world.ready(), (true, "Verified".into()), "{order:?}");
+        assert_eq!(reason(&mut world, "WorkloadReady").0, "Asleep", "{order:?}");
+        assert_eq!(current(&world) == before, order.is_none(), "{order:?}");
+    }
 }
 
 #[test]
