@@ -69,6 +69,18 @@ iam: ## Generates deploy/aws/ from the functions that build the operator's docum
 chart: ## Copies into the chart what it has from elsewhere, and writes its table of values
 	$(call timed,chart,charts/generate.py)
 
+# What is measured: the operator as released, but without the minutes that thin LTO takes; with frame pointers, for perf.
+FLEET = RUSTFLAGS='-C force-frame-pointers=yes' cargo bench --locked --bench fleet --
+
+.PHONY: bench
+bench: ## Measures the fleet, and writes docs/performance anew (FLEET_FLAGS, as --help says: --tenants, --rest, --only, --large)
+	$(call timed,bench,$(FLEET) --commit $(FLEET_FLAGS))
+
+# Minutes, not the hour of the whole: the smallest fleet, a short rest.
+.PHONY: bench-check
+bench-check: ## Fails where a ratio of a short run is worse than the committed one by more than the tolerance
+	$(call timed,bench-check,$(FLEET) --check --tenants 100 --rest 60 $(FLEET_FLAGS))
+
 .PHONY: docs
 docs: ## The crate's documentation, warnings denied
 	$(call timed,docs,RUSTDOCFLAGS='--deny warnings' cargo doc --locked --no-deps --document-private-items)

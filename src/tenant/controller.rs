@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
     cache::Cache,
+    first_look::{FirstLook, Found},
     queue::{Entrance, Next, Queue},
     reconcile::{Reconciler, count_phases},
 };
@@ -46,8 +47,12 @@ impl Controller {
     /// Works until `stop`, then lets whatever was begun come to its end. To be called while leading, with caches that
     /// are complete.
     pub async fn run(mut self, stop: CancellationToken) {
-        self.cache.names().into_iter().for_each(|name| self.entrance.now(name));
-        let mut work: JoinSet<(TenantName, Next)> = JoinSet::new();
+        let names = self.cache.names();
+        let (mut first, began) = (FirstLook::new(names.iter().cloned()), Instant::now());
+        for name in names {
+            self.entrance.now(name);
+        }
+        let mut work: JoinSet<(TenantName, Next, Outcome)> = JoinSet::new();
         loop {
             self.metrics.set_queue_depth(CONTROLLER, self.queue.in_flight());
             let has_room = work.len() < self.concurrency;
@@ -61,7 +66,12 @@ impl Controller {
             };
             match self.heartbeat.during(following).await {
                 Step::Stop => break,
-                Step::Finished(Ok((name, next))) => self.finished(&name, next),
+                Step::Finished(Ok((name, next, outcome))) => {
+                    if let Some(found) = first.note(&name, outcome) {
+                        tell(found, began);
+                    }
+                    self.finished(&name, next);
+                }
                 // A task that panicked would leave its tenant marked as being worked on for ever.
                 Step::Finished(Err(error)) => {
                     tracing::error!(%error, "a reconcile ended by a panic; the process ends");
@@ -87,16 +97,22 @@ impl Controller {
 
 enum Step {
     Stop,
-    Finished(Result<(TenantName, Next), tokio::task::JoinError>),
+    Finished(Result<(TenantName, Next, Outcome), tokio::task::JoinError>),
     Begin(TenantName),
 }
 
-async fn work_on(reconciler: Reconciler, metrics: Metrics, name: TenantName) -> (TenantName, Next) {
+async fn work_on(reconciler: Reconciler, metrics: Metrics, name: TenantName) -> (TenantName, Next, Outcome) {
     let span = tracing::info_span!("reconcile", tenant = %name);
     let timer = metrics.start_reconcile(CONTROLLER);
     let (next, outcome): (Next, Outcome) = reconciler.reconcile(&name).instrument(span).await;
     timer.finish(outcome);
-    (name, next)
+    (name, next, outcome)
+}
+
+fn tell(found: Found, began: Instant) {
+    let Found { unchanged, changed, stalled } = found;
+    let seconds = began.elapsed().as_secs_f64();
+    tracing::info!(unchanged, changed, stalled, seconds, "every tenant was looked at since this process leads");
 }
 
 /// Keeps the readiness condition of the definitions up to date.

@@ -18,6 +18,7 @@ pub mod egress;
 pub mod enforcement;
 pub mod explain;
 pub mod failure;
+pub mod first_look;
 pub mod fit;
 pub mod gate;
 pub mod hold;
