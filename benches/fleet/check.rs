@@ -36,7 +36,9 @@ fn failures(run: &Run, committed: &Run) -> Vec<String> {
             |point: &crate::figures::Point| Some(point.neighbours.as_ref()?.latency.p99 / point.converge.latency.p99);
         let ill =
             neighbours(point).zip(neighbours(before)).map(|(now, before)| ("p99 beside ill neighbours", now, before));
-        for (what, now, before) in ratios.into_iter().chain(ill) {
+        let work =
+            point.work_ratio().zip(before.work_ratio()).map(|(now, before)| ("CPU time by the floor's", now, before));
+        for (what, now, before) in ratios.into_iter().chain(work).chain(ill) {
             println!("bench-check: {tenants} tenants: {what}: {now:.2}, committed {before:.2}");
             if now > before * TOLERANCE {
                 failures.push(format!("{tenants} tenants: {what} is {now:.2}, committed is {before:.2}"));

@@ -12,7 +12,7 @@ use crate::{
     figures::{Converge, Spread},
     fleet::Fleet,
     support::{OperatorProcess, eventually},
-    usage::Usage,
+    usage::{Usage, work},
 };
 
 /// What each tenant has, and how many of it.
@@ -35,17 +35,35 @@ pub async fn measure(fleet: &Fleet, operator: &OperatorProcess) -> Converge {
     println!("converge: {} tenants", fleet.names.len());
     let (before, stored) = (Usage::of(operator), stored(fleet));
     let mark = asked::mark(instance).await;
-    let began = Instant::now();
+    let (began, worked) = (Instant::now(), work());
     let applied = fleet.apply(|_| json!({})).await;
     fleet.until("Ready", fleet.names.len(), |_, standing| standing.ready).await;
     let seconds = (fleet.last_ready() - began).as_secs_f64();
-    let usage = Usage::of(operator).since(before);
+    let (usage, work_seconds) = (Usage::of(operator).since(before), work() - worked);
+    let passes = passes(operator).await;
     let etcd_bytes = self::stored(fleet).saturating_sub(stored);
     let made = made(fleet).await;
     let asked = settled(fleet, mark).await;
     fleet.class_is_rolled_out().await;
     println!("  all Ready after {seconds:.1} s, {:.1} ms CPU each", usage.cpu_seconds * 1000.0 / fleet.size());
-    Converge { seconds, latency: latency(fleet, &applied), before, usage, etcd_bytes, made, asked }
+    Converge {
+        seconds,
+        latency: latency(fleet, &applied),
+        before,
+        usage,
+        work_seconds,
+        passes,
+        etcd_bytes,
+        made,
+        asked,
+    }
+}
+
+/// How often the operator has decided about a tenant.
+async fn passes(operator: &OperatorProcess) -> u64 {
+    let (_, metrics) = operator.get("/metrics").await.expect("the operator's metrics");
+    let counted = metrics.lines().filter(|line| line.starts_with("openclaw_reconciles_total"));
+    counted.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }
 
 /// How large etcd's file is.

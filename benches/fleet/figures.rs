@@ -73,6 +73,10 @@ pub struct Converge {
     pub before: Usage,
     /// What it has cost meanwhile, and its memory then.
     pub usage: Usage,
+    /// CPU seconds of everything: platform, operator, this program.
+    pub work_seconds: f64,
+    /// Passes of the operator over tenants.
+    pub passes: u64,
     /// How much etcd's file has grown, with all versions that are not compacted yet.
     pub etcd_bytes: u64,
     /// What is there in the end, by kind.
@@ -86,6 +90,8 @@ pub struct Converge {
 pub struct Floor {
     /// For the same requests, waiting at the same gates.
     pub seconds: f64,
+    /// CPU seconds of everything: platform, client, this program.
+    pub work_seconds: f64,
     /// From a Tenant's apply to Ready.
     pub latency: Spread,
     /// For the objects alone, without Tenants, records, statuses, events, AWS.
@@ -245,6 +251,11 @@ impl Point {
     /// The operator's time by the floor's.
     pub fn ratio(&self) -> Option<f64> {
         self.floor.as_ref().map(|floor| self.converge.seconds / floor.seconds)
+    }
+
+    /// What everything did by what it did for the floor, in CPU time.
+    pub fn work_ratio(&self) -> Option<f64> {
+        self.floor.as_ref().map(|floor| self.converge.work_seconds / floor.work_seconds)
     }
 
     /// The operator's CPU time for each tenant, in milliseconds.

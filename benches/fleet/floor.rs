@@ -23,6 +23,7 @@ use crate::{
     replay::Player,
     script::Script,
     support::{Instance, OperatorProcess, eventually},
+    usage::work,
 };
 
 /// What stands in the place of a tenant's name in what was recorded; as long as the names of the fleet's tenants are.
@@ -50,17 +51,18 @@ async fn replayed(instance: &'static Instance, tenants: u32, operator: &Asked) -
     let player = Arc::new(Player::new(script, platform::client(instance).await, CONCURRENCY));
     let watches = follow(&fleet, &player);
     let mark = asked::mark(instance).await;
-    let began = Instant::now();
+    let (began, worked) = (Instant::now(), work());
     let applied = play(&fleet, &player).await;
     // The watch tells a little later than the last request is answered; the pilot is among those whom it tells of.
     fleet.until("Ready", fleet.names.len(), |name, standing| standing.ready && !name.starts_with(PILOT)).await;
-    let seconds = (fleet.last_ready() - began).as_secs_f64();
+    let (seconds, work_seconds) = ((fleet.last_ready() - began).as_secs_f64(), work() - worked);
     println!("  all Ready after {seconds:.1} s");
     drop(watches);
     let sent = asked::since(instance, mark).await;
     let repeated = player.repeated.lock().expect("not poisoned").clone();
     let floor = Floor {
         seconds,
+        work_seconds,
         latency: converge::latency(&fleet, &applied),
         objects_seconds: 0.0,
         objects: 0,

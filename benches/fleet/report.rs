@@ -111,10 +111,14 @@ fn differences(run: &Run, text: &mut String) {
 
 type Figure = fn(&Point) -> Option<String>;
 
-const ROWS: [(&str, Figure); 27] = [
+const ROWS: [(&str, Figure); 30] = [
     ("converge", |point| Some(seconds(point.converge.seconds))),
     ("floor", |point| Some(seconds(point.floor.as_ref()?.seconds))),
     ("**converge by floor** (goal 1.25)", |point| Some(format!("**{:.2}**", point.ratio()?))),
+    ("CPU time of everything, operator's run and floor's", |point| {
+        Some(format!("{}, {}", seconds(point.converge.work_seconds), seconds(point.floor.as_ref()?.work_seconds)))
+    }),
+    ("the ratio of these", |point| Some(format!("{:.2}", point.work_ratio()?))),
     ("objects alone", |point| Some(seconds(point.floor.as_ref()?.objects_seconds))),
     ("converge by objects alone", |point| {
         Some(format!("{:.2}", point.converge.seconds / point.floor.as_ref()?.objects_seconds))
@@ -122,6 +126,9 @@ const ROWS: [(&str, Figure); 27] = [
     ("from apply to Ready, p50 and p99", |point| Some(spread(&point.converge.latency))),
     ("the same of the floor", |point| Some(spread(&point.floor.as_ref()?.latency))),
     ("CPU of the operator for each tenant (goal 20 ms)", |point| Some(format!("{:.1} ms", point.cpu_per_tenant()))),
+    ("passes over each tenant", |point| {
+        Some(format!("{:.1}", crate::figures::real_count(point.converge.passes) / f64::from(point.tenants)))
+    }),
     ("memory before", |point| Some(megabytes(point.converge.before.rss_bytes))),
     ("memory after", |point| Some(megabytes(point.converge.usage.rss_bytes))),
     ("memory, peak", |point| Some(megabytes(point.converge.usage.peak_bytes))),

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -24,6 +27,10 @@ use crate::{
 
 /// The name of this controller in metrics.
 const CONTROLLER: &str = "tenant";
+
+/// How often figures over all tenants are taken. Each is a walk over every record: taken after every pass, it would make each tenant
+/// dearer by the size of the fleet.
+const FIGURES: Duration = Duration::from_secs(1);
 
 /// Works the queue off while this process leads.
 pub struct Controller {
@@ -53,6 +60,8 @@ impl Controller {
             self.entrance.now(name);
         }
         let mut work: JoinSet<(TenantName, Next, Outcome)> = JoinSet::new();
+        let (mut ticks, mut figures) = (tokio::time::interval(FIGURES), Figures::default());
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.metrics.set_queue_depth(CONTROLLER, self.queue.in_flight());
             let has_room = work.len() < self.concurrency;
@@ -60,17 +69,21 @@ impl Controller {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => Step::Stop,
+                    _ = ticks.tick() => Step::Tick,
                     Some(finished) = work.join_next() => Step::Finished(finished),
                     Some(name) = self.queue.next(), if has_room => Step::Begin(name),
                 }
             };
             match self.heartbeat.during(following).await {
                 Step::Stop => break,
+                Step::Tick if figures.are_due() => self.take_figures(),
+                Step::Tick => {}
                 Step::Finished(Ok((name, next, outcome))) => {
                     if let Some(found) = first.note(&name, outcome) {
                         tell(found, began);
                     }
                     self.finished(&name, next);
+                    figures.have_changed();
                 }
                 // A task that panicked would leave its tenant marked as being worked on for ever.
                 Step::Finished(Err(error)) => {
@@ -83,11 +96,15 @@ impl Controller {
             }
         }
         while work.join_next().await.is_some() {}
+        self.take_figures();
     }
 
     fn finished(&mut self, name: &TenantName, next: Next) {
         self.queue.done(name, next, chance());
         self.cache.take_woken().into_iter().for_each(|name| self.entrance.now(name));
+    }
+
+    fn take_figures(&self) {
         self.metrics.set_gate(self.cache.gate_figures(jiff::Timestamp::now()).by_state());
         self.metrics.set_deletions(&self.cache.deletions(jiff::Timestamp::now()));
         self.metrics.set_unattended(self.cache.unattended());
@@ -95,8 +112,25 @@ impl Controller {
     }
 }
 
+/// Whether figures are other than they were when they were taken last: they change where a tenant was worked on.
+#[derive(Default)]
+struct Figures {
+    changed: bool,
+}
+
+impl Figures {
+    const fn have_changed(&mut self) {
+        self.changed = true;
+    }
+
+    const fn are_due(&mut self) -> bool {
+        std::mem::replace(&mut self.changed, false)
+    }
+}
+
 enum Step {
     Stop,
+    Tick,
     Finished(Result<(TenantName, Next, Outcome), tokio::task::JoinError>),
     Begin(TenantName),
 }
@@ -144,3 +178,17 @@ pub async fn follow_definitions(cache: Arc<Cache>, condition: Condition, stop: C
 
 const DEFINITIONS_MISSING: &str = "a CustomResourceDefinition of ours is not installed, or is being deleted; nothing is done until all stand: \
                                    openclaw-tenant-operator crds | kubectl apply --server-side -f -";
+
+#[cfg(test)]
+mod tests {
+    use super::Figures;
+
+    #[test]
+    fn figures_are_taken_once_for_any_number_of_passes_and_not_at_rest() {
+        let mut figures = Figures::default();
+        assert!(!figures.are_due(), "at rest nothing is counted anew");
+        (0..1_000).for_each(|_| figures.have_changed());
+        assert!(figures.are_due());
+        assert!(!figures.are_due());
+    }
+}
