@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     figures::{Repair, Spread},
     fleet::Fleet,
-    support::{Bed, OperatorProcess, eventually_every},
+    support::{Bed, eventually_every},
 };
 
 const PERIOD: Duration = Duration::from_millis(5);
@@ -41,7 +41,7 @@ const DELETED: [(&str, Option<&str>); 9] = [
 ];
 
 /// Changes and deletes one object of each kind of so many tenants, one after the other.
-pub async fn measure(fleet: &Fleet, _operator: &OperatorProcess, count: u32) -> Vec<Repair> {
+pub async fn measure(fleet: &Fleet, count: u32) -> Vec<Repair> {
     println!("drift: {count} of each kind changed, and {count} deleted");
     let glass = fleet.bed.breaking_glass().await;
     let mut repairs = Vec::new();

@@ -1,7 +1,7 @@
 //! Many tenants of one class, and what a watch tells of them.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -30,10 +30,10 @@ const PROGRESS: Duration = Duration::from_secs(5);
 pub struct Standing {
     /// Ready for its present generation.
     pub ready: bool,
-    /// Why it is, or is not.
-    pub reason: String,
     /// Its pod template.
     pub template: Option<String>,
+    /// Pod templates with which every part of it was verified at some time.
+    pub verified: BTreeSet<String>,
     /// When it was Ready for the first time.
     pub first_ready: Option<Instant>,
 }
@@ -183,11 +183,15 @@ async fn follow(api: kube::Api<kube::api::DynamicObject>, standings: Arc<Mutex<S
         let is_ready =
             ready["status"] == "True" && tenant["status"]["observedGeneration"] == tenant["metadata"]["generation"];
         let mut all = standings.lock().expect("not poisoned");
-        let first_ready = all.get(&name).and_then(|before| before.first_ready);
+        let before = all.remove(&name);
+        let first_ready = before.as_ref().and_then(|before| before.first_ready);
+        let template = tenant["status"]["templateHash"].as_str().map(str::to_owned);
+        let mut verified = before.map(|before| before.verified).unwrap_or_default();
+        verified.extend(template.clone().filter(|_| is_ready && ready["reason"] == "Verified"));
         let standing = Standing {
             ready: is_ready,
-            reason: ready["reason"].as_str().unwrap_or_default().to_owned(),
-            template: tenant["status"]["templateHash"].as_str().map(str::to_owned),
+            template,
+            verified,
             first_ready: first_ready.or_else(|| is_ready.then(Instant::now)),
         };
         all.insert(name, standing);

@@ -12,6 +12,7 @@ use kube::{
     runtime::watcher::{self, Event},
 };
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::{
     asked::{self, Asked},
@@ -31,6 +32,9 @@ const PILOT: &str = "fleet-p";
 
 /// How many tenants are recorded: of those made at the same time some are told of more often than others, as in the fleet.
 const PILOTS: usize = 16;
+
+/// How many tenants are in play at the same time: as many again as have a request under way wait at a gate.
+const IN_PLAY: usize = 2 * CONCURRENCY;
 
 /// What changes by others' doing, and what it is waited for.
 const WATCHED: [&str; 6] =
@@ -77,6 +81,7 @@ async fn replayed(instance: &'static Instance, tenants: u32, operator: &Asked) -
 async fn play(fleet: &Fleet, player: &Arc<Player>) -> HashMap<String, (Instant, Value)> {
     let mut playing = tokio::task::JoinSet::new();
     let mut applied = HashMap::new();
+    let in_play = Arc::new(Semaphore::new(IN_PLAY));
     let one = |name: &String| {
         let bed = fleet.tenant(name);
         async move {
@@ -89,8 +94,11 @@ async fn play(fleet: &Fleet, player: &Arc<Player>) -> HashMap<String, (Instant, 
     while let Some((name, began, taken)) = taken.next().await {
         player.begin(&name, &taken);
         applied.insert(name.clone(), (began, taken));
-        let player = Arc::clone(player);
-        playing.spawn(async move { player.play(&name).await });
+        let (player, in_play) = (Arc::clone(player), Arc::clone(&in_play));
+        playing.spawn(async move {
+            let _place = in_play.acquire().await.expect("open");
+            player.play(&name).await;
+        });
     }
     while let Some(played) = playing.join_next().await {
         played.expect("the floor's client goes on");

@@ -161,7 +161,7 @@ async fn operate(instance: &'static support::Instance, plan: Plan, tenants: u32)
         operator = successor;
     }
     if let Some(count) = plan.drifts {
-        point.drift = drift::measure(&fleet, &operator, count).await;
+        point.drift = drift::measure(&fleet, count).await;
     }
     if plan.class_change {
         point.class_change = Some(upheaval::class_change(&fleet, &operator).await);
