@@ -26,6 +26,10 @@ demo-down: ## Ends what make demo started
 build: ## Builds the operator
 	$(call timed,build,cargo build --locked)
 
+# The same random histories each time: what fails has to do with the change. `make histories` looks for others.
+test: export PROPTEST_RNG_SEED ?= 1
+test: export PROPTEST_CASES ?= 100
+
 # The last line counts what was examined after the tests: see tests/evidence.
 .PHONY: test
 test: ## Every test; the integration tests start a local platform of their own
@@ -40,6 +44,12 @@ test: ## Every test; the integration tests start a local platform of their own
 	$(call timed,GitOps programs,tests/gitops/run.sh)
 	$(call timed,the dashboard,tests/dashboard/run.sh)
 	@tests/evidence/run.sh cargo test --locked
+
+# Each run takes other histories than the one before; the least failing one is printed. A minute for each 300, on two cores.
+.PHONY: histories
+histories: export PROPTEST_CASES ?= 2000
+histories: ## Random histories of tenants, many and new ones each time (PROPTEST_CASES says how many)
+	$(call timed,histories,cargo test --locked --lib -- tenant::tests::adopting::histories tenant::tests::random)
 
 .PHONY: test-kind
 test-kind: ## The integration tests against a kind cluster (needs docker or podman, and kind)
@@ -78,6 +88,18 @@ supply: ## What a release is made by and made of: image, workflows, versions, li
 .PHONY: reproduce
 reproduce: ## Builds the image's program twice, in two places, and compares the bytes (two release builds)
 	$(call timed,reproduce,deploy/image/reproduce.sh)
+
+# What is measured: the operator as released, but without the minutes that thin LTO takes; with frame pointers, for perf.
+FLEET = RUSTFLAGS='-C force-frame-pointers=yes' cargo bench --locked --bench fleet --
+
+.PHONY: bench
+bench: ## Measures the fleet, and writes docs/performance anew (FLEET_FLAGS, as --help says: --tenants, --rest, --only, --large)
+	$(call timed,bench,$(FLEET) --commit $(FLEET_FLAGS))
+
+# Minutes, not the hour of the whole: the smallest fleet, a short rest.
+.PHONY: bench-check
+bench-check: ## Fails where a ratio of a short run is worse than the committed one by more than the tolerance
+	$(call timed,bench-check,$(FLEET) --check --tenants 100 --rest 60 $(FLEET_FLAGS))
 
 .PHONY: docs
 docs: ## The crate's documentation, warnings denied

@@ -44,8 +44,11 @@ const OUTPUT: [(&str, &str); 7] = [
 ];
 
 /// What other tests run, under other names: a command, and where which words say so.
-const ELSEWHERE: [(&str, &str, &str); 26] = [
+const ELSEWHERE: [(&str, &str, &str); 28] = [
     ("make test", ".ci/run", "exec make --no-print-directory test"),
+    // An hour of the machine to itself; what it runs stands there.
+    ("make bench", "Makefile", "$(call timed,bench,$(FLEET) --commit $(FLEET_FLAGS))"),
+    ("make bench-check", "Makefile", "$(call timed,bench-check,$(FLEET) --check "),
     ("tests/chart/run.sh [templates|alerts|cluster]", "Makefile", "tests/chart/run.sh"),
     ("tests/gitops/run.sh [manifests|argocd|flux]", "Makefile", "tests/gitops/run.sh"),
     (

@@ -2,12 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::task::JoinSet;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
     cache::Cache,
+    first_look::{FirstLook, Found},
     queue::{Entrance, Next, Queue},
     reconcile::{Reconciler, count_phases},
 };
@@ -23,6 +27,10 @@ use crate::{
 
 /// The name of this controller in metrics.
 const CONTROLLER: &str = "tenant";
+
+/// How often figures over all tenants are taken. Each is a walk over every record: taken after every pass, it would make each tenant
+/// dearer by the size of the fleet.
+const FIGURES: Duration = Duration::from_secs(1);
 
 /// Works the queue off while this process leads.
 pub struct Controller {
@@ -46,8 +54,14 @@ impl Controller {
     /// Works until `stop`, then lets whatever was begun come to its end. To be called while leading, with caches that
     /// are complete.
     pub async fn run(mut self, stop: CancellationToken) {
-        self.cache.names().into_iter().for_each(|name| self.entrance.now(name));
-        let mut work: JoinSet<(TenantName, Next)> = JoinSet::new();
+        let names = self.cache.names();
+        let (mut first, began) = (FirstLook::new(names.iter().cloned()), Instant::now());
+        for name in names {
+            self.entrance.now(name);
+        }
+        let mut work: JoinSet<(TenantName, Next, Outcome)> = JoinSet::new();
+        let (mut ticks, mut figures) = (tokio::time::interval(FIGURES), Figures::default());
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.metrics.set_queue_depth(CONTROLLER, self.queue.waiting());
             let has_room = work.len() < self.concurrency;
@@ -55,13 +69,22 @@ impl Controller {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => Step::Stop,
+                    _ = ticks.tick() => Step::Tick,
                     Some(finished) = work.join_next() => Step::Finished(finished),
                     Some(name) = self.queue.next(), if has_room => Step::Begin(name),
                 }
             };
             match self.heartbeat.during(following).await {
                 Step::Stop => break,
-                Step::Finished(Ok((name, next))) => self.finished(&name, next),
+                Step::Tick if figures.are_due() => self.take_figures(),
+                Step::Tick => {}
+                Step::Finished(Ok((name, next, outcome))) => {
+                    if let Some(found) = first.note(&name, outcome) {
+                        tell(found, began);
+                    }
+                    self.finished(&name, next);
+                    figures.have_changed();
+                }
                 // A task that panicked would leave its tenant marked as being worked on for ever.
                 Step::Finished(Err(error)) => {
                     tracing::error!(%error, "a reconcile ended by a panic; the process ends");
@@ -73,11 +96,15 @@ impl Controller {
             }
         }
         while work.join_next().await.is_some() {}
+        self.take_figures();
     }
 
     fn finished(&mut self, name: &TenantName, next: Next) {
         self.queue.done(name, next, chance());
         self.cache.take_woken().into_iter().for_each(|name| self.entrance.now(name));
+    }
+
+    fn take_figures(&self) {
         self.metrics.set_gate(self.cache.gate_figures(jiff::Timestamp::now()).by_state());
         self.metrics.set_deletions(&self.cache.deletions(jiff::Timestamp::now()));
         self.metrics.set_unattended(self.cache.unattended());
@@ -85,18 +112,41 @@ impl Controller {
     }
 }
 
+/// Whether figures are other than they were when they were taken last: they change where a tenant was worked on.
+#[derive(Default)]
+struct Figures {
+    changed: bool,
+}
+
+impl Figures {
+    const fn have_changed(&mut self) {
+        self.changed = true;
+    }
+
+    const fn are_due(&mut self) -> bool {
+        std::mem::replace(&mut self.changed, false)
+    }
+}
+
 enum Step {
     Stop,
-    Finished(Result<(TenantName, Next), tokio::task::JoinError>),
+    Tick,
+    Finished(Result<(TenantName, Next, Outcome), tokio::task::JoinError>),
     Begin(TenantName),
 }
 
-async fn work_on(reconciler: Reconciler, metrics: Metrics, name: TenantName) -> (TenantName, Next) {
+async fn work_on(reconciler: Reconciler, metrics: Metrics, name: TenantName) -> (TenantName, Next, Outcome) {
     let span = tracing::info_span!("reconcile", tenant = %name);
     let timer = metrics.start_reconcile(CONTROLLER);
     let (next, outcome): (Next, Outcome) = reconciler.reconcile(&name).instrument(span).await;
     timer.finish(outcome);
-    (name, next)
+    (name, next, outcome)
+}
+
+fn tell(found: Found, began: Instant) {
+    let Found { unchanged, changed, stalled } = found;
+    let seconds = began.elapsed().as_secs_f64();
+    tracing::info!(unchanged, changed, stalled, seconds, "every tenant was looked at since this process leads");
 }
 
 /// Keeps the readiness condition of the definitions up to date.
@@ -128,3 +178,17 @@ pub async fn follow_definitions(cache: Arc<Cache>, condition: Condition, stop: C
 
 const DEFINITIONS_MISSING: &str = "a CustomResourceDefinition of ours is not installed, or is being deleted; nothing is done until all stand: \
                                    openclaw-tenant-operator crds | kubectl apply --server-side -f -";
+
+#[cfg(test)]
+mod tests {
+    use super::Figures;
+
+    #[test]
+    fn figures_are_taken_once_for_any_number_of_passes_and_not_at_rest() {
+        let mut figures = Figures::default();
+        assert!(!figures.are_due(), "at rest nothing is counted anew");
+        (0..1_000).for_each(|_| figures.have_changed());
+        assert!(figures.are_due());
+        assert!(!figures.are_due());
+    }
+}

@@ -19,6 +19,7 @@ pub mod enforcement;
 pub mod explain;
 pub mod failure;
 pub mod figures;
+pub mod first_look;
 pub mod fit;
 pub mod gate;
 pub mod hold;

@@ -36,6 +36,10 @@ const REFUSED_PAUSE: Duration = Duration::from_mins(1);
 /// For so long what was listed before is believed while the server refuses.
 const REFUSALS_BELIEVED: Duration = Duration::from_mins(5);
 
+/// How many objects a list asks for at once. At a start all kinds are listed at the same time, and what is not yet taken up is held
+/// whole: the memory that this takes is never given back.
+const PAGE: u32 = 50;
+
 /// Pauses of a watch that fails: doubling, up to the longest.
 #[derive(Default)]
 struct WatchPauses(Option<Duration>);
@@ -70,6 +74,14 @@ impl Watch {
     /// The name of its kind's definition.
     fn definition(&self) -> String {
         format!("{}.{}", self.info.plural, self.info.group)
+    }
+
+    /// How it is asked for.
+    fn config(&self) -> watcher::Config {
+        let mut config = watcher::Config::default().page_size(PAGE);
+        config.label_selector.clone_from(&self.labels);
+        config.field_selector.clone_from(&self.fields);
+        config
     }
 
     /// The one name that it follows, where it is one.
@@ -254,10 +266,7 @@ impl<F: Fn() + Send> Follower<F> {
     async fn stream(&self) -> bool {
         let one = &self.one;
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &ApiResource::from(one.info));
-        let mut config = watcher::Config::default();
-        config.label_selector.clone_from(&one.labels);
-        config.field_selector.clone_from(&one.fields);
-        let events = watcher::watcher(api, config).backoff(WatchPauses::default());
+        let events = watcher::watcher(api, one.config()).backoff(WatchPauses::default());
         let mut events = events.boxed();
         let mut seen = HashSet::new();
         let (mut is_interrupted, mut listed) = (false, false);
@@ -389,4 +398,17 @@ fn spread(cache: &Cache, entrance: &Entrance, concerns: Concerns) {
         Concerns::Everybody => cache.names().into_iter().for_each(|name| entrance.now(name)),
     }
     cache.take_woken().into_iter().for_each(|name| entrance.now(name));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_asked_for_in_small_pages_of_what_is_selected() {
+        let labels = Some("openclaw.io/managed=true".to_owned());
+        let watch = Watch { watched: Watched::Pod, info: definitions::POD, labels: labels.clone(), fields: None };
+        let config = watch.config();
+        assert_eq!((config.page_size, config.label_selector, config.field_selector), (Some(50), labels, None));
+    }
 }

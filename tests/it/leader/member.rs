@@ -51,7 +51,7 @@ impl Member {
         kubeconfig: &Path,
         flags: &[&str],
     ) -> Self {
-        let process = instance.start_operator_as(&Start { pod: name, kubeconfig, access_key, flags });
+        let process = instance.start_operator_as(&Start { pod: name, kubeconfig, access_key, variables: &[], flags });
         Self { name, process, credential: credential(own), access_key }
     }
 

@@ -48,6 +48,8 @@ pub struct Start<'a> {
     pub kubeconfig: &'a Path,
     /// The key by which AWS knows it. Faults are for `operator`.
     pub access_key: &'a str,
+    /// Variables in the place of the platform's.
+    pub variables: &'a [(&'a str, String)],
     /// More flags of `run`.
     pub flags: &'a [&'a str],
 }
@@ -230,39 +232,55 @@ impl Instance {
         self.start_operator_with(&[])
     }
 
-    /// The same, with more flags.
+    /// The same, with more flags. A flag that is given stands in the place of the one that tests have.
     pub fn start_operator_with(&self, flags: &[&str]) -> OperatorProcess {
         let number = self.operators.lock().expect("not poisoned").len();
         let kubeconfig = Path::new(self.fact("/dir")).join(format!("operator-{number}.kubeconfig"));
         self.mint(ACCOUNT, &kubeconfig);
-        self.start_operator_as(&Start { pod: "operator", kubeconfig: &kubeconfig, access_key: "operator", flags })
+        self.start_operator_as(&Start {
+            pod: "operator",
+            kubeconfig: &kubeconfig,
+            access_key: "operator",
+            variables: &[],
+            flags,
+        })
     }
 
     /// The same as somebody else.
     pub fn start_operator_as(&self, start: &Start) -> OperatorProcess {
-        let Start { pod, kubeconfig, access_key, flags } = *start;
-        let number = self.operators.lock().expect("not poisoned").len();
-        let log = Path::new(self.fact("/dir")).join(format!("operator-{number}.log"));
-        self.operators.lock().expect("not poisoned").push(log.clone());
+        let Start { pod, kubeconfig, access_key, variables, flags } = *start;
+        let log = {
+            let mut operators = self.operators.lock().expect("not poisoned");
+            let log = Path::new(self.fact("/dir")).join(format!("operator-{}.log", operators.len()));
+            operators.push(log.clone());
+            log
+        };
         let output = File::create(&log).expect("log");
-        let endpoint = ["--emulator-endpoint", self.fact("/aws/endpoints/secretsManager")];
-        // Given by the test, it is another one.
-        let endpoint = if flags.contains(&endpoint[0]) { [].as_slice() } else { &endpoint };
+        let own = [
+            ("--cluster-name", self.fact("/aws/clusterName")),
+            ("--cluster-cidrs", "10.0.0.0/16"),
+            // Any free port: one that is chosen here could be somebody else's by the time the operator asks for it.
+            ("--health-address", "127.0.0.1:0"),
+            ("--emulator-endpoint", self.fact("/aws/endpoints/secretsManager")),
+            ("--log-filter", "openclaw_tenant_operator=debug"),
+            // Faster than the defaults: the emulators' quotas are their own.
+            ("--eks-write-rate", "50"),
+            ("--eks-read-rate", "100"),
+            ("--secrets-write-rate", "100"),
+            ("--secrets-tag-rate", "100"),
+            ("--iam-read-rate", "100"),
+            ("--iam-write-rate", "100"),
+        ];
+        let own = own.into_iter().filter(|(flag, _)| !flags.contains(flag));
         let process = Command::new(self.fact("/program"))
             .args(["guard", "--", env!("CARGO_BIN_EXE_openclaw-tenant-operator"), "run"])
-            .args(["--cluster-name", self.fact("/aws/clusterName"), "--cluster-cidrs", "10.0.0.0/16"])
-            // Any free port: one that is chosen here could be somebody else's by the time the operator asks for it.
-            .args(["--health-address", "127.0.0.1:0"])
-            .args(endpoint)
-            .args(["--log-filter", "openclaw_tenant_operator=debug"])
-            // Faster than the defaults: the emulators' quotas are their own.
-            .args(["--eks-write-rate", "50", "--eks-read-rate", "100", "--secrets-write-rate", "100"])
-            .args(["--secrets-tag-rate", "100", "--iam-read-rate", "100", "--iam-write-rate", "100"])
+            .args(own.flat_map(|(flag, value)| [flag, value]))
             .args(flags)
             .env("POD_NAME", pod)
             .env("KUBECONFIG", kubeconfig)
             .envs(self.aws_environment())
             .env("AWS_ACCESS_KEY_ID", access_key)
+            .envs(variables.iter().map(|(name, value)| (*name, value)))
             .stdin(Stdio::piped())
             .stdout(output.try_clone().expect("log"))
             .stderr(output)
@@ -408,9 +426,19 @@ impl OperatorProcess {
 
     /// Sends a signal to the operator itself, past its guard.
     pub fn signal(&self, signal: &str) {
-        let guard = self.process.id().to_string();
-        let sent = Command::new("pkill").args([&format!("-{signal}"), "-P", &guard]).status();
+        let operator = self.pid().expect("an operator that runs").to_string();
+        let sent = Command::new("kill").args([&format!("-{signal}"), &operator]).status();
         assert!(sent.is_ok_and(|status| status.success()), "{signal} is not sent");
+    }
+
+    /// The operator's process: what the guard has started.
+    pub fn pid(&self) -> Option<u32> {
+        let parent = format!("PPid:\t{}\n", self.process.id());
+        let all = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let mut all = all.filter(|pid: &u32| {
+            fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| status.contains(&parent))
+        });
+        all.next()
     }
 
     /// Whether it has ended by itself.

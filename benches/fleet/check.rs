@@ -1,0 +1,49 @@
+//! Compares a run with the one that is committed.
+
+use crate::{figures::Run, report};
+
+/// A ratio may be worse than the committed one by so much: runs on a machine that others use differ.
+const TOLERANCE: f64 = 1.25;
+
+/// Ends the process where a ratio is worse by more than the tolerance, or where something was written that must not be.
+pub fn against_committed(run: &Run) {
+    let failures = failures(run, &report::committed());
+    for failure in &failures {
+        eprintln!("bench-check: {failure}");
+    }
+    if !failures.is_empty() {
+        std::process::exit(1);
+    }
+    println!("bench-check: no ratio is worse than the committed one by more than {TOLERANCE} times");
+}
+
+fn failures(run: &Run, committed: &Run) -> Vec<String> {
+    let mut failures = Vec::new();
+    for point in &run.points {
+        let tenants = point.tenants;
+        if let Some(rest) = point.rest.as_ref().filter(|rest| rest.asked.changes() + rest.asked.events > 0) {
+            failures.push(format!("{tenants} tenants: at rest something was written: {:?}", rest.asked));
+        }
+        if let Some(restart) = point.restart.as_ref().filter(|one| one.asked.changes() + one.asked.events > 0) {
+            failures.push(format!("{tenants} tenants: a restart wrote: {:?}", restart.asked));
+        }
+        let Some(before) = committed.points.iter().find(|before| before.tenants == tenants) else {
+            failures.push(format!("{tenants} tenants: no such run is committed; make bench commits one"));
+            continue;
+        };
+        let ratios = point.ratio().zip(before.ratio()).map(|(now, before)| ("converge by floor", now, before));
+        let neighbours =
+            |point: &crate::figures::Point| Some(point.neighbours.as_ref()?.latency.p99 / point.converge.latency.p99);
+        let ill =
+            neighbours(point).zip(neighbours(before)).map(|(now, before)| ("p99 beside ill neighbours", now, before));
+        let work =
+            point.work_ratio().zip(before.work_ratio()).map(|(now, before)| ("CPU time by the floor's", now, before));
+        for (what, now, before) in ratios.into_iter().chain(work).chain(ill) {
+            println!("bench-check: {tenants} tenants: {what}: {now:.2}, committed {before:.2}");
+            if now > before * TOLERANCE {
+                failures.push(format!("{tenants} tenants: {what} is {now:.2}, committed is {before:.2}"));
+            }
+        }
+    }
+    failures
+}
