@@ -93,7 +93,8 @@ reproduce: ## Builds the image's program twice, in two places, and compares the 
 FLEET = RUSTFLAGS='-C force-frame-pointers=yes' cargo bench --locked --bench fleet --
 
 .PHONY: bench
-bench: ## Measures the fleet, and writes docs/performance anew (FLEET_FLAGS, as --help says: --tenants, --rest, --only, --large)
+bench: ## Measures the pure core and the fleet, and writes docs/performance anew (FLEET_FLAGS, as --help says: --tenants, --rest, --only, --large)
+	$(call timed,the pure core,cargo bench --locked --bench core -- --noplot)
 	$(call timed,bench,$(FLEET) --commit $(FLEET_FLAGS))
 
 # Minutes, not the hour of the whole: the smallest fleet, a short rest.

@@ -1,5 +1,7 @@
 //! Carries out one action in AWS, and takes up what is known after it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{
@@ -120,7 +122,7 @@ pub async fn perform(
             Ok(()) => {
                 learn(&mut |view| {
                     if let Some(Look::At(_, Some(secret))) = view.secrets.get_mut(item) {
-                        secret.tags.extend(tags.clone());
+                        Arc::make_mut(secret).tags.extend(tags.clone());
                     }
                 });
                 Ok(())

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::api::labels::CURRENT_STAGE;
 use crate::api::names::{
@@ -25,7 +26,7 @@ pub struct Cluster {
 }
 
 /// A Pod Identity association as EKS describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Association {
     /// Its id.
     pub id: AssociationId,
@@ -76,7 +77,7 @@ pub struct NewAssociation {
 }
 
 /// A secret as Secrets Manager describes it. Never a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret {
     /// Its ARN.
     pub arn: SecretArn,

@@ -4,6 +4,7 @@
 
 mod error;
 pub mod listing;
+mod live;
 mod resource;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use kube::Client;
 use serde_json::Value;
 
 pub use error::RequestError;
+pub use live::Live;
 pub use resource::{Resource, definitions};
 
 use crate::{
@@ -197,7 +199,7 @@ impl Kubernetes {
         verb: &'static str,
         request: Request<Vec<u8>>,
     ) -> Result<Value, RequestError> {
-        let answer = within(REQUEST_TIMEOUT, self.client.request::<Value>(request)).await;
+        let answer = within(REQUEST_TIMEOUT, self.client.request::<Live>(request)).await;
         let result = answer.map_err(|error| error.about(verb, resource));
         let outcome = result.as_ref().map_or_else(RequestError::result, |_| RequestResult::Ok);
         self.metrics.kubernetes_request(verb, resource.kind(), outcome);
@@ -207,10 +209,10 @@ impl Kubernetes {
 
 async fn within(
     timeout: Duration,
-    request: impl Future<Output = kube::Result<Value>>,
+    request: impl Future<Output = kube::Result<Live>>,
 ) -> Result<Value, error::RawError> {
     match tokio::time::timeout(timeout, request).await {
-        Ok(answer) => answer.map_err(error::RawError::Failed),
+        Ok(answer) => answer.map(|live| live.value).map_err(error::RawError::Failed),
         Err(_) => Err(error::RawError::TimedOut(timeout)),
     }
 }

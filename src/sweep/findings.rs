@@ -3,7 +3,10 @@
 //! PURE. A listing lags (associations several seconds, secrets up to five minutes), so nothing here is proof: whatever is
 //! contradicted is looked at itself by the tenant that it concerns.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -182,7 +185,7 @@ fn of_records(listing: &Listing, census: &Census) -> Vec<Suspicion> {
 fn of_kept_secret(
     listing: &Listing,
     item: &RecordedSecret,
-    look: &Look<Option<Secret>>,
+    look: &Look<Option<Arc<Secret>>>,
     listed: Option<&Secret>,
 ) -> Option<Finding> {
     let is_news = matches!(look, Look::Never) || is_older(look, listing);

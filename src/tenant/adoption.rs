@@ -74,7 +74,7 @@ pub fn stage(record: &TenantRecordSpec) -> Option<AdoptionStage> {
 }
 
 fn order(observed: &Observed) -> Option<&Order> {
-    observed.tenant.as_ref()?.cut_over.as_ref()
+    observed.tenant.as_deref()?.cut_over.as_ref()
 }
 
 /// What a living tenant whose adoption is under way comes to. `ordinary` is what it would be as any other.
@@ -127,7 +127,7 @@ pub fn learn(observed: &Observed, record: &mut TenantRecordSpec) {
         adoption.former_associations = cloud::former(observed, record, found);
     }
     if adoption.stage == AdoptionStage::Attached
-        && let Some(live) = observed.namespace.as_ref().filter(|live| !live.deleting)
+        && let Some(live) = observed.namespace.as_deref().filter(|live| !live.deleting)
     {
         adoption.namespace_labels = marks::replaced(&namespace_facts(live));
     }

@@ -101,7 +101,7 @@ pub fn retirement(deletion_policy: DeletionPolicy, class: &TenantClassSpec) -> R
 
 /// A record made from the mirrors on an owned namespace; `None` where there is no such namespace.
 pub(super) fn rebuilt(observed: &Observed, tenant: Option<&TenantView>) -> Option<Result<TenantRecordSpec, Refusal>> {
-    let live = observed.namespace.as_ref()?;
+    let live = observed.namespace.as_deref()?;
     if live.tenant.as_ref() != Some(&observed.name) {
         return None;
     }

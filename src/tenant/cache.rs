@@ -111,11 +111,11 @@ struct Known {
     classes: HashMap<ClassName, ClassView>,
     /// Classes whose tenants lose nothing for good.
     halts: HashSet<ClassName>,
-    objects: HashMap<ObjectKey, Digest>,
+    objects: HashMap<Arc<ObjectKey>, Arc<Digest>>,
     /// Owned namespaces by the tenant whose label they carry.
     namespaces: HashMap<TenantName, NamespaceName>,
     volumes: HashMap<String, VolumeView>,
-    pods: HashMap<TenantName, BTreeMap<(NamespaceName, String), PodView>>,
+    pods: HashMap<TenantName, BTreeMap<(NamespaceName, String), Arc<PodView>>>,
     storage_classes: HashMap<String, StorageClassView>,
     /// Network policies by namespace, kind and name.
     policies: HashMap<NamespaceName, BTreeMap<(Kind, String), PolicyView>>,
@@ -129,8 +129,8 @@ struct Known {
     definitions: HashMap<String, DefinitionView>,
     renderings: HashMap<ObjectKey, Rendering>,
     /// Objects that this process has written or rehearsed since it started.
-    met: HashSet<ObjectKey>,
-    aws: HashMap<TenantName, AwsView>,
+    met: HashSet<Arc<ObjectKey>>,
+    aws: HashMap<TenantName, Arc<AwsView>>,
     /// What tenants wait for.
     waits: HashMap<TenantName, Waits>,
     /// What lies in namespaces that are being adopted.
@@ -299,7 +299,9 @@ impl Cache {
 
     /// Notes that this process has to do with an object; `true` the first time.
     pub fn meet(&self, key: &ObjectKey) -> bool {
-        self.lock().met.insert(key.clone())
+        let mut known = self.lock();
+        let shared = known.objects.get_key_value(key).map(|(key, _)| Arc::clone(key));
+        known.met.insert(shared.unwrap_or_else(|| Arc::new(key.clone())))
     }
 
     /// Tenants that wait at the roll-out gate, or for a place on a gateway, and should look again; all of them where a look has found
@@ -355,7 +357,7 @@ impl Cache {
 
     /// Changes what is known of a tenant in AWS.
     pub fn with_aws<R>(&self, name: &TenantName, change: impl FnOnce(&mut AwsView) -> R) -> R {
-        change(self.lock().aws.entry(name.clone()).or_default())
+        change(Arc::make_mut(self.lock().aws.entry(name.clone()).or_default()))
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Census {
     /// Tenants and incarnations that namespaces bear.
     pub marks: BTreeSet<(TenantName, Incarnation)>,
     /// What is known of each tenant in AWS.
-    pub aws: BTreeMap<TenantName, AwsView>,
+    pub aws: BTreeMap<TenantName, Arc<AwsView>>,
 }
 
 /// Who stands behind a resource in AWS that is this cluster's by its tags.

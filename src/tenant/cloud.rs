@@ -113,7 +113,7 @@ const LATE: SignedDuration = SignedDuration::from_secs(30);
 /// What was never seen of a tenant that is being deleted is believed to be nowhere only when it could not come any more: a
 /// create whose answer was lost may take effect after the look that found nothing.
 fn unless_late<T>(observed: &Observed, look: &Look<T>, look_up: &AwsAction, what: &str, done: Half) -> Half {
-    let deleted_at = observed.tenant.as_ref().and_then(|tenant| tenant.deleted_at);
+    let deleted_at = observed.tenant.as_deref().and_then(|tenant| tenant.deleted_at);
     let settled = deleted_at.and_then(|at| at.checked_add(LATE).ok());
     match (settled, look) {
         (Some(settled), Look::At(at, _)) if *at < settled => {

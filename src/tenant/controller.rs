@@ -28,7 +28,7 @@ use crate::{
 /// The name of this controller in metrics.
 const CONTROLLER: &str = "tenant";
 
-/// How often figures over all tenants are taken. Each is a walk over every record: taken after every pass, it would make each tenant
+/// How often figures over all tenants are taken. Each is a walk over every tenant: taken for every pass, it would make each tenant
 /// dearer by the size of the fleet.
 const FIGURES: Duration = Duration::from_secs(1);
 
@@ -63,7 +63,6 @@ impl Controller {
         let (mut ticks, mut figures) = (tokio::time::interval(FIGURES), Figures::default());
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            self.metrics.set_queue_depth(CONTROLLER, self.queue.waiting());
             let has_room = work.len() < self.concurrency;
             let following = async {
                 tokio::select! {
@@ -76,8 +75,12 @@ impl Controller {
             };
             match self.heartbeat.during(following).await {
                 Step::Stop => break,
-                Step::Tick if figures.are_due() => self.take_figures(),
-                Step::Tick => {}
+                Step::Tick => {
+                    self.metrics.set_queue_depth(CONTROLLER, self.queue.waiting());
+                    if figures.are_due() {
+                        self.take_figures();
+                    }
+                }
                 Step::Finished(Ok((name, next, outcome))) => {
                     if let Some(found) = first.note(&name, outcome) {
                         tell(found, began);

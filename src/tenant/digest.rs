@@ -2,7 +2,10 @@
 //!
 //! PURE. Five thousand tenants are sixty thousand objects; none of them is kept whole.
 
-use std::collections::BTreeSet;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -29,61 +32,86 @@ impl ContentHash {
 
     /// Hash of any JSON value, independent of the order of its keys.
     pub fn of_value(value: &Value) -> Self {
-        let mut hasher = Sha256::new();
-        feed(&mut hasher, value);
-        let mut short = [0; 16];
-        short.copy_from_slice(&hasher.finalize()[..16]);
-        Self(short)
+        Self::fed(|hasher| feed(hasher, value))
     }
 
     /// Hash of an object's normalised content.
     pub fn of_object(kind: Kind, object: &Value) -> Self {
-        Self::of_value(&normalise(kind, object))
+        Self::of_reduced(&reduced(kind, object))
+    }
+
+    fn of_reduced(content: &Reduced<'_>) -> Self {
+        Self::fed(|hasher| feed_fields(hasher, content.iter().map(|(field, value)| (*field, value.as_ref()))))
+    }
+
+    fn fed(feed: impl FnOnce(&mut Sha256)) -> Self {
+        let mut hasher = Sha256::new();
+        feed(&mut hasher);
+        let mut short = [0; 16];
+        short.copy_from_slice(&hasher.finalize()[..16]);
+        Self(short)
     }
 }
 
 /// Feeds a value in a form in which no two different values read alike: every item is preceded by its type and length.
 fn feed(hasher: &mut Sha256, value: &Value) {
-    let mut item = |tag: u8, bytes: &[u8]| {
-        hasher.update([tag]);
-        hasher.update((bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
-    };
     match value {
-        Value::Null => item(b'n', &[]),
-        Value::Bool(b) => item(b'b', &[u8::from(*b)]),
-        Value::Number(n) => item(b'd', n.to_string().as_bytes()),
-        Value::String(s) => item(b's', s.as_bytes()),
+        Value::Null => item(hasher, b'n', &[]),
+        Value::Bool(b) => item(hasher, b'b', &[u8::from(*b)]),
+        Value::Number(n) => item(hasher, b'd', n.to_string().as_bytes()),
+        Value::String(s) => item(hasher, b's', s.as_bytes()),
         Value::Array(list) => {
-            item(b'a', &(list.len() as u64).to_le_bytes());
+            item(hasher, b'a', &(list.len() as u64).to_le_bytes());
             for item in list {
                 feed(hasher, item);
             }
         }
+        Value::Object(map) if map.keys().is_sorted() => {
+            feed_fields(hasher, map.iter().map(|(key, value)| (key.as_str(), value)));
+        }
         Value::Object(map) => {
-            item(b'o', &(map.len() as u64).to_le_bytes());
-            let mut keys: Vec<&String> = map.keys().collect();
-            keys.sort_unstable();
-            for key in keys {
-                hasher.update((key.len() as u64).to_le_bytes());
-                hasher.update(key.as_bytes());
-                feed(hasher, &map[key.as_str()]);
-            }
+            let fields: BTreeMap<&str, &Value> = map.iter().map(|(key, value)| (key.as_str(), value)).collect();
+            feed_fields(hasher, fields.into_iter());
         }
     }
+}
+
+/// Feeds an object's fields, in the order of their names.
+fn feed_fields<'a>(hasher: &mut Sha256, fields: impl ExactSizeIterator<Item = (&'a str, &'a Value)>) {
+    item(hasher, b'o', &(fields.len() as u64).to_le_bytes());
+    for (key, value) in fields {
+        hasher.update((key.len() as u64).to_le_bytes());
+        hasher.update(key.as_bytes());
+        feed(hasher, value);
+    }
+}
+
+fn item(hasher: &mut Sha256, tag: u8, bytes: &[u8]) {
+    hasher.update([tag]);
+    hasher.update((bytes.len() as u64).to_le_bytes());
+    hasher.update(bytes);
 }
 
 /// Reduces an object to what the operator decides about: all of it but status, what the server allocates, and
 /// metadata of others.
 pub fn normalise(kind: Kind, object: &Value) -> Value {
-    let mut content = object.as_object().cloned().unwrap_or_default();
-    for field in ["apiVersion", "kind", "status"] {
-        content.remove(field);
-    }
-    let metadata = content.remove("metadata").unwrap_or(Value::Null);
-    content.insert("metadata".into(), our_metadata(&metadata));
+    let content = reduced(kind, object).into_iter();
+    Value::Object(content.map(|(field, value)| (field.to_owned(), value.into_owned())).collect())
+}
+
+/// The same, with everything borrowed that is as it stands: objects are hashed far more often than they are looked into.
+type Reduced<'a> = BTreeMap<&'a str, Cow<'a, Value>>;
+
+fn reduced(kind: Kind, object: &Value) -> Reduced<'_> {
+    let fields = object.as_object().into_iter().flatten();
+    let is_compared = |field: &str| !["apiVersion", "kind", "status", "metadata"].contains(&field);
+    let mut content: Reduced<'_> = fields
+        .filter(|(field, _)| is_compared(field))
+        .map(|(field, value)| (field.as_str(), Cow::Borrowed(value)))
+        .collect();
+    content.insert("metadata", Cow::Owned(our_metadata(&object["metadata"])));
     strip_allocated(kind, &mut content);
-    Value::Object(content)
+    content
 }
 
 /// Labels and annotations in our domains, and owner references: a foreign owner could have our object collected.
@@ -139,7 +167,7 @@ pub fn allocated_fields(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-fn strip_allocated(kind: Kind, content: &mut Map<String, Value>) {
+fn strip_allocated(kind: Kind, content: &mut Reduced<'_>) {
     for pointer in allocated_fields(kind) {
         let mut path = pointer.trim_start_matches('/').split('/');
         match (path.next(), path.next()) {
@@ -147,14 +175,17 @@ fn strip_allocated(kind: Kind, content: &mut Map<String, Value>) {
                 content.remove(field);
             }
             (Some(parent), Some(field)) => {
-                if let Some(parent) = content.get_mut(parent).and_then(Value::as_object_mut) {
+                if let Some(parent) = content.get_mut(parent).filter(|parent| parent.get(field).is_some())
+                    && let Some(parent) = parent.to_mut().as_object_mut()
+                {
                     parent.remove(field);
                 }
             }
             (None, _) => {}
         }
     }
-    if kind == Kind::Namespace && content.get("spec").is_some_and(|spec| *spec == serde_json::json!({})) {
+    let is_empty = |spec: &Cow<'_, Value>| spec.as_object().is_some_and(Map::is_empty);
+    if kind == Kind::Namespace && content.get("spec").is_some_and(is_empty) {
         content.remove("spec");
     }
     if kind == Kind::StatefulSet {
@@ -163,11 +194,10 @@ fn strip_allocated(kind: Kind, content: &mut Map<String, Value>) {
 }
 
 /// Older servers render an unset time in the metadata of a template.
-fn strip_unset_time(content: &mut Map<String, Value>) {
-    let metadata =
-        content.get_mut("spec").and_then(|spec| spec.pointer_mut("/template/metadata")).and_then(Value::as_object_mut);
-    if let Some(metadata) = metadata
-        && metadata.get("creationTimestamp").is_some_and(Value::is_null)
+fn strip_unset_time(content: &mut Reduced<'_>) {
+    let is_unset = |spec: &Value| spec.pointer("/template/metadata/creationTimestamp").is_some_and(Value::is_null);
+    if let Some(spec) = content.get_mut("spec").filter(|spec| is_unset(spec))
+        && let Some(metadata) = spec.to_mut().pointer_mut("/template/metadata").and_then(Value::as_object_mut)
     {
         metadata.remove("creationTimestamp");
     }
@@ -216,6 +246,12 @@ pub enum Facts {
 }
 
 impl Facts {
+    fn tell_nothing_new(&self, later: &Self) -> bool {
+        let (Self::Quota(quota), Self::Quota(later)) = (self, later) else { return self == later };
+        let QuotaFacts { enforced, hard, used } = quota;
+        (enforced, hard, used.is_some()) == (&later.enforced, &later.hard, later.used.is_some())
+    }
+
     /// Those of a namespace.
     pub const fn as_namespace(&self) -> Option<&NamespaceFacts> {
         if let Self::Namespace(facts) = self { Some(facts) } else { None }
@@ -269,9 +305,9 @@ pub struct NamespaceFacts {
     /// The incarnation that its annotation names.
     pub incarnation: Option<Incarnation>,
     /// Its labels in our domains, as they are.
-    pub labels: std::collections::BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
     /// Its annotations of ours, as they are.
-    pub annotations: std::collections::BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
     /// What keeps it from going, while it is being deleted: in the words of the namespace controller, and finalizers.
     pub blockers: Vec<String>,
 }
@@ -339,13 +375,10 @@ impl Digest {
     /// Whether a later state of the object has nothing new for decisions. What is used of a quota comes and goes with every
     /// pod, and where somebody waits for it, it is looked at again.
     pub fn tells_nothing_new(&self, later: &Self) -> bool {
-        let mut same = Self { resource_version: later.resource_version.clone(), ..self.clone() };
-        if let (Facts::Quota(same), Facts::Quota(later)) = (&mut same.facts, &later.facts)
-            && same.used.is_some() == later.used.is_some()
-        {
-            same.used.clone_from(&later.used);
-        }
-        same == *later
+        let Self { uid, resource_version: _, content, tenant, deleting, deleting_since, facts } = self;
+        let is_same = (uid, content, tenant) == (&later.uid, &later.content, &later.tenant)
+            && (deleting, deleting_since) == (&later.deleting, &later.deleting_since);
+        is_same && facts.tell_nothing_new(&later.facts)
     }
 
     /// Digests a live object.
@@ -431,15 +464,21 @@ fn judgement(object: &Value, kind: &str) -> Judgement {
 }
 
 fn stateful_set_facts(object: &Value) -> StatefulSetFacts {
-    let mut frame = normalise(Kind::StatefulSet, object);
-    let template = frame["spec"].as_object_mut().and_then(|spec| spec.remove("template"));
+    let mut frame = reduced(Kind::StatefulSet, object);
+    let template = frame.get("spec").and_then(|spec| spec.get("template")).map(ContentHash::of_value);
+    if let Some(spec) = frame.get_mut("spec")
+        && let Some(fields) = spec.as_object()
+    {
+        let others = fields.iter().filter(|(field, _)| *field != "template");
+        *spec = Cow::Owned(Value::Object(others.map(|(field, value)| (field.clone(), value.clone())).collect()));
+    }
     StatefulSetFacts {
         observed: object["status"]["observedGeneration"].as_i64() >= object["metadata"]["generation"].as_i64(),
         replicas: object["spec"]["replicas"].as_i64().unwrap_or(1),
         current_pods: object["status"]["replicas"].as_i64().unwrap_or(0),
         update_revision: text(&object["status"]["updateRevision"]),
-        template: template.as_ref().map(ContentHash::of_value),
-        frame: Some(ContentHash::of_value(&frame)),
+        template,
+        frame: Some(ContentHash::of_reduced(&frame)),
         containers: containers(&object["spec"]["template"]),
     }
 }
@@ -450,7 +489,7 @@ fn text(value: &Value) -> String {
 
 fn namespace_facts(metadata: &Value, managed: bool) -> NamespaceFacts {
     let annotations = metadata["annotations"].as_object().into_iter().flatten();
-    let annotations: std::collections::BTreeMap<String, String> = annotations
+    let annotations: BTreeMap<String, String> = annotations
         .filter(|(key, _)| key.starts_with("openclaw.io/"))
         .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
         .collect();

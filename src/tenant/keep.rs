@@ -235,7 +235,7 @@ impl Turning<'_> {
 }
 
 fn record_action(observed: &Observed, record: &TenantRecordSpec, ledger: &TenantRecordSpec) -> Vec<Action> {
-    let view = observed.record.as_ref().filter(|_| ledger != record);
+    let view = observed.record.as_deref().filter(|_| ledger != record);
     view.map(|view| replace_record(view, ledger)).into_iter().collect()
 }
 

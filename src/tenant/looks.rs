@@ -3,7 +3,7 @@
 //! PURE. A listing of the whole cluster is never proof: what it contradicts is looked at itself, and what only it showed
 //! is enough to rest on, but not to act on.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -54,7 +54,7 @@ impl AwsView {
 
     /// A secret was looked at itself.
     pub fn saw_secret(&mut self, item: &SecretItemName, at: Timestamp, found: Option<Secret>) {
-        self.secrets.insert(item.clone(), Look::At(at, found));
+        self.secrets.insert(item.clone(), Look::At(at, found.map(Arc::new)));
         self.settled(&Subject::Secret(item.clone()));
     }
 
@@ -69,7 +69,7 @@ impl AwsView {
     /// A listing shows a secret as it is recorded. What is known already is known better.
     pub fn saw_secret_listed(&mut self, item: &SecretItemName, at: Timestamp, secret: Secret) {
         if self.secrets.get(item).is_none_or(|look| *look == Look::Never) {
-            self.secrets.insert(item.clone(), Look::At(at, Some(secret)));
+            self.secrets.insert(item.clone(), Look::At(at, Some(Arc::new(secret))));
             self.listed.insert(Subject::Secret(item.clone()));
         }
     }

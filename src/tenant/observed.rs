@@ -45,16 +45,16 @@ pub struct Observed {
     /// Whether our kinds are served.
     pub definitions: Definitions,
     /// The Tenant.
-    pub tenant: Option<TenantView>,
+    pub tenant: Option<Arc<TenantView>>,
     /// The record.
-    pub record: Option<RecordView>,
+    pub record: Option<Arc<RecordView>>,
     /// The class that the Tenant names.
     pub class: ClassView,
     /// The namespace that the tenant has, or would get; it may be anybody's. Without a record also one that carries the
     /// tenant's label under another name.
-    pub namespace: Option<Digest>,
+    pub namespace: Option<Arc<Digest>>,
     /// The live children, without the namespace.
-    pub children: BTreeMap<Child, Digest>,
+    pub children: BTreeMap<Child, Arc<Digest>>,
     /// What the server made of an object that differs from what was sent, by child.
     pub renderings: BTreeMap<Child, Rendering>,
     /// The storage class of the claim.
@@ -68,7 +68,7 @@ pub struct Observed {
     /// What lies in the namespace beside what is watched, as far as it was looked at: only while it is being adopted.
     pub belongings: Look<Belongings>,
     /// What is known of AWS.
-    pub aws: AwsView,
+    pub aws: Arc<AwsView>,
     /// A place on a gateway that is held for this tenant: for one that has none, or where an administrator orders it to be moved;
     /// `None` where that is full.
     pub place: Option<Placement>,
@@ -89,7 +89,7 @@ pub struct Observed {
     /// Optional kinds that the cluster serves, and of which everything there is has been seen.
     pub served: BTreeSet<Kind>,
     /// ReferenceGrants that carry this tenant's label where its record does not look for one.
-    pub stray_grants: Vec<(ObjectKey, Digest)>,
+    pub stray_grants: Vec<(ObjectKey, Arc<Digest>)>,
     /// What shows that something enforces the policies of its namespace.
     pub evidence: Evidence,
 }
@@ -300,7 +300,7 @@ pub struct AwsView {
     /// Its own role, where the class wants one for each tenant.
     pub role: Look<Option<Role>>,
     /// Its secrets.
-    pub secrets: BTreeMap<SecretItemName, Look<Option<Secret>>>,
+    pub secrets: BTreeMap<SecretItemName, Look<Option<Arc<Secret>>>>,
     /// Versions that were written once and have lost their labels since: their ids cannot be used again.
     pub spent: BTreeSet<VersionId>,
     /// Since when EKS refuses the role: one that was just made is refused for a while.
@@ -370,7 +370,7 @@ impl Observed {
     /// The digest of a child, the namespace included.
     pub fn child(&self, child: Child) -> Option<&Digest> {
         match child {
-            Child::Namespace => self.namespace.as_ref(),
+            Child::Namespace => self.namespace.as_deref(),
             Child::ResourceQuota
             | Child::LimitRange
             | Child::DefaultDeny
@@ -389,7 +389,7 @@ impl Observed {
             | Child::Route
             | Child::OwnerBinding
             | Child::OwnerRole
-            | Child::OwnerRoleBinding => self.children.get(&child),
+            | Child::OwnerRoleBinding => self.children.get(&child).map(Arc::as_ref),
         }
     }
 }

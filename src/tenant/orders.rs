@@ -130,7 +130,7 @@ fn transfer(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -> 
     if record.phase == RecordPhase::Purging {
         return Err("refused: what it holds is being removed; keep it first (openclaw.io/keep-until)".into());
     }
-    if breaker::asked_for(observed.tenant.as_ref(), record).is_some() {
+    if breaker::asked_for(observed.tenant.as_deref(), record).is_some() {
         return Err("refused: its Tenant is being deleted with deletionPolicy Delete; set that to Retain first".into());
     }
     if breaker::is_over(record, observed.now) {
@@ -184,7 +184,7 @@ fn keep_until(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -
         }
         RecordPhase::Retained | RecordPhase::Purging => {}
     }
-    if breaker::asked_for(observed.tenant.as_ref(), record).is_some() {
+    if breaker::asked_for(observed.tenant.as_deref(), record).is_some() {
         return Err("refused: its Tenant is being deleted with deletionPolicy Delete; set that to Retain".into());
     }
     match &record.purge_after {
@@ -221,7 +221,7 @@ fn purge_now(observed: &Observed, record: &mut TenantRecordSpec, value: &str) ->
     if is_only_attached(record) {
         return Err("refused: what it has was attached and never cut over, and is its former keeper's to remove".into());
     }
-    if breaker::asked_for(observed.tenant.as_ref(), record).is_some() {
+    if breaker::asked_for(observed.tenant.as_deref(), record).is_some() {
         return Err("refused: it is being removed with its Tenant already".into());
     }
     record.purge_after = Some(observed.time());
@@ -243,7 +243,7 @@ pub fn confirmation(incarnation: &Incarnation, begun: Timestamp) -> String {
 fn confirm(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -> Result<String, String> {
     let (incarnation, seen) = value.split_once('@').map_or((value, None), |(one, begun)| (one, Some(begun)));
     same_incarnation(record, incarnation)?;
-    let Some((_, begun)) = breaker::pending(observed.tenant.as_ref(), record, observed.now) else {
+    let Some((_, begun)) = breaker::pending(observed.tenant.as_deref(), record, observed.now) else {
         return Err("refused: nothing of it is being removed".into());
     };
     if let Some(seen) = seen {

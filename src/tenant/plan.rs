@@ -25,7 +25,7 @@ const LATER: Duration = Duration::from_mins(1);
 /// Decides. For a paused tenant nothing is written: what would be is told.
 pub fn plan(observed: &Observed) -> Plan {
     let plan = decided(observed);
-    let is_paused = observed.tenant.as_ref().is_some_and(|tenant| tenant.paused);
+    let is_paused = observed.tenant.as_deref().is_some_and(|tenant| tenant.paused);
     // A Tenant that goes with its CRD is let go all the same: nothing it has is touched.
     let is_held = is_paused && observed.definitions == Definitions::Stand;
     match plan.story {
@@ -115,8 +115,8 @@ fn is_kept_for_another(record: &TenantRecordSpec, tenant: &TenantView) -> bool {
 
 /// What administrators order comes before everything else; for a paused tenant it waits as all writes do.
 fn ordered(observed: &Observed) -> Option<Plan> {
-    let view = observed.record.as_ref().filter(|_| observed.definitions == Definitions::Stand)?;
-    let is_paused = observed.tenant.as_ref().is_some_and(|tenant| tenant.paused);
+    let view = observed.record.as_deref().filter(|_| observed.definitions == Definitions::Stand)?;
+    let is_paused = observed.tenant.as_deref().is_some_and(|tenant| tenant.paused);
     let record = view.spec.as_ref().ok().filter(|_| !is_paused)?;
     orders::carried_out(observed, view, record)
 }

@@ -59,7 +59,7 @@ pub struct Ground {
 
 /// The ground on which what a record holds may be removed now; `None` where there is none.
 pub fn ground(observed: &Observed, record: &TenantRecordSpec) -> Option<Ground> {
-    let tenant = observed.tenant.as_ref();
+    let tenant = observed.tenant.as_deref();
     let (cause, since) = match tenant {
         Some(tenant) => {
             let asked = breaker::asked_for(Some(tenant), record)?;
@@ -74,7 +74,7 @@ pub fn ground(observed: &Observed, record: &TenantRecordSpec) -> Option<Ground> 
 
 /// Whether the class lets a Tenant end with `Delete`; without a class, whether it did when it was last there.
 pub fn may_delete(observed: &Observed, record: &TenantRecordSpec) -> bool {
-    let named = observed.tenant.as_ref().and_then(|tenant| tenant.spec.as_ref().ok()).map(|spec| &spec.class_name);
+    let named = observed.tenant.as_deref().and_then(|tenant| tenant.spec.as_ref().ok()).map(|spec| &spec.class_name);
     match &observed.class {
         // Another class than the record's has no say: it may allow what the tenant's own does not.
         ClassView::Found(_) if named.is_some_and(|named| *named != record.class_name) => {
@@ -279,7 +279,7 @@ fn remove_namespace(live: &Digest) -> Action {
 
 fn namespace_going(observed: &Observed, record: &TenantRecordSpec) -> String {
     let name = &record.namespace.name;
-    let blockers = observed.namespace.as_ref().map(|live| namespace_facts(live).blockers).unwrap_or_default();
+    let blockers = observed.namespace.as_deref().map(|live| namespace_facts(live).blockers).unwrap_or_default();
     if blockers.is_empty() {
         return format!("namespace {name} is being deleted");
     }
@@ -287,7 +287,7 @@ fn namespace_going(observed: &Observed, record: &TenantRecordSpec) -> String {
 }
 
 fn own_namespace<'a>(observed: &'a Observed, record: &TenantRecordSpec) -> Option<&'a Digest> {
-    observed.namespace.as_ref().filter(|live| is_ours(live, record))
+    observed.namespace.as_deref().filter(|live| is_ours(live, record))
 }
 
 /// What in the cluster contradicts the record: a workspace that still runs, or marks that say something else.

@@ -69,7 +69,7 @@ impl Pass {
     /// A Tenant that goes because its definition goes is not being deleted (S3), and the two are told by different
     /// watches: before anything is done to a Tenant that goes, the definitions are looked at themselves.
     fn must_look_at_definitions(&mut self, observed: &Observed) -> bool {
-        let goes = observed.tenant.as_ref().is_some_and(|tenant| tenant.deleted_at.is_some());
+        let goes = observed.tenant.as_deref().is_some_and(|tenant| tenant.deleted_at.is_some());
         goes && !std::mem::replace(&mut self.looked_at_definitions, true)
     }
 
@@ -312,8 +312,8 @@ impl Reconciler {
 
 /// The Tenant; where there is none, the record.
 fn reference(observed: &Observed) -> ObjectReference {
-    let of_record = || Some(("TenantRecord", observed.record.as_ref()?.uid.to_string()));
-    let of_tenant = observed.tenant.as_ref().map(|tenant| ("Tenant", tenant.uid.to_string()));
+    let of_record = || Some(("TenantRecord", observed.record.as_deref()?.uid.to_string()));
+    let of_tenant = observed.tenant.as_deref().map(|tenant| ("Tenant", tenant.uid.to_string()));
     let (kind, uid) = of_tenant.or_else(of_record).unzip();
     ObjectReference {
         api_version: Some(format!("{GROUP}/v1alpha1")),

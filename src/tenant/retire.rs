@@ -135,7 +135,7 @@ fn end((child, live): (Child, &Digest)) -> Option<Action> {
 
 /// Whether the namespace that stands is the tenant's. In one that is not, nothing is.
 pub(super) fn is_home(observed: &Observed, record: &TenantRecordSpec) -> bool {
-    observed.namespace.as_ref().is_some_and(|live| is_ours(live, record))
+    observed.namespace.as_deref().is_some_and(|live| is_ours(live, record))
 }
 
 /// What of the tenant's stands outside its namespace. A grant lies among those of others, and is the tenant's only if it says so.
@@ -246,7 +246,7 @@ pub(super) fn mirror(observed: &Observed, record: &TenantRecordSpec) -> Option<A
 
 /// The namespace's annotations as this record wants them; `None` where they are so, and where there is no namespace of ours.
 pub(super) fn mark(observed: &Observed, record: &TenantRecordSpec) -> Option<Action> {
-    let live = observed.namespace.as_ref().filter(|live| is_ours(live, record) && !live.deleting)?;
+    let live = observed.namespace.as_deref().filter(|live| is_ours(live, record) && !live.deleting)?;
     let wanted = desired::namespace(&observed.name, record);
     match comparison::state(observed, Child::Namespace, Some(wanted)) {
         Some(ChildState::Differs(object, _)) => {

@@ -229,7 +229,7 @@ fn take_up(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut TenantRe
         begin_all(observed, blueprint, record, cause, is_meant);
         // Whatever was ordered beside it is done with it.
         let is_whole = generated(blueprint).all(is_meant);
-        if let Some(order) = observed.tenant.as_ref().and_then(|tenant| tenant.rotate.as_ref()).filter(|_| is_whole) {
+        if let Some(order) = observed.tenant.as_deref().and_then(|tenant| tenant.rotate.as_ref()).filter(|_| is_whole) {
             record.secrets.order = Some(order.hash.clone());
         }
     } else if parts.values().all(PartState::is_done) {
@@ -238,7 +238,7 @@ fn take_up(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut TenantRe
 }
 
 fn is_paused(observed: &Observed) -> bool {
-    observed.tenant.as_ref().is_none_or(|tenant| tenant.paused) || observed.settings.dry_run
+    observed.tenant.as_deref().is_none_or(|tenant| tenant.paused) || observed.settings.dry_run
 }
 
 /// The recorded secrets that the operator generates for this tenant now.
@@ -293,7 +293,7 @@ fn begin_all(
 }
 
 fn begin_one(observed: &Observed, item: &mut RecordedSecret, cause: RotationCause) {
-    let look = observed.aws.secrets.get(&item.name).and_then(Look::seen).and_then(Option::as_ref);
+    let look = observed.aws.secrets.get(&item.name).and_then(Look::seen).and_then(Option::as_deref);
     let Some(from) = look.and_then(Secret::current_version) else { return };
     let nonce = fresh(observed, &item.name);
     item.rotation = Some(RecordedRotation { nonce, from, cause, since: observed.time(), abandoned: false });

@@ -10,13 +10,13 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject},
+    core::Resource as _,
     runtime::{
         WatchStreamExt as _,
         utils::Backoff,
         watcher::{self, Event},
     },
 };
-use serde_json::Value;
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use super::{
@@ -24,7 +24,11 @@ use super::{
     child::{Kind, KindInfo},
     queue::Entrance,
 };
-use crate::{api::labels, kubernetes::definitions, telemetry::health::Readiness};
+use crate::{
+    api::labels,
+    kubernetes::{Live, definitions},
+    telemetry::health::Readiness,
+};
 
 /// A watch that failed is tried again after so long at first, and at most so long later: a kind that is installed again
 /// is seen at once.
@@ -265,7 +269,7 @@ impl<F: Fn() + Send> Follower<F> {
     /// Follows until the watch ends, or an optional kind is refused; says whether a list was completed before.
     async fn stream(&self) -> bool {
         let one = &self.one;
-        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &ApiResource::from(one.info));
+        let api: Api<Live> = Api::all_with(self.client.clone(), &ApiResource::from(one.info));
         let events = watcher::watcher(api, one.config()).backoff(WatchPauses::default());
         let mut events = events.boxed();
         let mut seen = HashSet::new();
@@ -295,7 +299,7 @@ impl<F: Fn() + Send> Follower<F> {
         }
     }
 
-    fn take_up(&self, event: Event<DynamicObject>, seen: &mut HashSet<String>) {
+    fn take_up(&self, event: Event<Live>, seen: &mut HashSet<String>) {
         let Self { cache, entrance, one, .. } = self;
         self.note_definition(&event, seen);
         let concerns = match event {
@@ -306,9 +310,9 @@ impl<F: Fn() + Send> Follower<F> {
             }
             Event::InitApply(object) => {
                 // Where the cache keeps no UID it goes by name; a name is never a UID.
-                seen.extend(object.metadata.uid.clone());
-                seen.extend(object.metadata.name.clone());
-                cache.list(one.watched, &raw(object))
+                seen.extend(object.meta().uid.clone());
+                seen.extend(object.meta().name.clone());
+                cache.list(one.watched, &object.value)
             }
             Event::InitDone => {
                 forget_unseen(cache, entrance, one, seen);
@@ -317,21 +321,21 @@ impl<F: Fn() + Send> Follower<F> {
                 (self.synced)();
                 Concerns::Nobody
             }
-            Event::Apply(object) => cache.upsert(one.watched, &raw(object)),
-            Event::Delete(object) => cache.remove(one.watched, &raw(object)),
+            Event::Apply(object) => cache.upsert(one.watched, &object.value),
+            Event::Delete(object) => cache.remove(one.watched, &object.value),
         };
         spread(cache, entrance, concerns);
     }
 
     /// Tells those who follow an optional kind whether its definition stands.
-    fn note_definition(&self, event: &Event<DynamicObject>, seen: &HashSet<String>) {
+    fn note_definition(&self, event: &Event<Live>, seen: &HashSet<String>) {
         let Some(name) = self.one.name().filter(|_| self.one.watched == Watched::Definition) else { return };
         let stands = match event {
             Event::Init => return,
             Event::InitDone if seen.contains(name) => return,
             // A list of one name tells by its only object, or at its end that there is none. With a definition that goes go its objects,
             // and whoever works on them may be gone already.
-            Event::InitApply(object) | Event::Apply(object) => object.metadata.deletion_timestamp.is_none(),
+            Event::InitApply(object) | Event::Apply(object) => object.value["metadata"]["deletionTimestamp"].is_null(),
             Event::InitDone | Event::Delete(_) => false,
         };
         self.defined.send_if_modified(|all| all.insert(name.to_owned(), stands) != Some(stands));
@@ -361,20 +365,6 @@ async fn is_undefined(client: &Client, one: &Watch) -> bool {
     matches!(all.get_opt(&one.definition()).await, Ok(None))
 }
 
-fn raw(object: DynamicObject) -> Value {
-    let DynamicObject { types, metadata, data } = object;
-    let mut raw = data;
-    if let Some(raw) = raw.as_object_mut() {
-        if let Some(types) = types {
-            raw.insert("apiVersion".into(), types.api_version.into());
-            raw.insert("kind".into(), types.kind.into());
-        }
-        // Metadata is made of strings and maps of strings, which always serialise.
-        raw.insert("metadata".into(), serde_json::to_value(metadata).unwrap_or_default());
-    }
-    raw
-}
-
 /// What a fresh list lacks was deleted while nobody watched.
 fn forget_unseen(cache: &Cache, entrance: &Entrance, one: &Watch, seen: &HashSet<String>) {
     for identity in cache.identities(one.watched) {
@@ -387,7 +377,7 @@ fn forget_unseen(cache: &Cache, entrance: &Entrance, one: &Watch, seen: &HashSet
 }
 
 /// Several watches share a kind where each follows one name.
-fn belongs_to(one: &Watch, identity: &Value) -> bool {
+fn belongs_to(one: &Watch, identity: &serde_json::Value) -> bool {
     one.name().is_none_or(|name| identity["metadata"]["name"] == name)
 }
 

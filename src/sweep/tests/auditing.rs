@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use super::world::{ITEMS, after_minutes, census, item, name, start};
+use super::world::{ITEMS, after_minutes, census, item, known, name, start};
 use crate::{
     sweep::audit::{Round, Target, round},
     tenant::{looks::Subject, observed::Look, settings::Sweeps},
@@ -27,12 +27,12 @@ fn secret(tenant: &str, index: usize) -> Target {
 #[test]
 fn what_was_never_described_comes_first_then_the_oldest() {
     let mut census = census(&["alice", "bob"]);
-    let alice = census.aws.get_mut(&name("alice")).expect("known");
+    let alice = known(&mut census, "alice");
     alice.secrets.insert(
         item(ITEMS[0]),
         Look::At(after_minutes(-1), alice.secrets[&item(ITEMS[0])].seen().cloned().expect("seen")),
     );
-    let bob = census.aws.get_mut(&name("bob")).expect("known");
+    let bob = known(&mut census, "bob");
     bob.listed.insert(Subject::Secret(item(ITEMS[1])));
     let unknown = vec!["a-stranger".parse().expect("id")];
     let planned = round(&census, unknown.clone(), after_minutes(60 * 24), &sweeps(600, 86_400, 1));
@@ -73,7 +73,7 @@ fn a_long_line_begins_early_enough_to_end_in_time_and_no_round_is_longer_than_th
 #[test]
 fn what_is_not_there_is_not_described() {
     let mut census = census(&["alice"]);
-    let alice = census.aws.get_mut(&name("alice")).expect("known");
+    let alice = known(&mut census, "alice");
     alice.association = Look::At(start(), crate::tenant::observed::FoundAssociation::None);
     alice.secrets.insert(item(ITEMS[0]), Look::At(start(), None));
     alice.secrets.insert(item(ITEMS[1]), Look::Never);

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::world::{ITEMS, after_minutes, agreeing, census, item, listed, name, start};
+use super::world::{ITEMS, after_minutes, agreeing, census, item, known, listed, name, start};
 use crate::{
     sweep::{
         findings::{Finding, Findings, Listing, Suspicion, judge, suspicions},
@@ -143,7 +143,7 @@ fn what_was_seen_after_the_listing_began_is_known_better() {
     Change::AssociationDeleted.apply(&mut listing, "alice");
     Change::SecretTagged(0).apply(&mut listing, "alice");
     assert_eq!(suspicions(&listing, &census).len(), 2);
-    let view = census.aws.get_mut(&name("alice")).expect("known");
+    let view = known(&mut census, "alice");
     if let Look::At(at, _) = &mut view.association {
         *at = listing.began;
     }
@@ -159,7 +159,7 @@ fn what_was_seen_after_the_listing_began_is_known_better() {
 fn what_was_not_there_and_is_listed_is_looked_at() {
     let mut census = census(&["alice"]);
     let listing = agreeing(&census);
-    let view = census.aws.get_mut(&name("alice")).expect("known");
+    let view = known(&mut census, "alice");
     view.association = Look::At(start(), FoundAssociation::None);
     view.secrets.insert(item(ITEMS[0]), Look::At(start(), None));
     let appeared = |subject| Suspicion { tenant: name("alice"), subject, finding: Finding::Appeared };
@@ -173,7 +173,7 @@ fn doubles_that_are_known_are_not_found_again_until_they_change() {
     let mut listing = agreeing(&census);
     Change::AssociationDoubled.apply(&mut listing, "alice");
     let ids = ["a-alice", "a-second"].map(|id| id.parse().expect("id")).to_vec();
-    let view = census.aws.get_mut(&name("alice")).expect("known");
+    let view = known(&mut census, "alice");
     view.association = Look::At(start(), FoundAssociation::Several(ids));
     assert_eq!(suspicions(&listing, &census), Vec::new());
     listing.associations.pop();

@@ -120,7 +120,7 @@ fn view(tenant: &str) -> AwsView {
     let secrets = record.secrets.items.iter().map(|item| {
         let full = secret_name(&record, item.name.as_str());
         let secret = secret(&full, identity_tags(tenant, &incarnation(tenant)));
-        (item.name.clone(), Look::At(start(), Some(secret)))
+        (item.name.clone(), Look::At(start(), Some(Arc::new(secret))))
     });
     AwsView {
         association: Look::At(start(), FoundAssociation::One(association(tenant))),
@@ -134,6 +134,11 @@ pub(super) fn record_view(record: TenantRecordSpec) -> Arc<RecordView> {
     Arc::new(RecordView { uid, resource_version: "1".to_owned(), orders: BTreeMap::new(), spec: Ok(record) })
 }
 
+/// What is known of a tenant, to be changed.
+pub(super) fn known<'a>(census: &'a mut Census, tenant: &str) -> &'a mut AwsView {
+    Arc::make_mut(census.aws.get_mut(&name(tenant)).expect("known"))
+}
+
 /// These tenants, at rest.
 pub(super) fn census(tenants: &[&str]) -> Census {
     let of = |tenant: &&str| name(tenant);
@@ -143,7 +148,7 @@ pub(super) fn census(tenants: &[&str]) -> Census {
         tenants: tenants.iter().map(of).collect(),
         records: tenants.iter().map(|tenant| (name(tenant), record_view(record(tenant)))).collect(),
         marks: tenants.iter().map(|tenant| (name(tenant), incarnation(tenant).parse().expect("hex"))).collect(),
-        aws: tenants.iter().map(|tenant| (name(tenant), view(tenant))).collect(),
+        aws: tenants.iter().map(|tenant| (name(tenant), Arc::new(view(tenant)))).collect(),
     }
 }
 
@@ -155,7 +160,9 @@ pub(super) fn agreeing(census: &Census) -> Listing {
             listing.associations.push(listed(one.id.as_str(), &one.namespace, &one.service_account));
         }
         let secrets = view.secrets.values().filter_map(|look| look.seen().cloned().flatten());
-        listing.secrets.extend(secrets.map(|secret| ListedSecret { secret, created_at: None }));
+        listing
+            .secrets
+            .extend(secrets.map(|secret| ListedSecret { secret: Arc::unwrap_or_clone(secret), created_at: None }));
     }
     listing
 }

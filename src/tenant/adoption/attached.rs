@@ -111,7 +111,7 @@ pub(super) fn kept(
         await_order(observed, record, order)
     };
     parts.insert(Part::Workload, workload);
-    let view = observed.record.as_ref().filter(|_| next != *record);
+    let view = observed.record.as_deref().filter(|_| next != *record);
     actions.extend(view.map(|view| replace_record(view, &next)));
     Ok(Kept { actions, parts, template: Reached::Another })
 }
@@ -183,7 +183,7 @@ fn ledger(observed: &Observed, spec: &TenantSpec, plan: &Blueprint<'_>, storage:
 
 fn namespace(observed: &Observed, record: &TenantRecordSpec) -> Piece {
     let name = &record.namespace.name;
-    match observed.namespace.as_ref() {
+    match observed.namespace.as_deref() {
         None => Piece::gone(format!(
             "namespace {name} was attached and is gone, with everything in it; a recorded volume is kept. Put it back, or cut \
              over: it is made anew then"

@@ -74,7 +74,7 @@ fn step(observed: &Observed, record: &TenantRecordSpec) -> (Vec<Action>, String)
     if let Some(mark) = marks::put_back(observed, record) {
         return (vec![mark], format!("{back}: the namespace gets its former labels"));
     }
-    let recorded = observed.record.as_ref().map(|view| replace_record(view, &attached_again(observed, record)));
+    let recorded = observed.record.as_deref().map(|view| replace_record(view, &attached_again(observed, record)));
     (recorded.into_iter().collect(), format!("{back}: that is being recorded"))
 }
 

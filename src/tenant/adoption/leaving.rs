@@ -53,7 +53,7 @@ pub fn unattended(observed: &Observed, record: &TenantRecordSpec) -> Plan {
 
 /// The namespace's annotations follow the record, so that a lost one is rebuilt in its stage.
 fn mark(observed: &Observed, record: &TenantRecordSpec) -> Option<Action> {
-    observed.namespace.as_ref().filter(|live| is_ours(live, record) && !live.deleting)?;
+    observed.namespace.as_deref().filter(|live| is_ours(live, record) && !live.deleting)?;
     // What contradicts the record stays as it is: either side may be the wrong one.
     check_mirror(observed, record).ok()?;
     marks::on_namespace(observed, record)

@@ -57,7 +57,7 @@ pub(super) fn put_back(observed: &Observed, record: &TenantRecordSpec) -> Option
     let former = record.adoption.as_ref().map(|adoption| adoption.namespace_labels.clone()).unwrap_or_default();
     let mut wanted = former;
     wanted.extend(own_labels(&observed.name));
-    let live = observed.namespace.as_ref()?;
+    let live = observed.namespace.as_deref()?;
     let surplus: Vec<String> =
         namespace_facts(live).labels.into_keys().filter(|key| !wanted.contains_key(key)).collect();
     let mut marks = mark_namespace(observed, record, wanted);
@@ -75,7 +75,7 @@ pub(super) fn put_back(observed: &Observed, record: &TenantRecordSpec) -> Option
 }
 
 fn mark_namespace(observed: &Observed, record: &TenantRecordSpec, wanted: BTreeMap<String, String>) -> Option<Action> {
-    let live = observed.namespace.as_ref()?;
+    let live = observed.namespace.as_deref()?;
     let facts = namespace_facts(live);
     let mirror: BTreeMap<String, String> = desired::mirror(&observed.name, record)
         .into_iter()

@@ -64,7 +64,7 @@ impl Adoptee {
 /// # Errors
 /// Where a namespace consents and still cannot be adopted.
 pub fn offered(observed: &Observed, class: &TenantClassSpec) -> Result<Offer, Refusal> {
-    let Some(live) = observed.namespace.as_ref().filter(|live| consents(live, &observed.name)) else {
+    let Some(live) = observed.namespace.as_deref().filter(|live| consents(live, &observed.name)) else {
         return Ok(Offer::None);
     };
     let facts = namespace_facts(live);

@@ -70,14 +70,14 @@ impl Hands {
         self.check_not_restored().await?;
         self.look_at_definitions().await?;
         let tenant = Resource::cluster(definitions::TENANT, name.as_str());
-        let uid = observed.tenant.as_ref().map(|tenant| tenant.uid.clone());
+        let uid = observed.tenant.as_deref().map(|tenant| tenant.uid.clone());
         self.look_at(Watched::Tenant, &tenant, json!({ "name": name, "uid": uid })).await?;
         let record = Resource::cluster(definitions::RECORD, name.as_str());
-        let uid = observed.record.as_ref().map(|record| record.uid.clone());
+        let uid = observed.record.as_deref().map(|record| record.uid.clone());
         self.look_at(Watched::Record, &record, json!({ "name": name, "uid": uid })).await?;
         if let Some(record) = observed.record_spec() {
             let key = Child::Namespace.key(name, record);
-            let uid = observed.namespace.as_ref().map(|live| live.uid.clone());
+            let uid = observed.namespace.as_deref().map(|live| live.uid.clone());
             let namespace = Resource::child(&key);
             self.look_at(Watched::Child(key.kind), &namespace, json!({ "name": key.name, "uid": uid })).await?;
             if let Some(volume) = &record.storage.volume {

@@ -27,7 +27,7 @@ impl Known {
                     return Concerns::Nobody;
                 }
                 let mut concerned = self.claimants_of(&key);
-                let holder = self.objects.remove(&key).and_then(|known| known.tenant);
+                let holder = self.objects.remove(&key).and_then(|known| known.tenant.clone());
                 self.note_grant(&key, holder.as_ref(), None);
                 self.note_route(&key);
                 concerned.extend(holder);

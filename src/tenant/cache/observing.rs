@@ -34,11 +34,11 @@ impl Known {
         draw: Nonce,
         settings: &Arc<Settings>,
     ) -> Observed {
-        let tenant = self.tenants.get(name).map(|(view, _)| view.as_ref().clone());
-        let record = self.records.get(name).map(|view| view.as_ref().clone());
-        let spec = record.as_ref().and_then(|view| view.spec.as_ref().ok()).cloned();
-        let class = self.class_of(name, tenant.as_ref(), spec.as_ref());
-        let namespace = self.namespace_of(name, spec.as_ref(), &class);
+        let tenant = self.tenants.get(name).map(|(view, _)| Arc::clone(view));
+        let record = self.records.get(name).cloned();
+        let spec = record.as_deref().and_then(|view| view.spec.as_ref().ok());
+        let class = self.class_of(name, tenant.as_deref(), spec);
+        let namespace = self.namespace_of(name, spec, &class);
         let mut observed = Observed {
             name: name.clone(),
             now,
@@ -46,7 +46,7 @@ impl Known {
             settings: Arc::clone(settings),
             definitions: self.definitions(),
             tenant,
-            record,
+            record: record.clone(),
             class,
             namespace,
             children: BTreeMap::new(),
@@ -66,10 +66,10 @@ impl Known {
             found_volumes: Vec::new(),
             foreign_policies: Vec::new(),
             served: self.served_kinds(),
-            stray_grants: self.grants_of(name, spec.as_ref()),
+            stray_grants: self.grants_of(name, spec),
             evidence: Evidence::default(),
         };
-        match &spec {
+        match spec {
             Some(spec) => self.observe_recorded(&mut observed, spec),
             None => self.observe_unrecorded(&mut observed),
         }
@@ -93,7 +93,7 @@ impl Known {
 
     /// A record that is made again has the place on which its route stands.
     fn observe_unrecorded(&self, observed: &mut Observed) {
-        let Some(facts) = observed.namespace.as_ref().and_then(|live| live.facts.as_namespace()) else { return };
+        let Some(facts) = observed.namespace.as_deref().and_then(|live| live.facts.as_namespace()) else { return };
         let Ok(namespace) = facts.name.parse() else { return };
         let key = ObjectKey { kind: Kind::HttpRoute, namespace: Some(namespace), name: observed.name.to_string() };
         if let Some(route) = self.objects.get(&key) {
@@ -123,11 +123,12 @@ impl Known {
         }
         // Anybody may put our label on a pod of their own; only those in the tenant's namespace are its.
         let pods = self.pods.get(&observed.name).into_iter().flat_map(BTreeMap::values);
-        observed.pods = pods.filter(|pod| pod.namespace == record.namespace.name).cloned().collect();
+        observed.pods =
+            pods.filter(|pod| pod.namespace == record.namespace.name).map(|pod| pod.as_ref().clone()).collect();
         observed.foreign_policies = self.foreign_policies(&observed.name, record);
         observed.evidence = self.evidence(&record.namespace.name);
         observed.halted = self.halts.contains(&record.class_name);
-        if pending(observed.tenant.as_ref(), record, observed.now).is_some() {
+        if pending(observed.tenant.as_deref(), record, observed.now).is_some() {
             let records = self.held().map(|(_, tenant, record)| (tenant, record));
             observed.fleet = Fleet::of(records, self.unrecorded(), observed.now);
             observed.volume_shared_with = observed.volume.as_ref().and_then(|volume| self.shares_with(volume));
@@ -140,13 +141,13 @@ impl Known {
     fn hold_place(&mut self, observed: &mut Observed, record: &TenantRecordSpec) {
         let name = &observed.name;
         let ClassView::Found(class) = &observed.class else { return self.gateways.release(name) };
-        let tenant = observed.tenant.as_ref();
+        let tenant = observed.tenant.as_deref();
         let is_open = tenant
             .is_some_and(|tenant| tenant.deleted_at.is_none() && tenant.spec.as_ref().is_ok_and(|spec| !spec.suspend));
         let is_open = is_open && record.phase == RecordPhase::Active && !adoption::is_only_attached(record);
         let is_placed = record.routing.placement.is_some() || place_of_route(observed, record.routing.mode).is_some();
         let is_paused = tenant.is_some_and(|tenant| tenant.paused);
-        let ordered = observed.record.as_ref().filter(|_| !is_paused);
+        let ordered = observed.record.as_deref().filter(|_| !is_paused);
         let ordered = ordered.and_then(|view| orders::offered(view, record, class));
         observed.place = match ordered {
             Some(slot) => self.gateways.hold(name, std::slice::from_ref(slot)),
@@ -216,7 +217,12 @@ impl Known {
 
     /// The recorded namespace; without a record the one that the class would name, or else the one that carries the
     /// tenant's label: a name that has a namespace has an incarnation, whatever class is named now.
-    fn namespace_of(&self, name: &TenantName, record: Option<&TenantRecordSpec>, class: &ClassView) -> Option<Digest> {
+    fn namespace_of(
+        &self,
+        name: &TenantName,
+        record: Option<&TenantRecordSpec>,
+        class: &ClassView,
+    ) -> Option<Arc<Digest>> {
         let live = |namespace: &NamespaceName| {
             let key = ObjectKey { kind: Kind::Namespace, namespace: None, name: namespace.to_string() };
             self.objects.get(&key).cloned()

@@ -2,7 +2,10 @@
 
 #[cfg(test)]
 use std::collections::HashSet;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::{Value, json};
 
@@ -121,7 +124,11 @@ impl Known {
 
     /// ReferenceGrants that carry a tenant's label, but for the one that its record names: a class that names another interceptor, or
     /// a record that was lost, leaves one behind.
-    pub(super) fn grants_of(&self, name: &TenantName, record: Option<&TenantRecordSpec>) -> Vec<(ObjectKey, Digest)> {
+    pub(super) fn grants_of(
+        &self,
+        name: &TenantName,
+        record: Option<&TenantRecordSpec>,
+    ) -> Vec<(ObjectKey, Arc<Digest>)> {
         let recorded = record.map(|record| Child::InterceptorGrant.key(name, record));
         let is_stray = |key: &&ObjectKey| key.name == grant_name(name) && Some(*key) != recorded.as_ref();
         let strays = self.grants.get(name).into_iter().flatten().filter(is_stray);

@@ -96,7 +96,7 @@ pub(super) fn looked_for(
     let look = observed.aws.secrets.get(&wanted.name).unwrap_or(&Look::Never);
     let half = match look.seen() {
         None => Half::working(Vec::new(), format!("secret {name} is being looked for")),
-        Some(found) => judged(item, &name, found.as_ref()),
+        Some(found) => judged(item, &name, found.as_deref()),
     };
     let look_up = AwsAction::LookUpSecret { item: wanted.name.clone(), name };
     looked_at_again(observed, &Subject::Secret(wanted.name.clone()), look, half, look_up)

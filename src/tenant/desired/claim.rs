@@ -17,5 +17,5 @@ pub(super) fn claim(blueprint: &Blueprint<'_>) -> Value {
     if let Some(volume) = &storage.volume {
         spec["volumeName"] = json!(volume.name);
     }
-    object(Child::Claim, blueprint.tenant, blueprint.record, json!({ "spec": spec }))
+    object(Child::Claim, blueprint.tenant, blueprint.record, [("spec", spec)])
 }

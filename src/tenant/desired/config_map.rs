@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     object,
@@ -23,8 +23,8 @@ use crate::{
 };
 
 pub(super) fn config_map(blueprint: &Blueprint<'_>) -> Value {
-    let body = json!({ "data": with_input(blueprint, files::data) });
-    object(Child::ConfigMap, blueprint.tenant, blueprint.record, body)
+    let data = with_input(blueprint, files::data).into_iter().map(|(name, text)| (name, Value::String(text)));
+    object(Child::ConfigMap, blueprint.tenant, blueprint.record, [("data", Value::Object(data.collect()))])
 }
 
 /// Hash of everything that a running pod took up at its start and cannot take up again: configuration, scripts, and the

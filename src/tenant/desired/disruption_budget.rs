@@ -14,5 +14,5 @@ pub(super) fn disruption_budget(blueprint: &Blueprint<'_>) -> Value {
         Disruption::Drainable => spec["maxUnavailable"] = json!(1),
         Disruption::Strict => spec["minAvailable"] = json!(1),
     }
-    object(Child::DisruptionBudget, blueprint.tenant, blueprint.record, json!({ "spec": spec }))
+    object(Child::DisruptionBudget, blueprint.tenant, blueprint.record, [("spec", spec)])
 }

@@ -38,7 +38,7 @@ pub(super) fn domain_policy(blueprint: &Blueprint<'_>) -> Option<Value> {
     if knows_names {
         spec["egressDeny"] = json!([{ "toCIDRSet": closed(blueprint), "toPorts": on(&[("TCP", NAMES_PORT)]) }]);
     }
-    Some(object(Child::DomainPolicy, blueprint.tenant, blueprint.record, json!({ "spec": spec })))
+    Some(object(Child::DomainPolicy, blueprint.tenant, blueprint.record, [("spec", spec)]))
 }
 
 fn by_name(domains: &[String]) -> Value {

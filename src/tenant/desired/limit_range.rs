@@ -21,5 +21,5 @@ pub(super) fn limit_range(blueprint: &Blueprint<'_>) -> Value {
             limit[field] = json!(amounts);
         }
     }
-    object(Child::LimitRange, blueprint.tenant, blueprint.record, json!({ "spec": { "limits": [limit] } }))
+    object(Child::LimitRange, blueprint.tenant, blueprint.record, [("spec", json!({ "limits": [limit] }))])
 }

@@ -59,18 +59,23 @@ pub fn build(child: Child, blueprint: &Blueprint<'_>) -> Option<Value> {
 }
 
 /// The object's head: what it is, where, and our labels.
-fn object(child: Child, tenant: &TenantName, record: &TenantRecordSpec, body: Value) -> Value {
+fn object(
+    child: Child,
+    tenant: &TenantName,
+    record: &TenantRecordSpec,
+    body: impl IntoIterator<Item = (&'static str, Value)>,
+) -> Value {
     let ObjectKey { kind, namespace, name } = child.key(tenant, record);
     let info = kind.info();
-    let mut metadata = json!({ "name": name, "labels": our_labels(tenant) });
-    if let Some(namespace) = namespace {
-        metadata["namespace"] = json!(namespace);
-    }
-    let mut object = json!({ "apiVersion": info.api_version(), "kind": info.kind, "metadata": metadata });
-    if let (Some(object), Value::Object(body)) = (object.as_object_mut(), body) {
-        object.extend(body);
-    }
-    object
+    let namespace = namespace.map(|namespace| ("namespace", json!(namespace)));
+    let metadata = [("name", json!(name)), ("labels", Value::Object(our_labels(tenant)))].into_iter().chain(namespace);
+    let head = [("apiVersion", json!(info.api_version())), ("kind", json!(info.kind)), ("metadata", fields(metadata))];
+    fields(head.into_iter().chain(body))
+}
+
+/// A JSON object of what is built already. `json!` copies what it is given, all that is in it as well, at each level anew.
+fn fields(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// Labels of every owned object.

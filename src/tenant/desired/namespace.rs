@@ -10,7 +10,7 @@ use crate::{
 
 /// The namespace of a record. It needs no class, so that a retired tenant's can be kept too.
 pub fn namespace(tenant: &TenantName, record: &TenantRecordSpec) -> Value {
-    let mut namespace = object(Child::Namespace, tenant, record, json!({}));
+    let mut namespace = object(Child::Namespace, tenant, record, []);
     let metadata = &mut namespace["metadata"];
     for mode in ["enforce", "audit", "warn"] {
         metadata["labels"][format!("pod-security.kubernetes.io/{mode}")] = json!("restricted");

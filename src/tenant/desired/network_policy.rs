@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::object;
+use super::{fields, object};
 use crate::{
     api::{
         class::{EgressMode, IngressSource, Interceptor},
@@ -24,17 +24,17 @@ const INSTANCE_METADATA: [&str; 2] = ["169.254.169.254/32", "fd00:ec2::254/128"]
 
 pub(super) fn default_deny(blueprint: &Blueprint<'_>) -> Value {
     let spec = json!({ "podSelector": {}, "policyTypes": ["Ingress", "Egress"] });
-    object(Child::DefaultDeny, blueprint.tenant, blueprint.record, json!({ "spec": spec }))
+    object(Child::DefaultDeny, blueprint.tenant, blueprint.record, [("spec", spec)])
 }
 
 pub(super) fn allowlist(blueprint: &Blueprint<'_>) -> Value {
-    let spec = json!({
-        "podSelector": {},
-        "policyTypes": ["Ingress", "Egress"],
-        "ingress": ingress(blueprint),
-        "egress": egress(blueprint),
-    });
-    object(Child::Allowlist, blueprint.tenant, blueprint.record, json!({ "spec": spec }))
+    let spec = fields([
+        ("podSelector", json!({})),
+        ("policyTypes", json!(["Ingress", "Egress"])),
+        ("ingress", Value::Array(ingress(blueprint))),
+        ("egress", Value::Array(egress(blueprint))),
+    ]);
+    object(Child::Allowlist, blueprint.tenant, blueprint.record, [("spec", spec)])
 }
 
 fn ingress(blueprint: &Blueprint<'_>) -> Vec<Value> {
@@ -88,7 +88,7 @@ fn dns(blueprint: &Blueprint<'_>) -> Value {
         "podSelector": { "matchLabels": { "k8s-app": "kube-dns" } },
     })];
     to.extend(blueprint.settings.dns_addresses.iter().map(|address| block(&as_cidr(address))));
-    json!({ "to": to, "ports": [port("UDP", 53), port("TCP", 53)] })
+    fields([("to", Value::Array(to)), ("ports", Value::Array(vec![port("UDP", 53), port("TCP", 53)]))])
 }
 
 fn same_namespace() -> Value {
@@ -124,7 +124,7 @@ pub(super) fn ports_of(rule: &CidrRule) -> &[u16] {
 fn to_addresses(cidrs: &[&str], ports: &[u16]) -> Value {
     let to: Vec<Value> = cidrs.iter().map(|cidr| block(cidr)).collect();
     let ports: Vec<Value> = ports.iter().map(|number| port("TCP", *number)).collect();
-    json!({ "to": to, "ports": ports })
+    fields([("to", Value::Array(to)), ("ports", Value::Array(ports))])
 }
 
 fn block(cidr: &str) -> Value {

@@ -23,7 +23,7 @@ fn subjects(blueprint: &Blueprint<'_>) -> Option<Value> {
 fn binding(child: Child, role: &str, blueprint: &Blueprint<'_>) -> Option<Value> {
     let kind = Kind::ClusterRole.info();
     let role = json!({ "apiGroup": kind.group, "kind": kind.kind, "name": role });
-    let body = json!({ "roleRef": role, "subjects": subjects(blueprint)? });
+    let body = [("roleRef", role), ("subjects", subjects(blueprint)?)];
     Some(object(child, blueprint.tenant, blueprint.record, body))
 }
 
@@ -40,5 +40,5 @@ pub(super) fn its_role(blueprint: &Blueprint<'_>) -> Option<Value> {
     let rules = json!([{
         "apiGroups": [GROUP], "resources": ["tenants"], "resourceNames": [blueprint.tenant], "verbs": ["get", "list", "watch"],
     }]);
-    Some(object(Child::OwnerRole, blueprint.tenant, blueprint.record, json!({ "rules": rules })))
+    Some(object(Child::OwnerRole, blueprint.tenant, blueprint.record, [("rules", rules)]))
 }

@@ -23,5 +23,5 @@ pub(super) fn resource_quota(blueprint: &Blueprint<'_>) -> Value {
         "services.loadbalancers": "0",
         "services.nodeports": "0",
     });
-    object(Child::ResourceQuota, blueprint.tenant, blueprint.record, json!({ "spec": { "hard": hard } }))
+    object(Child::ResourceQuota, blueprint.tenant, blueprint.record, [("spec", json!({ "hard": hard }))])
 }

@@ -39,7 +39,7 @@ pub(super) fn route(blueprint: &Blueprint<'_>) -> Option<Value> {
         "hostnames": [hostname(tenant, record.routing.mode, placement)],
         "rules": [rule],
     });
-    Some(object(Child::Route, tenant, record, json!({ "spec": spec })))
+    Some(object(Child::Route, tenant, record, [("spec", spec)]))
 }
 
 /// The workspace itself, or the interceptor that wakes it.

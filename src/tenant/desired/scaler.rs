@@ -35,7 +35,7 @@ pub(super) fn scaled_object(blueprint: &Blueprint<'_>) -> Option<Value> {
             "metadata": { "scalerAddress": scaler.scaler_address, "interceptorRoute": blueprint.tenant },
         }],
     });
-    Some(object(Child::ScaledObject, blueprint.tenant, blueprint.record, json!({ "spec": spec })))
+    Some(object(Child::ScaledObject, blueprint.tenant, blueprint.record, [("spec", spec)]))
 }
 
 pub(super) fn interceptor_route(blueprint: &Blueprint<'_>) -> Option<Value> {
@@ -53,7 +53,7 @@ pub(super) fn interceptor_route(blueprint: &Blueprint<'_>) -> Option<Value> {
         "scalingMetric": { "concurrency": { "targetValue": 100 } },
         "timeouts": { "readiness": format!("{}s", scaler.wake_seconds) },
     });
-    Some(object(Child::InterceptorRoute, blueprint.tenant, blueprint.record, json!({ "spec": spec })))
+    Some(object(Child::InterceptorRoute, blueprint.tenant, blueprint.record, [("spec", spec)]))
 }
 
 /// Lets the tenant's HTTPRoute, and nobody else's, name the interceptor's Service.
@@ -64,5 +64,5 @@ pub(super) fn interceptor_grant(blueprint: &Blueprint<'_>) -> Option<Value> {
         "from": [{ "group": route.group, "kind": route.kind, "namespace": blueprint.record.namespace.name }],
         "to": [{ "group": "", "kind": "Service", "name": scaler.interceptor.service }],
     });
-    Some(object(Child::InterceptorGrant, blueprint.tenant, blueprint.record, json!({ "spec": spec })))
+    Some(object(Child::InterceptorGrant, blueprint.tenant, blueprint.record, [("spec", spec)]))
 }

@@ -18,5 +18,5 @@ pub(super) fn service(blueprint: &Blueprint<'_>) -> Value {
         "sessionAffinity": "None",
         "internalTrafficPolicy": "Cluster",
     });
-    object(Child::Service, blueprint.tenant, blueprint.record, json!({ "spec": spec }))
+    object(Child::Service, blueprint.tenant, blueprint.record, [("spec", spec)])
 }

@@ -7,6 +7,6 @@ use crate::tenant::{blueprint::Blueprint, child::Child};
 
 pub(super) fn service_account(blueprint: &Blueprint<'_>) -> Value {
     // The workspace has no business with the Kubernetes API.
-    let body = json!({ "automountServiceAccountToken": false });
+    let body = [("automountServiceAccountToken", json!(false))];
     object(Child::ServiceAccount, blueprint.tenant, blueprint.record, body)
 }

@@ -6,14 +6,14 @@ use super::{object, stateful_set::HEALTH};
 use crate::tenant::{blueprint::Blueprint, child::Child};
 
 pub(super) fn target_group(blueprint: &Blueprint<'_>) -> Option<Value> {
-    let head = |body: Value| object(Child::TargetGroup, blueprint.tenant, blueprint.record, body);
+    let head = |spec: Value| object(Child::TargetGroup, blueprint.tenant, blueprint.record, [("spec", spec)]);
     let target = json!({ "group": "", "kind": "Service", "name": blueprint.tenant });
     // What is behind an interceptor is reached, and seen to be well, through that.
     let wanted = blueprint.class.routing.target_group.as_ref().filter(|_| blueprint.scaler.is_none());
     let Some(wanted) = wanted else {
         // The controller lets none go while a route leads to the workspace: until then it says nothing but the controller's defaults.
         let spec = json!({ "targetReference": target, "defaultConfiguration": {} });
-        return blueprint.keeps_target_group.then(|| head(json!({ "spec": spec })));
+        return blueprint.keeps_target_group.then(|| head(spec));
     };
     let delay = json!({
         "key": "deregistration_delay.timeout_seconds",
@@ -37,5 +37,5 @@ pub(super) fn target_group(blueprint: &Blueprint<'_>) -> Option<Value> {
             "targetGroupAttributes": [delay],
         },
     });
-    Some(head(json!({ "spec": spec })))
+    Some(head(spec))
 }

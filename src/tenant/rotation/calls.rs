@@ -54,7 +54,7 @@ pub(super) fn open_call(observed: &Observed, blueprint: &Blueprint<'_>) -> Optio
 
 /// A call for new values that was not followed yet.
 pub(super) fn pending_call(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Call> {
-    let order = observed.tenant.as_ref()?.rotate.as_ref();
+    let order = observed.tenant.as_deref()?.rotate.as_ref();
     let order = order.filter(|order| blueprint.record.secrets.order.as_ref() != Some(&order.hash));
     match order {
         Some(RotateOrder { compromised: true, .. }) => Some(Call::Leak),

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::fixtures::{settings, start};
+use super::fixtures::{alice, settings, start};
 use crate::tenant::{
-    cache::{Cache, DEFINITIONS, Overtaken, Watched},
+    cache::{Cache, Concerns, DEFINITIONS, Overtaken, Watched},
     child::Kind,
     observed::Definitions,
 };
@@ -39,6 +39,25 @@ fn identity(watched: Watched, uid: &str) -> Value {
     let mut identity = object(watched, uid, "")["metadata"].clone();
     identity.as_object_mut().expect("metadata").remove("resourceVersion");
     identity
+}
+
+/// A watch tells of each of our own writes again. After an older backup was put back a version may be another state, which a list tells.
+#[test]
+fn a_state_that_is_known_is_not_read_again_unless_a_list_holds_it() {
+    let watched = Watched::Tenant;
+    let cache = Cache::new(settings());
+    let alices = Concerns::Tenants(vec![alice()]);
+    let first = object(watched, "one", "5");
+    let mut other = first.clone();
+    other["metadata"]["deletionTimestamp"] = json!(start());
+    assert_eq!(cache.upsert(watched, &first), alices);
+    assert_eq!(cache.upsert(watched, &other), Concerns::Nobody, "the version that is known");
+    cache.begin_list(watched, "");
+    assert_eq!(cache.list(watched, &other), alices);
+    cache.end_list(watched, "");
+    other["metadata"]["resourceVersion"] = json!("6");
+    other["metadata"]["deletionTimestamp"] = Value::Null;
+    assert_eq!(cache.upsert(watched, &other), alices, "a later version");
 }
 
 /// Deleted, and made anew, while a request of ours was under way: the watch had told of both before its answer came. Taken up, that

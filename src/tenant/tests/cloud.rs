@@ -1,6 +1,9 @@
 //! EKS and Secrets Manager in memory, as far as actions reach them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -150,7 +153,9 @@ impl Cloud {
             }
             AwsAction::CreateSecret { item, new } => {
                 let secret = self.create_secret(new)?;
-                cache.with_aws(&alice(), |view| view.secrets.insert(item.clone(), Look::At(now, Some(secret))));
+                cache.with_aws(&alice(), |view| {
+                    view.secrets.insert(item.clone(), Look::At(now, Some(Arc::new(secret))))
+                });
             }
             AwsAction::PutGenerated { item, arn, version, stage } => {
                 let secret = self.secret(|one| one.arn == *arn)?;
@@ -183,7 +188,9 @@ impl Cloud {
                 let secret = self.secret(|one| one.arn == *arn)?;
                 secret.tags.extend(tags.clone());
                 let secret = secret.clone();
-                cache.with_aws(&alice(), |view| view.secrets.insert(item.clone(), Look::At(now, Some(secret))));
+                cache.with_aws(&alice(), |view| {
+                    view.secrets.insert(item.clone(), Look::At(now, Some(Arc::new(secret))))
+                });
             }
         }
         Ok(())

@@ -252,7 +252,10 @@ fn a_workspace_whose_tenant_vanished_is_told_of() {
 fn a_record_that_nobody_can_read_is_told_of_without_its_tenant_too() {
     let mut world = settled();
     world.tenant = None;
-    world.record.as_mut().expect("a record")["spec"]["phase"] = json!("Elsewhere");
+    let mut record = world.record.take().expect("a record");
+    record["spec"]["phase"] = json!("Elsewhere");
+    world.touch(&mut record);
+    world.record = Some(record);
     let told = plan(&world.observe());
     assert!(matches!(&told.story, Story::Refused(refusal) if refusal.reason == Reason::RecordInvalid), "{told:?}");
     world.record = None;

@@ -20,6 +20,7 @@ mod keeping;
 mod leftovers;
 mod lifecycle;
 mod looking;
+mod measured;
 mod mishaps;
 mod ordering;
 mod placing;

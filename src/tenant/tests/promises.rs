@@ -356,7 +356,7 @@ pub(super) fn story(world: &World, observed: &Observed, plan: &Plan) {
     let used = used["secrets.json"].as_str().unwrap_or_default();
     let knows = world.known_before.iter().find(|version| used.contains(version.as_str()));
     assert_eq!(knows, None, "Ready, and a former owner knows a value that the pod uses");
-    assert_eq!(record.tenant_uid.as_ref().map(Uid::as_str), observed.tenant.as_ref().map(|one| one.uid.as_str()));
+    assert_eq!(record.tenant_uid.as_ref().map(Uid::as_str), observed.tenant.as_deref().map(|one| one.uid.as_str()));
 }
 
 fn is_told_ready(observed: &Observed, plan: &Plan) -> bool {

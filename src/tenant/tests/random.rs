@@ -343,10 +343,11 @@ fn edit(world: &mut World, event: &Event) {
             spec["storage"] = json!({ "size": format!("{}Gi", before.unwrap_or(10).max(*size)) });
         }),
         Event::TakeFinalizerAway => {
-            let tenant = world.tenant.as_mut().expect("a Tenant");
+            let mut tenant = world.tenant.take().expect("a Tenant");
             tenant["metadata"]["finalizers"] = json!([]);
-            if tenant["metadata"]["deletionTimestamp"].is_string() {
-                world.tenant = None;
+            if tenant["metadata"]["deletionTimestamp"].is_null() {
+                world.touch(&mut tenant);
+                world.tenant = Some(tenant);
             }
         }
         _ => {}

@@ -71,7 +71,7 @@ fn told(world: &mut World) -> Option<TenantStatus> {
     let class = world.class.as_ref().map(|class| super::fixtures::class_of(class["spec"].clone()));
     status(&Telling {
         name: &observed.name,
-        generation: observed.tenant.as_ref().expect("a Tenant").generation,
+        generation: observed.tenant.as_deref().expect("a Tenant").generation,
         now: world.now,
         story: &decided.story,
         failures: &[],

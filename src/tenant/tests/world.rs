@@ -378,14 +378,8 @@ impl World {
         }
     }
 
-    fn sync(&self) {
-        for watched in optional_kinds() {
-            if self.serves_optional {
-                self.cache.end_list(watched, "");
-            } else {
-                self.cache.unserve(watched);
-            }
-        }
+    /// What lists of everything that is watched hold now.
+    pub(super) fn lists(&self) -> Vec<(Watched, Vec<Value>)> {
         let one = |object: &Option<Value>| object.iter().cloned().collect::<Vec<_>>();
         let all = |objects: &Objects| objects.values().filter(|one| is_watched(one)).cloned().collect::<Vec<_>>();
         let mut lists: Vec<(Watched, Vec<Value>)> = vec![
@@ -411,6 +405,18 @@ impl World {
         let policies = self.children[&Kind::NetworkPolicy].values().cloned().collect();
         lists.push((Watched::Policy, policies));
         lists.push((Watched::Pod, all(&self.pods)));
+        lists
+    }
+
+    fn sync(&self) {
+        for watched in optional_kinds() {
+            if self.serves_optional {
+                self.cache.end_list(watched, "");
+            } else {
+                self.cache.unserve(watched);
+            }
+        }
+        let lists = self.lists();
         for (watched, objects) in lists {
             let uids: Vec<&Value> = objects.iter().map(|object| &object["metadata"]["uid"]).collect();
             let name = |object: &Value| object["metadata"]["name"].clone();
@@ -505,7 +511,7 @@ impl World {
     pub(super) fn status(&mut self) -> Option<TenantStatus> {
         let observed = self.observe();
         let decided = plan(&observed);
-        let generation = observed.tenant.as_ref()?.generation;
+        let generation = observed.tenant.as_deref()?.generation;
         status(&Telling {
             name: &observed.name,
             generation,
