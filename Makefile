@@ -90,11 +90,12 @@ reproduce: ## Builds the image's program twice, in two places, and compares the 
 	$(call timed,reproduce,deploy/image/reproduce.sh)
 
 # What is measured: the operator as released, but without the minutes that thin LTO takes; with frame pointers, for perf.
-FLEET = RUSTFLAGS='-C force-frame-pointers=yes' cargo bench --locked --bench fleet --
+BENCH = RUSTFLAGS='-C force-frame-pointers=yes' cargo bench --locked --bench
+FLEET = $(BENCH) fleet --
 
 .PHONY: bench
 bench: ## Measures the pure core and the fleet, and writes docs/performance anew (FLEET_FLAGS, as --help says: --tenants, --rest, --only, --large)
-	$(call timed,the pure core,cargo bench --locked --bench core -- --noplot)
+	$(call timed,the pure core,rm -rf "$${CARGO_TARGET_DIR:-target}/criterion" && $(BENCH) core -- --noplot)
 	$(call timed,bench,$(FLEET) --commit $(FLEET_FLAGS))
 
 # Minutes, not the hour of the whole: the smallest fleet, a short rest.

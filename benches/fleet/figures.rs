@@ -18,6 +18,9 @@ pub struct Run {
     pub commit: String,
     /// How it was built.
     pub profile: String,
+    /// What the pure core takes, where benches/core was run before.
+    #[serde(default)]
+    pub core: BTreeMap<String, f64>,
     /// One for each size of the fleet.
     pub points: Vec<Point>,
     /// How the figures grow with the fleet; needs two sizes.
@@ -289,7 +292,7 @@ impl Run {
             "profile bench (release without LTO, 16 codegen units)"
         };
         let commit = said("git", &["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--exclude=*"]);
-        Self { machine, commit, profile: profile.to_owned(), points: Vec::new(), growth: None }
+        Self { machine, commit, profile: profile.to_owned(), core: BTreeMap::new(), points: Vec::new(), growth: None }
     }
 }
 

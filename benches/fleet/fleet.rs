@@ -2,7 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex},
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -13,7 +17,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     figures::real,
-    support::{Bed, Instance, condition, example_class, merge},
+    support::{Bed, Instance, OperatorProcess, condition, example_class, merge},
 };
 
 /// How many Tenants are applied at the same time, and how many requests of the floor are under way.
@@ -48,6 +52,8 @@ pub struct Fleet {
     /// Their names.
     pub names: Vec<String>,
     standings: Arc<Mutex<Standings>>,
+    /// The operator's process: where it ends, nothing is to be waited for any more.
+    operator: AtomicU32,
     changed: watch::Receiver<u64>,
     follows: JoinHandle<()>,
 }
@@ -77,7 +83,12 @@ impl Fleet {
         let standings = Arc::<Mutex<Standings>>::default();
         let (tell, changed) = watch::channel(0);
         let follows = tokio::spawn(follow(bed.api("Tenant", None), Arc::clone(&standings), tell));
-        Self { bed, names, standings, changed, follows }
+        Self { bed, names, standings, operator: AtomicU32::new(0), changed, follows }
+    }
+
+    /// This operator is the one that works on it.
+    pub fn is_operated_by(&self, operator: &OperatorProcess) {
+        self.operator.store(operator.pid().expect("the operator runs"), Ordering::Relaxed);
     }
 
     /// One of its tenants.
@@ -135,6 +146,11 @@ impl Fleet {
             if so >= count {
                 return;
             }
+            let operator = self.operator.load(Ordering::Relaxed);
+            assert!(
+                operator == 0 || Path::new(&format!("/proc/{operator}")).exists(),
+                "{so} of {count} are {what}, and the operator has ended; the end of its log says why"
+            );
             if so != before {
                 (before, moved) = (so, Instant::now());
             }

@@ -97,6 +97,7 @@ impl Arguments {
 fn main() {
     let arguments = Arguments::parse();
     let mut run = Run::on_this_machine();
+    run.core = report::core_estimates();
     for tenants in arguments.sizes() {
         run.points.push(measure(&arguments, tenants));
         run.growth = figures::Growth::of(&run.points);
@@ -150,6 +151,7 @@ async fn operate(instance: &'static support::Instance, plan: Plan, tenants: u32)
     let fleet = fleet::Fleet::new(instance, tenants).await;
     let mut operator = platform::operator(instance);
     fleet.class_is_told().await;
+    fleet.is_operated_by(&operator);
     let converge = converge::measure(&fleet, &operator).await;
     let mut point = Point::new(tenants, converge);
     if let Some(period) = plan.rest {
@@ -159,6 +161,7 @@ async fn operate(instance: &'static support::Instance, plan: Plan, tenants: u32)
         let (restarted, successor) = restart::measure(&fleet, operator).await;
         point.restart = Some(restarted);
         operator = successor;
+        fleet.is_operated_by(&operator);
     }
     if let Some(count) = plan.drifts {
         point.drift = drift::measure(&fleet, count).await;

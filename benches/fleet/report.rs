@@ -1,10 +1,13 @@
 //! The run as a table, as JSON and as a picture.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
+
+use serde_json::Value;
 
 use crate::{
     figures::{Point, Run, Spread, real_bytes},
@@ -25,6 +28,19 @@ pub fn write(run: &Run, commit: bool) {
         fs::write(directory.join("fleet.md"), markdown(run)).expect("fleet.md");
         fs::write(directory.join("fleet.svg"), picture::of(run)).expect("fleet.svg");
     }
+}
+
+/// What Criterion estimates of benches/core, in nanoseconds: beside the executable lies what it has written.
+pub fn core_estimates() -> BTreeMap<String, f64> {
+    let executable = std::env::current_exe().expect("this executable");
+    let Some(target) = executable.ancestors().nth(3) else { return BTreeMap::new() };
+    let read = |path: PathBuf| serde_json::from_str::<Value>(&fs::read_to_string(path).ok()?).ok();
+    let estimates = fs::read_dir(target.join("criterion")).into_iter().flatten().filter_map(|entry| {
+        let new = entry.ok()?.path().join("new");
+        let what = read(new.join("benchmark.json"))?["full_id"].as_str()?.to_owned();
+        Some((what, read(new.join("estimates.json"))?["mean"]["point_estimate"].as_f64()?))
+    });
+    estimates.collect()
 }
 
 /// The run that the documentation shows.
@@ -71,9 +87,20 @@ pub fn markdown(run: &Run) -> String {
             growth.bytes_per_tenant / 1e3
         );
     }
+    core(run, &mut text);
     repairs(run, &mut text);
     differences(run, &mut text);
     text
+}
+
+fn core(run: &Run, text: &mut String) {
+    if run.core.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n## The pure core\n\n| what | mean |\n|---|---:|");
+    for (what, nanoseconds) in &run.core {
+        let _ = writeln!(text, "| {what} | {:.1} µs |", nanoseconds / 1e3);
+    }
 }
 
 fn repairs(run: &Run, text: &mut String) {

@@ -60,6 +60,7 @@ pub async fn neighbours(instance: &'static Instance, tenants: u32) -> Neighbours
     }
     let operator = platform::operator(instance);
     fleet.class_is_told().await;
+    fleet.is_operated_by(&operator);
     let began = Instant::now();
     let more = |name: &str| if is_ill(name) { json!({ "className": poison.class }) } else { Value::Null };
     let mut applied = fleet.apply(|name| some(more(name))).await;
