@@ -75,16 +75,19 @@ fn stored(fleet: &Fleet) -> u64 {
 /// What was asked, once nothing more is asked for the fleet.
 pub async fn settled(fleet: &Fleet, mark: asked::Mark) -> asked::Asked {
     let instance = fleet.bed.instance;
-    let mut before = None;
+    let (mut before, mut went_on) = (asked::since(instance, mark).await.per_tenant(), String::new());
     for _ in 0..60 {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         let now = asked::since(instance, mark).await;
-        if before.as_ref().is_some_and(|before: &asked::Asked| before.per_tenant() == now.per_tenant()) {
+        let counts = now.per_tenant();
+        if counts == before {
             return now;
         }
-        before = Some(now);
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let more = counts.iter().filter(|(what, count)| before.get(*what) != Some(count));
+        went_on = more.map(|(what, count)| format!("{what} {count}")).collect::<Vec<_>>().join(", ");
+        before = counts;
     }
-    panic!("the operator does not come to rest");
+    panic!("the operator does not come to rest; in the last second rose: {went_on}");
 }
 
 /// From each apply to Ready.
