@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fixtures::{alice, settings, start};
+use super::fixtures::{alice, draw, settings, start};
 use crate::tenant::{
     cache::{Cache, Concerns, DEFINITIONS, Overtaken, Watched},
     child::Kind,
@@ -58,6 +58,23 @@ fn a_state_that_is_known_is_not_read_again_unless_a_list_holds_it() {
     other["metadata"]["resourceVersion"] = json!("6");
     other["metadata"]["deletionTimestamp"] = Value::Null;
     assert_eq!(cache.upsert(watched, &other), alices, "a later version");
+}
+
+/// Right after a definition has got a field, its watch may tell of a state without it; the answer has it, at the same version.
+#[test]
+fn an_answer_is_taken_up_though_a_watch_has_told_of_its_version() {
+    let cache = Cache::new(settings());
+    let sent = cache.sends(Watched::Tenant);
+    let pruned = object(Watched::Tenant, "one", "5");
+    let mut whole = pruned.clone();
+    whole["metadata"]["finalizers"] = json!(["openclaw.io/tenant-operator"]);
+    cache.upsert(Watched::Tenant, &pruned);
+    assert_eq!(cache.take_up(sent, &whole), Ok(()));
+    let finalizers =
+        |cache: &Cache| cache.observe(&alice(), start(), draw(1)).tenant.expect("a Tenant").finalizers.len();
+    assert_eq!(finalizers(&cache), 1);
+    cache.upsert(Watched::Tenant, &pruned);
+    assert_eq!(finalizers(&cache), 1, "told again, without it");
 }
 
 /// Deleted, and made anew, while a request of ours was under way: the watch had told of both before its answer came. Taken up, that
