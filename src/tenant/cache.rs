@@ -228,7 +228,7 @@ impl Cache {
         let mut known = self.lock();
         known.check_in_time(sent)?;
         // Most concern the tenant that asked, and that one looks by itself.
-        let concerns = known.upsert_from(sent.watched, answer, Source::Answer);
+        let concerns = known.upsert(sent.watched, answer);
         known.wakes_everybody |= concerns == Concerns::Everybody;
         Ok(())
     }

@@ -17,11 +17,9 @@ const REMEMBERED: usize = 16_384;
 /// Where a live object comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// A watch that goes on: an older state than the known one is late, and the known one is told of again.
+    /// A watch that goes on, or an answer: an older state than the known one is late. The same version is read again: right after a
+    /// definition has got or lost a field, the two tell of it differently.
     Stream,
-    /// The answer to a request: an older state is late as well. The version that a watch has told of is taken up all the same: right after
-    /// a definition has got a field, a watch may still tell of objects without it.
-    Answer,
     /// A fresh list: whatever it says is so.
     List,
 }

@@ -41,9 +41,6 @@ impl Known {
         if self.gone.get(&watched).is_some_and(|gone| gone.knows(object)) {
             return Concerns::Nobody;
         }
-        if source == Source::Stream && self.is_known(watched, object) {
-            return Concerns::Nobody;
-        }
         match watched {
             Watched::Child(kind) => self.upsert_child(kind, object, source),
             Watched::Tenant => self.upsert_tenant(object, source),
@@ -101,38 +98,6 @@ impl Known {
                 if same { Concerns::Nobody } else { Concerns::Everybody }
             }
         }
-    }
-
-    /// Whether this very state is known: a watch tells again of each of our own writes, whose answer was taken up. Of what a list
-    /// holds this says nothing, where an older backup was put back the same version may be another state.
-    fn is_known(&self, watched: Watched, object: &Value) -> bool {
-        let name = || views::name(object).parse::<TenantName>().ok();
-        let known = match watched {
-            Watched::Child(kind) => object_key(kind, object)
-                .and_then(|key| self.objects.get(&key))
-                .map(|digest| (&digest.uid, &digest.resource_version)),
-            Watched::Tenant => name()
-                .and_then(|name| self.tenants.get(&name))
-                .map(|(tenant, _)| (&tenant.uid, &tenant.resource_version)),
-            Watched::Record => {
-                name().and_then(|name| self.records.get(&name)).map(|record| (&record.uid, &record.resource_version))
-            }
-            Watched::Volume => {
-                self.volumes.get(views::name(object)).map(|volume| (&volume.uid, &volume.resource_version))
-            }
-            Watched::Class
-            | Watched::Pod
-            | Watched::StorageClass
-            | Watched::Policy
-            | Watched::Definition
-            | Watched::CiliumPolicy
-            | Watched::PolicyEndpoint
-            | Watched::CiliumEndpoint => None,
-        };
-        let told = |field: &str| object["metadata"][field].as_str();
-        known.is_some_and(|(uid, version)| {
-            told("uid") == Some(uid.as_str()) && told("resourceVersion") == Some(version.as_str())
-        })
     }
 
     fn upsert_child(&mut self, kind: Kind, object: &Value, source: Source) -> Concerns {
