@@ -35,7 +35,7 @@ pub fn assert_as_told<'a>(folder: &str, told: impl IntoIterator<Item = (&'a str,
             fs::write(&path, serde_saphyr::to_string(&object).expect("YAML")).expect("written");
         }
         let live: Value = serde_saphyr::from_str(&read(&path)).expect("YAML");
-        assert_eq!(live, object, "{}: OPENCLAW_WRITE=1 cargo test --lib states writes it anew", path.display());
+        assert_eq!(live, object, "{}: OPENCLAW_WRITE=1 cargo test --lib writes it anew", path.display());
         expected.insert(path);
     }
     let there: BTreeSet<PathBuf> =

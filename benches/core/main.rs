@@ -10,24 +10,23 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use openclaw_tenant_operator::{
     api::names::{Nonce, TenantName},
-    aws::types::{Association, Cluster, Secret},
+    aws::types::{Association, Secret},
     kubernetes::Live,
     tenant::{
-        action::PartState,
-        action::Story,
+        action::{PartState, Story},
         cache::{Cache, Watched},
         child::Kind,
         digest::ContentHash,
         observed::{ClassView, FoundAssociation, Look, Observed},
         plan::plan,
-        settings::{Settings, Sweeps},
+        settings::Settings,
         status::{Telling, status},
     },
 };
 use serde_json::Value;
 
 /// Written by `OPENCLAW_WRITE=1 cargo test --lib measured`.
-const TENANT: &str = include_str!("tenant.json");
+const TENANT: &str = include_str!("tenant/at_rest.yaml");
 
 /// Tenants beside the one that is looked at: what it costs must not depend on them.
 const NEIGHBOURS: usize = 1_000;
@@ -53,32 +52,17 @@ fn kinds() -> impl Iterator<Item = Watched> {
     Kind::ALL.iter().map(|kind| Watched::Child(*kind)).chain(others)
 }
 
-fn settings(told: &Value) -> Settings {
-    let read = |field: &str| told["cluster"][field].as_str().expect("a text");
-    let uid = || read("uid").parse().expect("a UID");
-    Settings {
-        operator_namespace: "openclaw-system".parse().expect("a namespace"),
-        secrets_prefix: "openclaw".parse().expect("a prefix"),
-        cluster_uid: uid(),
-        eks: Some(Cluster { arn: read("arn").parse().expect("an ARN"), name: read("name").to_owned(), uid: uid() }),
-        region: Some("eu-west-1".into()),
-        cluster_cidrs: vec!["10.0.0.0/16".into(), "fd12:3456::/48".into()],
-        dns_addresses: vec!["169.254.20.10".into()],
-        emulator_endpoint: None,
-        sweeps: Sweeps::default(),
-        dry_run: false,
-    }
-}
-
 impl Fleet {
     /// So many tenants, of whom only these kinds are known.
     fn of(names: impl Iterator<Item = String>, is_known: impl Fn(Watched) -> bool) -> Self {
-        let told: Value = serde_json::from_str(TENANT).expect("JSON");
+        let told: Value = serde_saphyr::from_str(TENANT).expect("YAML");
+        let settings: Settings = serde_json::from_value(told["settings"].clone()).expect("settings");
         let now = told["now"].as_str().and_then(|now| now.parse().ok()).expect("a time");
-        let fleet = Self { cache: Cache::new(Arc::new(settings(&told))), told, now };
+        let text = told.to_string();
+        let fleet = Self { cache: Cache::new(Arc::new(settings)), told, now };
         for name in names {
             // Words of its own, where two of a fleet may not have the same.
-            let text = TENANT.replace("alice", &name).replace("pv-1", &format!("pv-{name}"));
+            let text = text.replace("alice", &name).replace("pv-1", &format!("pv-{name}"));
             fleet.learn(&name, &serde_json::from_str(&text).expect("JSON"), &is_known);
         }
         fleet

@@ -15,7 +15,7 @@ use crate::api::names::{
 pub type Tags = BTreeMap<String, String>;
 
 /// The cluster that this operator serves, as AWS knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cluster {
     /// The EKS cluster's ARN.
     pub arn: ClusterArn,

@@ -42,19 +42,18 @@ impl Live {
 
 impl<'de> Deserialize<'de> for Live {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let metadata = Without { field: MANAGED_FIELDS, inner: None };
-        let object = Without { field: "", inner: Some(("metadata", &metadata)) };
-        object.deserialize(deserializer).map(Self::of)
+        Part::Object.deserialize(deserializer).map(Self::of)
     }
 }
 
-/// A JSON object without one of its fields, and with another that lacks one of its own.
-struct Without<'a> {
-    field: &'static str,
-    inner: Option<(&'static str, &'a Without<'a>)>,
+/// What of an object is being read.
+#[derive(Clone, Copy)]
+enum Part {
+    Object,
+    Metadata,
 }
 
-impl<'de> DeserializeSeed<'de> for &Without<'_> {
+impl<'de> DeserializeSeed<'de> for Part {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -62,7 +61,7 @@ impl<'de> DeserializeSeed<'de> for &Without<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for &Without<'_> {
+impl<'de> Visitor<'de> for Part {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
@@ -72,13 +71,15 @@ impl<'de> Visitor<'de> for &Without<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(field) = fields.next_key::<String>()? {
-            if field == self.field {
-                fields.next_value::<IgnoredAny>()?;
-            } else if let Some((_, inner)) = self.inner.filter(|(name, _)| field == *name) {
-                object.insert(field, fields.next_value_seed(inner)?);
-            } else {
-                object.insert(field, fields.next_value()?);
-            }
+            let value = match (self, field.as_str()) {
+                (Self::Metadata, MANAGED_FIELDS) => {
+                    fields.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+                (Self::Object, "metadata") => fields.next_value_seed(Self::Metadata)?,
+                (Self::Object | Self::Metadata, _) => fields.next_value()?,
+            };
+            object.insert(field, value);
         }
         Ok(Value::Object(object))
     }

@@ -38,7 +38,7 @@ pub(super) fn network(observed: &Observed, class: &TenantClassSpec) -> PartState
 /// Pods that are not on their way out and have an address: before they have one nothing can be said, nor done by them.
 fn pods(observed: &Observed) -> Vec<(&PodView, &str)> {
     let running = observed.pods.iter().filter(|pod| !pod.deleting);
-    running.filter_map(|pod| Some((pod, pod.ip.as_deref()?))).collect()
+    running.filter_map(|pod| Some((pod.as_ref(), pod.ip.as_deref()?))).collect()
 }
 
 fn unseen(who: &str, kind: &str, what_to_do: &str) -> PartState {

@@ -62,7 +62,7 @@ pub struct Observed {
     /// The volume that the claim is bound to, or the recorded one.
     pub volume: Option<VolumeView>,
     /// The pods of the workspace.
-    pub pods: Vec<PodView>,
+    pub pods: Vec<Arc<PodView>>,
     /// What is waited for and does not come.
     pub waits: Waits,
     /// What lies in the namespace beside what is watched, as far as it was looked at: only while it is being adopted.

@@ -2,13 +2,15 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     api::names::{NamespaceName, SecretsPrefix, Uid},
     aws::types::Cluster,
 };
 
 /// The operator's surroundings.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// The operator's own namespace, which no tenant ever gets.
     pub operator_namespace: NamespaceName,
@@ -33,7 +35,7 @@ pub struct Settings {
 }
 
 /// How often AWS is looked at as a whole, and how fast single things in it are described.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sweeps {
     /// Between two sweeps.
     pub interval: Duration,

@@ -2,7 +2,7 @@
 //!
 //! PURE.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -113,7 +113,7 @@ fn bare_pod<'a>(observed: &'a Observed, blueprint: &Blueprint<'_>) -> Option<&'a
         pod.created.is_none_or(|at| observed.now.duration_since(at).unsigned_abs() >= WITHOUT_CREDENTIALS)
     };
     let mut pods = observed.pods.iter().filter(|pod| !pod.deleting && pod.revision == revision);
-    pods.find(|pod| lacks_credentials(blueprint, pod) && is_old(pod))
+    pods.find(|pod| lacks_credentials(blueprint, pod) && is_old(pod)).map(Arc::as_ref)
 }
 
 /// The pod that the record names as made anew for want of credentials: one is tried, until a pod has some.
@@ -160,7 +160,7 @@ fn holds_a_going_claim<'a>(observed: &'a Observed, blueprint: &Blueprint<'_>) ->
     // Kubernetes may have given up the claim, so the volume need not name this very one.
     let is_kept = observed.volume.as_ref().is_some_and(|volume| volume.name == recorded.name && volume.retained);
     let goes = observed.child(Child::Claim).is_some_and(|claim| claim.deleting);
-    observed.pods.iter().find(|pod| is_kept && goes && !pod.deleting)
+    observed.pods.iter().find(|pod| is_kept && goes && !pod.deleting).map(Arc::as_ref)
 }
 
 fn replacement(pod: &PodView, may_start: bool) -> Vec<Action> {
@@ -209,7 +209,7 @@ pub fn newest_pod(observed: &Observed) -> NewestPod {
 /// Whether a ready pod of the live template runs.
 pub fn is_rolled(observed: &Observed) -> bool {
     let facts = set_facts(observed);
-    let is_it = |pod: &PodView| pod.ready && !pod.deleting && pod.revision == facts.update_revision;
+    let is_it = |pod: &Arc<PodView>| pod.ready && !pod.deleting && pod.revision == facts.update_revision;
     facts.observed && observed.pods.iter().any(is_it)
 }
 

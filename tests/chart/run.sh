@@ -10,13 +10,10 @@ platform=$top/deploy/local/platform.sh
 part=${1:-all}
 export PYTHONDONTWRITEBYTECODE=1
 
-OPENCLAW_HELM=$("$platform" tool helm)
-export OPENCLAW_HELM
 python=$("$platform" tool python)
-# helm keeps nothing where the person who runs this keeps theirs.
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-export HELM_CACHE_HOME=$scratch/cache HELM_CONFIG_HOME=$scratch/config HELM_DATA_HOME=$scratch/data
+# shellcheck source=tests/chart/tools.sh
+. "$here/tools.sh"
+with_helm
 
 cd "$here"
 wanted() { [ "$part" = all ] || [ "$part" = "$1" ]; }
@@ -31,9 +28,8 @@ if wanted alerts; then
   "$promtool" test rules "$scratch/test.yaml"
 fi
 if wanted cluster; then
-  (cd "$top" && cargo build --locked --quiet --bin openclaw-tenant-operator)
-  target=$(cd "$top" && cargo metadata --locked --no-deps --format-version 1 | "$python" -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+  with_operator
   OPENCLAW_MONITORING_CRDS=$("$platform" tool prometheus-operator)
   export OPENCLAW_MONITORING_CRDS
-  OPENCLAW_OPERATOR=$target/debug/openclaw-tenant-operator "$python" test_cluster.py
+  "$python" test_cluster.py
 fi

@@ -25,15 +25,13 @@ if [ ! -x "$program" ]; then
   mv "$program.$$" "$program" # in one step: another start may be doing the same
 fi
 
-OPENCLAW_HELM=$("$platform" tool helm)
 OPENCLAW_PROMTOOL=$("$platform" tool promtool)
 python=$("$platform" tool python)
-(cd "$top" && cargo build --locked --quiet --bin openclaw-tenant-operator)
-target=$(cd "$top" && cargo metadata --locked --no-deps --format-version 1 | "$python" -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-export OPENCLAW_HELM OPENCLAW_PROMTOOL OPENCLAW_PROMETHEUS=$program OPENCLAW_OPERATOR=$target/debug/openclaw-tenant-operator
-export HELM_CACHE_HOME=$scratch/cache HELM_CONFIG_HOME=$scratch/config HELM_DATA_HOME=$scratch/data
+# shellcheck source=tests/chart/tools.sh
+. "$here/../chart/tools.sh"
+with_helm
+with_operator
+export OPENCLAW_PROMTOOL OPENCLAW_PROMETHEUS=$program
 cd "$here"
 if [ -z "$picture" ]; then
   "$python" -m unittest --failfast test_dashboard

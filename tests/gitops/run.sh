@@ -22,12 +22,9 @@ if wanted manifests; then
   (cd "$top" && cargo run --quiet --locked -- check --class deploy/gitops/class deploy/gitops/tenants)
 fi
 if wanted argocd; then
-  # helm keeps nothing where the person who runs this keeps theirs.
-  scratch=$(mktemp -d)
-  trap 'rm -rf "$scratch"' EXIT
-  export HELM_CACHE_HOME=$scratch/cache HELM_CONFIG_HOME=$scratch/config HELM_DATA_HOME=$scratch/data
-  OPENCLAW_HELM=$("$platform" tool helm)
-  export OPENCLAW_HELM
+  # shellcheck source=tests/chart/tools.sh
+  . "$here/../chart/tools.sh"
+  with_helm
   go_tests argocd
 fi
 if wanted flux; then

@@ -123,8 +123,7 @@ impl Known {
         }
         // Anybody may put our label on a pod of their own; only those in the tenant's namespace are its.
         let pods = self.pods.get(&observed.name).into_iter().flat_map(BTreeMap::values);
-        observed.pods =
-            pods.filter(|pod| pod.namespace == record.namespace.name).map(|pod| pod.as_ref().clone()).collect();
+        observed.pods = pods.filter(|pod| pod.namespace == record.namespace.name).cloned().collect();
         observed.foreign_policies = self.foreign_policies(&observed.name, record);
         observed.evidence = self.evidence(&record.namespace.name);
         observed.halted = self.halts.contains(&record.class_name);

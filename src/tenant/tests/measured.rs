@@ -1,6 +1,6 @@
 //! A tenant at rest, whole, for `benches/core` to measure decisions with: what watches and looks tell of it.
 //!
-//! The file is written with `OPENCLAW_WRITE=1 cargo test --lib measured`; without it, a difference fails.
+//! The file is written anew in the way of `states.rs`: `OPENCLAW_WRITE=1 cargo test --lib measured`.
 
 use serde_json::{Value, json};
 
@@ -14,10 +14,10 @@ use crate::{
         plan::plan,
         status::{Telling, status},
     },
-    testdata::{at, read},
+    testdata::assert_as_told,
 };
 
-const FILE: &str = "benches/core/tenant.json";
+const FOLDER: &str = "benches/core/tenant";
 
 fn at_rest() -> Value {
     let mut world = World::with_alice();
@@ -39,10 +39,9 @@ fn at_rest() -> Value {
     let lists = world.lists().into_iter().filter(|(_, objects)| !objects.is_empty());
     let lists: Vec<Value> =
         lists.map(|(watched, objects)| json!({ "watched": format!("{watched:?}"), "objects": objects })).collect();
-    let cluster = settings().eks.clone().expect("a cluster");
     json!({
         "now": world.now,
-        "cluster": { "arn": cluster.arn, "name": cluster.name, "uid": cluster.uid },
+        "settings": *settings(),
         "lists": lists,
         "associations": world.cloud.associations,
         "secrets": world.cloud.secrets.values().collect::<Vec<_>>(),
@@ -51,10 +50,5 @@ fn at_rest() -> Value {
 
 #[test]
 fn what_is_measured_is_a_tenant_at_rest() {
-    let told = at_rest();
-    if std::env::var_os("OPENCLAW_WRITE").is_some() {
-        std::fs::write(at(FILE), format!("{told:#}\n")).expect("written");
-    }
-    let written: Value = serde_json::from_str(&read(&at(FILE))).expect("JSON");
-    assert!(written == told, "OPENCLAW_WRITE=1 cargo test --lib measured writes {FILE} anew");
+    assert_as_told(FOLDER, [("at_rest", at_rest())]);
 }
