@@ -131,6 +131,11 @@ impl RequestError {
         matches!(self, Self::Refused { code: 403, message, .. } if message.contains("status unknown for quota"))
     }
 
+    /// A quota has no room for it, by what is counted at this moment.
+    pub fn is_above_quota(&self) -> bool {
+        matches!(self, Self::Refused { code: 403, message, .. } if message.contains("exceeded quota"))
+    }
+
     /// A right is missing, which only a person can give. A namespace on its way out refuses with 403 as well.
     pub fn is_missing_right(&self) -> bool {
         matches!(self, Self::Refused { code: 403, reason, message, .. }

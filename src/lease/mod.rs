@@ -38,13 +38,13 @@ const TIMING: Timing = Timing {
     term: TERM,
     renew: Duration::from_secs(3),
     retry: Duration::from_secs(1),
-    poll: Duration::from_secs(2),
+    poll: Duration::from_secs(1),
     // Shorter than a write's timeout, so that three attempts fit into one term.
     request: Duration::from_secs(4),
 };
 
 /// The most that is added to the pause between two looks, so that several standbys do not look in step.
-const JITTER_MILLIS: u32 = 1000;
+const JITTER_MILLIS: u32 = 500;
 
 /// Giving up is one write; where its answer is lost, a look and one more.
 const RELEASE_STEPS: usize = 4;

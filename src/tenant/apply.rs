@@ -16,7 +16,7 @@ use super::{
     action::{Action, AwsAction, Precondition},
     adoption::marks::{Marks, as_patch},
     cache::{Cache, Overtaken, Watched},
-    child::{Child, ObjectKey},
+    child::{Child, Kind, ObjectKey},
     digest::ContentHash,
     observed::{Look, Observed, Rendering},
     reason::Reason,
@@ -106,7 +106,7 @@ impl Hands {
             Action::SetFinalizers { precondition, finalizers } => {
                 self.set_finalizers(name, precondition, finalizers).await?;
             }
-            Action::Create { child, object } => self.create(&key(observed, *child)?, object).await?,
+            Action::Create { child, object } => self.create(name, &key(observed, *child)?, object).await?,
             Action::Update { child, object, precondition } => {
                 return self.update(&key(observed, *child)?, object, precondition).await;
             }
@@ -257,9 +257,15 @@ impl Hands {
         }
     }
 
-    async fn create(&self, key: &ObjectKey, object: &Value) -> Result<(), ActionError> {
+    async fn create(&self, name: &TenantName, key: &ObjectKey, object: &Value) -> Result<(), ActionError> {
         let resource = Resource::child(key);
-        self.taking_up(Watched::Child(key.kind), self.create_or_look(&resource, object)).await?;
+        let made = self.taking_up(Watched::Child(key.kind), self.create_or_look(&resource, object)).await;
+        let is_above_quota =
+            |error: &ActionError| matches!(error, ActionError::Kubernetes(error) if error.is_above_quota());
+        if key.kind == Kind::PersistentVolumeClaim && made.as_ref().is_err_and(is_above_quota) {
+            self.cache.claim_is_nowhere(name);
+        }
+        made?;
         self.cache.meet(key);
         Ok(())
     }

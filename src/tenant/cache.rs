@@ -135,6 +135,8 @@ struct Known {
     waits: HashMap<TenantName, Waits>,
     /// What lies in namespaces that are being adopted.
     belongings: HashMap<TenantName, Look<Belongings>>,
+    /// Tenants whose claim the quota has refused, and a look has not found: it is not there.
+    unclaimed: HashSet<TenantName>,
     gateways: Allocator,
     gate: Gate,
     /// How far pod templates have come, as decisions left it.
@@ -326,6 +328,11 @@ impl Cache {
     /// What lies in a namespace was looked at, or is not known any more.
     pub fn saw_belongings(&self, name: &TenantName, look: Look<Belongings>) {
         self.lock().belongings.insert(name.clone(), look);
+    }
+
+    /// The quota has refused a tenant's claim, and a look has not found it.
+    pub fn claim_is_nowhere(&self, name: &TenantName) {
+        self.lock().unclaimed.insert(name.clone());
     }
 
     /// Notes that the cluster itself was looked at for a tenant.

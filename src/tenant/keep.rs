@@ -116,7 +116,8 @@ fn built(
     let passage = template.as_ref().map_or(Passage::AtOnce, |template| rollout::passage(observed, &plan, template));
     let unplaced = plan.open && next.routing.placement.is_none();
     let quota_held = quota::hold(observed, plan.open && !plan.stopped, &mut wanted);
-    let survey = Survey { children: survey(observed, wanted, &passage), unplaced, quota_held };
+    let quota_recounted = quota::recount(observed, &mut wanted);
+    let survey = Survey { children: survey(observed, wanted, &passage), unplaced, quota_held, quota_recounted };
 
     let (identity, secrets) = aws_halves(observed, &stored);
     let storage = storage::storage(observed, &stored, survey.children.get(&Child::Claim));

@@ -80,6 +80,8 @@ pub struct Observed {
     pub halted: bool,
     /// The last look at the cluster itself before a step that cannot be undone.
     pub looked: Option<(Step, Timestamp)>,
+    /// Whether the quota has refused the claim, and a look has not found it.
+    pub claim_is_nowhere: bool,
     /// Another volume with the same place in the storage.
     pub volume_shared_with: Option<String>,
     /// Volumes that are marked as this incarnation's; only where neither claim nor record names one.

@@ -25,6 +25,8 @@ pub(super) struct Survey {
     pub(super) unplaced: bool,
     /// What of the quota is not lowered yet.
     pub(super) quota_held: Option<String>,
+    /// Why the quota is being counted anew.
+    pub(super) quota_recounted: Option<String>,
 }
 
 impl Survey {
@@ -86,6 +88,9 @@ fn namespace_state(observed: &Observed, survey: &Survey, recorded: bool) -> Part
         let message =
             "the namespace is being deleted by somebody; it is made again once it is gone, with the same volume";
         return PartState::Working(Reason::NamespaceTerminating, message.into());
+    }
+    if let Some(message) = &survey.quota_recounted {
+        return PartState::Working(Reason::QuotaNotEnforced, message.clone());
     }
     if let Some(state) = children_state(survey, Part::Namespace) {
         return state;

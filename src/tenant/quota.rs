@@ -1,8 +1,11 @@
-//! A quota that is lowered below what is used.
+//! A quota that is lowered below what is used, and one that counts what is not there.
 //!
-//! PURE. Kubernetes takes such a quota and evicts nobody, but the next pod is refused: a workspace that runs would not
+//! PURE. Kubernetes takes a quota below what is used and evicts nobody, but the next pod is refused: a workspace that runs would not
 //! come back from a drained node. So a quota is lowered only as far as what is used allows, and what is held back is told
 //! with its figures (docs/decisions/0014).
+//!
+//! The API server counts an object before it stores it. Where whoever asked is gone by then, it may be counted and not be there,
+//! until the quota controller counts anew: every five minutes, and at once when `spec.hard` changes.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +18,9 @@ use super::{
     observed::Observed,
 };
 use crate::api::quantity::Quantity;
+
+/// What a quota calls claims.
+const CLAIMS: &str = "persistentvolumeclaims";
 
 /// Holds the wanted quota at what is used, where it would be lowered below that. Says what is held, if anything is. A workspace
 /// that `runs` may have no pod at this moment: its pod is away, or it sleeps.
@@ -33,6 +39,36 @@ pub fn hold(observed: &Observed, runs: bool, wanted: &mut BTreeMap<Child, Option
         }
     }
     (!held.is_empty()).then(|| held.join(", "))
+}
+
+/// Has the quota counted anew where it has refused the workspace's own claim and that is not there: until it is counted, no claim is
+/// allowed. Nothing that stands is touched by that, and nobody gets more than before. Where claims of others take the room, the
+/// quota stays as it is until they are gone. Says what is waited for.
+pub fn recount(observed: &Observed, wanted: &mut BTreeMap<Child, Option<Value>>) -> Option<String> {
+    let used = live(observed)?.used.as_ref()?;
+    // One that has lost its label is there, out of the watches' sight.
+    if !observed.claim_is_nowhere {
+        return None;
+    }
+    let claim = fit::claim(wanted.get(&Child::Claim)?.as_ref()?);
+    let hard = wanted.get_mut(&Child::ResourceQuota)?.as_mut()?.pointer_mut("/spec/hard")?;
+    let given = fit::amounts(hard);
+    let has_room = |(resource, needed): (&&'static str, &Quantity)| {
+        let used = used.get(resource).copied().unwrap_or_default();
+        given.get(resource).is_none_or(|given| used.plus(*needed) <= *given)
+    };
+    if claim.iter().all(has_room) {
+        return None;
+    }
+    let counted = |resource: &str| used.get(resource).copied().unwrap_or_default();
+    let told = format!(
+        "the quota counts {} claims with {} and has no room for the workspace's own, which is not there. It allows none until it is \
+         counted anew; where that does not help, delete the claims of others in this namespace",
+        counted(CLAIMS),
+        counted("requests.storage")
+    );
+    hard[CLAIMS] = json!(Quantity::units(0));
+    Some(told)
 }
 
 fn live(observed: &Observed) -> Option<&QuotaFacts> {

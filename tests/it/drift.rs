@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::support::{Bed, condition};
@@ -168,6 +169,30 @@ async fn a_deleted_claim_gets_its_own_volume_back() {
     };
     bed.until_child("PersistentVolumeClaim", &bed.tenant, "bound to the same volume", is_bound).await;
     bed.ready().await;
+}
+
+/// The API server counts a claim before it stores it: an operator that is killed in between leaves one that is counted and not there.
+/// The quota controller would count anew after five minutes.
+#[tokio::test]
+async fn a_claim_that_the_quota_counts_and_is_not_there_is_made_all_the_same() {
+    let bed = Bed::new("counted").await;
+    bed.ready_tenant(json!({ "suspend": true })).await;
+    bed.patch_tenant(json!({ "metadata": { "annotations": { "openclaw.io/paused": "true" } } })).await.expect("paused");
+    bed.until("paused", |tenant| condition(tenant, "Ready")["reason"] == "Paused").await;
+    let glass = bed.breaking_glass().await;
+    glass.delete("PersistentVolumeClaim", Some(&bed.namespace()), &bed.tenant).await;
+    let is_free = |quota: &Value| quota["status"]["used"]["persistentvolumeclaims"] == "0";
+    bed.until_child("ResourceQuota", &bed.tenant, "counted", is_free).await;
+    let counted = json!({ "status": { "used": { "persistentvolumeclaims": "1", "requests.storage": "10Gi" } } });
+    let quotas = glass.api("ResourceQuota", Some(&bed.namespace()));
+    let answer = quotas.patch_status(&bed.tenant, &PatchParams::default(), &Patch::Merge(counted)).await;
+    let _: DynamicObject = answer.expect("miscounted");
+    bed.patch_tenant(json!({ "metadata": { "annotations": { "openclaw.io/paused": null } } })).await.expect("goes on");
+    let is_bound = |live: &Value| live["status"]["phase"] == "Bound";
+    bed.until_child("PersistentVolumeClaim", &bed.tenant, "made again", is_bound).await;
+    bed.ready().await;
+    let quota = bed.child("ResourceQuota", &bed.tenant).await.expect("quota");
+    assert_eq!(quota["spec"]["hard"]["persistentvolumeclaims"], "1", "as before");
 }
 
 /// A namespace deleted by hand is made again, and the volume with the data in it is bound again.

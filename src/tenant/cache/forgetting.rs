@@ -48,6 +48,7 @@ impl Known {
             Watched::Record => self.remove_named(object, |known, name| {
                 known.records.get(name).is_some_and(|view| view.uid.as_str() == uid) && {
                     known.gateways.recorded(name, None);
+                    known.unclaimed.remove(name);
                     let removed = known.records.remove(name).is_some();
                     known.note_rolling(name);
                     removed

@@ -62,6 +62,7 @@ impl Known {
             fleet: Fleet::default(),
             halted: false,
             looked: self.looked.get(name).copied(),
+            claim_is_nowhere: false,
             volume_shared_with: None,
             found_volumes: Vec::new(),
             foreign_policies: Vec::new(),
@@ -113,6 +114,10 @@ impl Known {
                 observed.children.insert(*child, digest.clone());
             }
         }
+        if observed.children.contains_key(&Child::Claim) {
+            self.unclaimed.remove(&observed.name);
+        }
+        observed.claim_is_nowhere = self.unclaimed.contains(&observed.name);
         let claim = observed.children.get(&Child::Claim).and_then(|claim| claim.facts.as_claim());
         let bound = claim.and_then(|facts| facts.volume.clone());
         let volume = bound.or_else(|| record.storage.volume.as_ref().map(|volume| volume.name.clone()));

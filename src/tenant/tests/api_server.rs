@@ -10,12 +10,14 @@ use crate::{
     api::{
         labels,
         names::{NamespaceName, Uid},
+        quantity::Quantity,
     },
     tenant::{
         action::{Action, Precondition},
         adoption::{Belongings, belongings::places, marks::Marks},
         child::{Child, Kind},
         explain::{Awaited, told},
+        fit,
         observed::Look,
         replacement::{completed, replacement},
     },
@@ -182,10 +184,24 @@ impl World {
                 return Err(Refused::Conflict);
             }
         }
+        if child == Child::Claim && !self.has_room(object) {
+            self.cache.claim_is_nowhere(&alice());
+            return Err(Refused::Quota);
+        }
         let mut object = self.born(object.clone());
         object["metadata"]["generation"] = json!(1);
         self.put(&key, object);
         Ok(())
+    }
+
+    /// Whether the quota allows a claim, by what was counted last.
+    fn has_room(&self, claim: &Value) -> bool {
+        let Some(quota) = self.child(Child::ResourceQuota) else { return true };
+        let [hard, used] = ["hard", "used"].map(|one| fit::amounts(&quota["status"][one]));
+        let after = |resource, needed: Quantity| used.get(resource).copied().unwrap_or_default().plus(needed);
+        fit::claim(claim)
+            .into_iter()
+            .all(|(resource, needed)| hard.get(resource).is_none_or(|hard| after(resource, needed) <= *hard))
     }
 
     fn update(&mut self, child: Child, object: &Value, precondition: &Precondition) -> Result<(), Refused> {

@@ -146,18 +146,23 @@ fn count_quota(world: &mut World) -> bool {
     let uncounted = |path: &&String| quotas[*path]["status"] != status(&quotas[*path]);
     let Some(path) = paths(quotas).iter().find(uncounted).cloned() else { return false };
     let mut quota = quotas[&path].clone();
-    quota["status"] = status(&quota);
+    // Another limit has everything counted anew.
+    if quota["status"]["hard"] != quota["spec"]["hard"] {
+        world.miscounted.clear();
+    }
+    let used = self::used(world);
+    quota["status"] = json!({ "hard": quota["spec"]["hard"], "used": used });
     world.touch(&mut quota);
     world.children.get_mut(&Kind::ResourceQuota).expect("quotas").insert(path, quota);
     true
 }
 
-/// What pods and claims of the tenant use, and others in its namespace.
+/// What pods and claims of the tenant use, and others in its namespace, and what is counted by mistake.
 fn used(world: &World) -> Value {
     let pods = world.pods.values().map(|pod| fit::amounts(&pod["takes"]));
     let claims = world.children[&Kind::PersistentVolumeClaim].values().map(fit::claim);
     let mut used = world.used_by_others.clone();
-    for (resource, amount) in pods.chain(claims).flatten() {
+    for (resource, amount) in pods.chain(claims).chain([world.miscounted.clone()]).flatten() {
         let sum = used.entry(resource).or_default();
         *sum = sum.plus(amount);
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    controllers,
     fixtures::{class_json, spec_json},
     world::World,
 };
@@ -11,6 +12,7 @@ use crate::{
     tenant::{
         action::Action,
         child::{Child, Part},
+        fit,
         status::announcements,
     },
 };
@@ -176,4 +178,53 @@ fn the_quota_grows_before_the_claim_does() {
     let claim = world.child(Child::Claim).expect("a claim");
     assert_eq!(claim["spec"]["resources"]["requests"]["storage"], "40Gi");
     assert_eq!(world.ready(), (true, "Verified".into()));
+}
+
+/// Whoever asked for the claim was gone before it was stored: it is counted, and not there.
+#[test]
+fn a_claim_that_is_counted_and_not_there_is_counted_anew() {
+    let mut world = settled(&class_with_quota("4", 10));
+    world.edit_tenant(|spec| spec["suspend"] = json!(true));
+    world.settle();
+    let claim = world.child(Child::Claim).expect("a claim").clone();
+    world.delete_child(Child::Claim);
+    world.miscounted = fit::claim(&claim);
+    world.done.clear();
+    world.settle();
+    let made = world.child(Child::Claim).expect("made again");
+    assert_eq!(made["status"]["phase"], "Bound");
+    assert_eq!(hard(&world, "persistentvolumeclaims"), "1");
+    assert_eq!(world.ready().1, "Suspended");
+    let quotas =
+        world.done.iter().filter(|action| matches!(action, Action::Update { child: Child::ResourceQuota, .. }));
+    assert_eq!(quotas.count(), 2, "to have it counted, and back");
+}
+
+/// A claim of somebody else's is no mistake: nothing is written again and again, and it is told what to do.
+#[test]
+fn a_claim_of_others_that_takes_the_room_is_told_and_nothing_is_written_for_it_at_rest() {
+    let mut world = settled(&class_with_quota("4", 10));
+    world.edit_tenant(|spec| spec["suspend"] = json!(true));
+    world.settle();
+    world.delete_child(Child::Claim);
+    world.used_by_others.insert("persistentvolumeclaims", Quantity::units(1));
+    let some_rounds = |world: &mut World| {
+        for _ in 0..9 {
+            world.round();
+            controllers::run(world);
+        }
+    };
+    some_rounds(&mut world);
+    world.done.clear();
+    some_rounds(&mut world);
+    assert!(world.done.is_empty() && world.child(Child::Claim).is_none(), "{:?}", world.done);
+    let status = world.status().expect("told");
+    let told = status.conditions.iter().find(|one| one.type_ == Part::Namespace.condition()).expect("told");
+    assert_eq!((told.status.as_str(), told.reason.as_str()), ("False", "QuotaNotEnforced"));
+    assert!(told.message.contains("delete the claims of others"), "{}", told.message);
+
+    world.used_by_others.clear();
+    world.settle();
+    assert_eq!(world.child(Child::Claim).expect("made again")["status"]["phase"], "Bound");
+    assert_eq!(hard(&world, "persistentvolumeclaims"), "1");
 }

@@ -34,6 +34,8 @@ pub(super) enum Refused {
     Conflict,
     /// There is one already.
     Exists,
+    /// The quota has no room.
+    Quota,
     /// AWS refuses.
     Aws(String),
 }
@@ -94,6 +96,8 @@ pub(super) struct World {
     pub(super) events: Vec<Value>,
     /// What others use of the quota.
     pub(super) used_by_others: Amounts,
+    /// What the quota counts and is not there, until it is counted anew.
+    pub(super) miscounted: Amounts,
     /// Pods that never become ready.
     pub(super) never_ready: fn(&Value) -> bool,
     /// When a Tenant of the name was seen last.
@@ -136,6 +140,7 @@ impl World {
             injects: true,
             events: Vec::new(),
             used_by_others: Amounts::new(),
+            miscounted: Amounts::new(),
             never_ready: |_| false,
             had_tenant: start(),
             serves_optional: false,
