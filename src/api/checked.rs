@@ -18,7 +18,7 @@ impl InvalidName {
     }
 }
 
-/// Makes a newtype over `String` whose only constructor checks it: `FromStr`, serde and the JSON schema
+/// Makes a newtype over a string whose only constructor checks it: `FromStr`, serde and the JSON schema
 /// all know the same rule, so a value of the type has been checked exactly once.
 macro_rules! checked_string {
     (
@@ -29,7 +29,7 @@ macro_rules! checked_string {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(smol_str::SmolStr);
 
         impl $name {
             /// What its schema says of its form.
@@ -48,7 +48,12 @@ macro_rules! checked_string {
             type Err = $crate::api::checked::InvalidName;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Self::try_from(text.to_owned())
+                let check: fn(&str) -> bool = $check;
+                if ($min..=$max).contains(&text.len()) && check(text) {
+                    Ok(Self(text.into()))
+                } else {
+                    Err($crate::api::checked::InvalidName::new($what, text, Self::RULE))
+                }
             }
         }
 
@@ -56,18 +61,13 @@ macro_rules! checked_string {
             type Error = $crate::api::checked::InvalidName;
 
             fn try_from(text: String) -> Result<Self, Self::Error> {
-                let check: fn(&str) -> bool = $check;
-                if ($min..=$max).contains(&text.len()) && check(&text) {
-                    Ok(Self(text))
-                } else {
-                    Err($crate::api::checked::InvalidName::new($what, &text, Self::RULE))
-                }
+                text.parse()
             }
         }
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.0.into()
             }
         }
 

@@ -1,6 +1,7 @@
 //! Names that were checked once. A function that takes a [`TenantName`] need not ask again what is in it.
 
 use sha2::{Digest as _, Sha256};
+use smol_str::format_smolstr;
 
 use super::checked::{checked_string, is_dns_1035, is_dns_1123, is_dns_subdomain, is_lower_hex};
 
@@ -229,7 +230,7 @@ checked_string! {
 impl NamespacePrefix {
     /// The namespace of a tenant. Prefix and name together are at most 63 characters, so this cannot fail.
     pub fn namespace(&self, tenant: &TenantName) -> NamespaceName {
-        NamespaceName(format!("{self}{tenant}"))
+        NamespaceName(format_smolstr!("{self}{tenant}"))
     }
 }
 
@@ -242,14 +243,14 @@ impl Incarnation {
 
     /// The ServiceAccount's name of this incarnation: `workspace-<incarnation>`.
     pub fn service_account(&self) -> ServiceAccountName {
-        ServiceAccountName(format!("workspace-{self}"))
+        ServiceAccountName(format_smolstr!("workspace-{self}"))
     }
 }
 
 impl RoleName {
     /// The role of one tenant: `openclaw-<tenant>-<incarnation>`, at most 60 characters.
     pub fn of(tenant: &TenantName, incarnation: &Incarnation) -> Self {
-        Self(format!("openclaw-{tenant}-{incarnation}"))
+        Self(format_smolstr!("openclaw-{tenant}-{incarnation}"))
     }
 }
 
@@ -263,19 +264,19 @@ impl RoleArn {
 impl OwnerSubject {
     /// The subject of a person of whom only the email is known: the address in lower case.
     pub fn from_email(email: &Email) -> Self {
-        Self(email.as_str().to_ascii_lowercase())
+        Self(email.as_str().to_ascii_lowercase().into())
     }
 
     /// SHA-256 of the subject, in hex.
     pub fn hash(&self) -> OwnerHash {
-        OwnerHash(sha256_hex(&[self.as_str()]))
+        OwnerHash(sha256_hex(&[self.as_str()]).into())
     }
 }
 
 impl Nonce {
     /// A nonce from 16 random bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(hex(&bytes))
+        Self(hex(&bytes).into())
     }
 
     /// A nonce of its own for each `part`, from one draw.
@@ -288,7 +289,7 @@ impl Nonce {
 impl VersionId {
     /// The version that this nonce stands for: lower hex of SHA-256 over secret, incarnation and nonce.
     pub fn of(secret: &str, incarnation: &Incarnation, nonce: &Nonce) -> Self {
-        Self(sha256_hex(&[secret, incarnation.as_str(), nonce.as_str()]))
+        Self(sha256_hex(&[secret, incarnation.as_str(), nonce.as_str()]).into())
     }
 
     /// Whether it looks like one that the operator made. The nonce is lost with a record, so the form has to tell: what the

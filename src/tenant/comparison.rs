@@ -43,7 +43,7 @@ pub enum ChildState {
 
 /// All children as they shall be.
 pub fn wanted(blueprint: &Blueprint<'_>) -> BTreeMap<Child, Option<Value>> {
-    Child::ALL.iter().map(|child| (*child, desired::build(*child, blueprint))).collect()
+    desired::all(blueprint)
 }
 
 /// How a child stands against what it shall be; `None` where it neither is nor shall be.

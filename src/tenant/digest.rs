@@ -43,21 +43,22 @@ pub struct Digest {
     pub facts: Facts,
 }
 
-/// What decisions ask of an object beyond being equal to what is wanted.
+/// What decisions ask of an object beyond being equal to what is wanted. Large ones are boxed: most objects have nothing of the kind, and
+/// each would take as much room as the largest.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Facts {
     /// Nothing more.
     None,
     /// Of a namespace.
-    Namespace(NamespaceFacts),
+    Namespace(Box<NamespaceFacts>),
     /// Of a quota.
-    Quota(QuotaFacts),
+    Quota(Box<QuotaFacts>),
     /// Of a claim.
-    Claim(ClaimFacts),
+    Claim(Box<ClaimFacts>),
     /// Of a StatefulSet.
-    StatefulSet(StatefulSetFacts),
+    StatefulSet(Box<StatefulSetFacts>),
     /// Of a route.
-    Route(RouteFacts),
+    Route(Box<RouteFacts>),
     /// Of a ReferenceGrant: the namespaces that it lets name something.
     Grant(BTreeSet<String>),
     /// Of a binding: the role that it gives, by kind and name. It never changes.
@@ -69,7 +70,7 @@ pub enum Facts {
 impl Facts {
     fn tell_nothing_new(&self, later: &Self) -> bool {
         let (Self::Quota(quota), Self::Quota(later)) = (self, later) else { return self == later };
-        let QuotaFacts { enforced, hard, used } = quota;
+        let QuotaFacts { enforced, hard, used } = &**quota;
         (enforced, hard, used.is_some()) == (&later.enforced, &later.hard, later.used.is_some())
     }
 
@@ -231,24 +232,24 @@ pub fn role_of(binding: &Value) -> String {
 
 fn facts(kind: Kind, object: &Value, managed: bool) -> Facts {
     match kind {
-        Kind::Namespace => Facts::Namespace(NamespaceFacts {
+        Kind::Namespace => Facts::Namespace(Box::new(NamespaceFacts {
             blockers: blockers(object),
             ..namespace_facts(&object["metadata"], managed)
-        }),
+        })),
         Kind::ResourceQuota => {
             let hard = &object["spec"]["hard"];
             let used = &object["status"]["used"];
             let enforced = used.is_object() && object["status"]["hard"] == *hard;
             let used = used.is_object().then(|| amounts(used));
-            Facts::Quota(QuotaFacts { enforced, hard: amounts(hard), used })
+            Facts::Quota(Box::new(QuotaFacts { enforced, hard: amounts(hard), used }))
         }
-        Kind::PersistentVolumeClaim => Facts::Claim(ClaimFacts {
+        Kind::PersistentVolumeClaim => Facts::Claim(Box::new(ClaimFacts {
             phase: text(&object["status"]["phase"]),
             volume: object["spec"]["volumeName"].as_str().filter(|v| !v.is_empty()).map(str::to_owned),
             requested: object["spec"]["resources"]["requests"]["storage"].as_str().map(str::to_owned),
-        }),
-        Kind::StatefulSet => Facts::StatefulSet(stateful_set_facts(object)),
-        Kind::HttpRoute => Facts::Route(route_facts(object)),
+        })),
+        Kind::StatefulSet => Facts::StatefulSet(Box::new(stateful_set_facts(object))),
+        Kind::HttpRoute => Facts::Route(Box::new(route_facts(object))),
         Kind::ReferenceGrant => {
             let from = object["spec"]["from"].as_array().into_iter().flatten();
             Facts::Grant(from.map(|from| text(&from["namespace"])).collect())

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     action::Action,
     child::{Child, Part},
-    digest::{Facts, StatefulSetFacts},
+    digest::Facts,
     observed::Observed,
 };
 use crate::api::names::Uid;
@@ -107,7 +107,7 @@ fn volume(observed: &Observed) -> Option<(Awaited, Uid)> {
 
 fn pod(observed: &Observed) -> Option<(Awaited, Uid)> {
     let set = observed.child(Child::StatefulSet).filter(|set| !set.deleting)?;
-    let is_wanted = matches!(&set.facts, Facts::StatefulSet(StatefulSetFacts { replicas: 1.., .. }));
+    let is_wanted = set.facts.as_stateful_set().is_some_and(|facts| facts.replicas >= 1);
     (is_wanted && observed.pods.is_empty()).then(|| (Awaited::Pod, set.uid.clone()))
 }
 

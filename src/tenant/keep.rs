@@ -13,6 +13,7 @@ use super::{
     child::{Child, ObjectKey, Part, Stage},
     cloud::{self, Half},
     comparison::{self, ChildState},
+    digest::Digest,
     explain, fit,
     ledger::{claimed_size, wanted_record},
     observed::{Observed, RecordView, TenantView},
@@ -117,7 +118,8 @@ fn built(
     let unplaced = plan.open && next.routing.placement.is_none();
     let quota_held = quota::hold(observed, plan.open && !plan.stopped, &mut wanted);
     let quota_recounted = quota::recount(observed, &mut wanted);
-    let survey = Survey { children: survey(observed, wanted, &passage), unplaced, quota_held, quota_recounted };
+    let children = survey(observed, wanted, &passage, template.as_ref());
+    let survey = Survey { children, unplaced, quota_held, quota_recounted };
 
     let (identity, secrets) = aws_halves(observed, &stored);
     let storage = storage::storage(observed, &stored, survey.children.get(&Child::Claim));
@@ -244,8 +246,16 @@ fn survey(
     observed: &Observed,
     wanted: BTreeMap<Child, Option<Value>>,
     passage: &Passage,
+    template: Option<&RecordedTemplate>,
 ) -> BTreeMap<Child, ChildState> {
+    // The largest object has been hashed for the record already.
+    let is_config = |child: Child, live: &Digest| {
+        child == Child::ConfigMap && template.is_some_and(|template| template.config == live.content.to_hex())
+    };
     let state = |(child, wanted): (Child, Option<Value>)| {
+        if observed.child(child).is_some_and(|live| !live.deleting && is_config(child, live)) {
+            return Some((child, ChildState::Equal));
+        }
         let held = passage.holds().then(|| rollout::held_state(observed, child, wanted.as_ref())).flatten();
         Some((child, held.or_else(|| comparison::state(observed, child, wanted))?))
     };

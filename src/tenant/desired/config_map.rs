@@ -22,19 +22,24 @@ use crate::{
     tenant::{blueprint::Blueprint, child::Child},
 };
 
-pub(super) fn config_map(blueprint: &Blueprint<'_>) -> Value {
-    let data = with_input(blueprint, files::data).into_iter().map(|(name, text)| (name, Value::String(text)));
+/// The files of the ConfigMap.
+pub(super) fn data(blueprint: &Blueprint<'_>) -> BTreeMap<String, String> {
+    with_input(blueprint, files::data)
+}
+
+pub(super) fn config_map(blueprint: &Blueprint<'_>, data: BTreeMap<String, String>) -> Value {
+    let data = data.into_iter().map(|(name, text)| (name, Value::String(text)));
     object(Child::ConfigMap, blueprint.tenant, blueprint.record, [("data", Value::Object(data.collect()))])
 }
 
 /// Hash of everything that a running pod took up at its start and cannot take up again: configuration, scripts, and the
 /// role of its session.
-pub(super) fn hash(blueprint: &Blueprint<'_>) -> String {
-    let mut data: BTreeMap<String, String> = with_input(blueprint, files::data);
+pub(super) fn hash(blueprint: &Blueprint<'_>, data: &BTreeMap<String, String>) -> String {
+    let mut all: BTreeMap<&str, &str> = data.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     if let Some(role) = &blueprint.record.identity.role_arn {
-        data.insert("role".to_owned(), role.to_string());
+        all.insert("role", role.as_str());
     }
-    files::hash(&data)
+    files::hash(&all)
 }
 
 /// What the init container runs.

@@ -20,6 +20,8 @@ mod stateful_set;
 mod target_group;
 pub mod workload;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -31,6 +33,19 @@ use crate::api::{labels, names::TenantName, record::TenantRecordSpec};
 pub use namespace::{mirror, namespace};
 pub use route::{domain, hostname, url};
 pub use stateful_set::{CLAIM_VOLUME, CONTAINER};
+
+/// All objects as they are wanted now. Configuration is the largest of what a tenant has, and is made once for both that need it.
+pub fn all(blueprint: &Blueprint<'_>) -> BTreeMap<Child, Option<Value>> {
+    let data = config_map::data(blueprint);
+    let set = stateful_set::stateful_set(blueprint, &config_map::hash(blueprint, &data));
+    let (mut set, mut map) = (Some(set), Some(config_map::config_map(blueprint, data)));
+    let mut object = |child: Child| match child {
+        Child::ConfigMap => map.take(),
+        Child::StatefulSet => set.take(),
+        other => build(other, blueprint),
+    };
+    Child::ALL.iter().copied().map(|child| (child, object(child))).collect()
+}
 
 /// The object of a child as it is wanted now; `None` where it is wanted away.
 pub fn build(child: Child, blueprint: &Blueprint<'_>) -> Option<Value> {
@@ -44,9 +59,12 @@ pub fn build(child: Child, blueprint: &Blueprint<'_>) -> Option<Value> {
         Child::DisruptionBudget => Some(disruption_budget::disruption_budget(blueprint)),
         Child::ServiceAccount => Some(service_account::service_account(blueprint)),
         Child::Claim => Some(claim::claim(blueprint)),
-        Child::ConfigMap => Some(config_map::config_map(blueprint)),
+        Child::ConfigMap => Some(config_map::config_map(blueprint, config_map::data(blueprint))),
         Child::Service => Some(service::service(blueprint)),
-        Child::StatefulSet => Some(stateful_set::stateful_set(blueprint)),
+        Child::StatefulSet => {
+            let hash = config_map::hash(blueprint, &config_map::data(blueprint));
+            Some(stateful_set::stateful_set(blueprint, &hash))
+        }
         Child::ScaledObject => scaler::scaled_object(blueprint),
         Child::InterceptorRoute => scaler::interceptor_route(blueprint),
         Child::InterceptorGrant => scaler::interceptor_grant(blueprint),

@@ -38,7 +38,7 @@ pub(super) const HEALTH: &str = "/healthz";
 /// The user of OpenClaw's image.
 const USER: u32 = 1000;
 
-pub(super) fn stateful_set(blueprint: &Blueprint<'_>) -> Value {
+pub(super) fn stateful_set(blueprint: &Blueprint<'_>, config_hash: &str) -> Value {
     let mut spec = json!({
         "replicas": blueprint.replicas,
         "serviceName": blueprint.tenant,
@@ -48,12 +48,12 @@ pub(super) fn stateful_set(blueprint: &Blueprint<'_>) -> Value {
         "revisionHistoryLimit": 3,
         "persistentVolumeClaimRetentionPolicy": { "whenDeleted": "Retain", "whenScaled": "Retain" },
     });
-    spec["template"] = template(blueprint);
+    spec["template"] = template(blueprint, config_hash);
     object(Child::StatefulSet, blueprint.tenant, blueprint.record, [("spec", spec)])
 }
 
-fn template(blueprint: &Blueprint<'_>) -> Value {
-    let annotations = json!({ labels::CONFIG_HASH: config_map::hash(blueprint) });
+fn template(blueprint: &Blueprint<'_>, config_hash: &str) -> Value {
+    let annotations = json!({ labels::CONFIG_HASH: config_hash });
     let metadata = [("labels", Value::Object(our_labels(blueprint.tenant))), ("annotations", annotations)];
     fields([("metadata", fields(metadata)), ("spec", pod_spec(blueprint))])
 }

@@ -55,8 +55,8 @@ pub fn data(input: &ConfigInput<'_>) -> BTreeMap<String, String> {
 }
 
 /// A hash over all of the data, for the pod template's annotation: any change rolls the pod.
-pub fn hash(data: &BTreeMap<String, String>) -> String {
-    let parts: Vec<&str> = data.iter().flat_map(|(name, text)| [name.as_str(), text.as_str()]).collect();
+pub fn hash<T: AsRef<str>>(data: &BTreeMap<T, T>) -> String {
+    let parts: Vec<&str> = data.iter().flat_map(|(name, text)| [name.as_ref(), text.as_ref()]).collect();
     sha256_hex(&parts)
 }
 
@@ -86,9 +86,7 @@ mod tests {
 
     #[test]
     fn the_hash_sees_names_and_texts() {
-        let of = |pairs: &[(&str, &str)]| {
-            hash(&pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
-        };
+        let of = |pairs: &[(&str, &str)]| hash(&pairs.iter().copied().collect::<BTreeMap<_, _>>());
         assert_eq!(of(&[("a", "1"), ("b", "2")]).len(), 64);
         assert_ne!(of(&[("a", "1"), ("b", "2")]), of(&[("a", "1"), ("b", "3")]));
         assert_ne!(of(&[("a", "1")]), of(&[("c", "1")]));
