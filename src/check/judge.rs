@@ -27,7 +27,7 @@ use crate::{
     tenant::{
         blueprint::{Refusal, blueprint},
         cache::{Cache, DEFINITIONS, Watched},
-        child, comparison, fit,
+        child, desired, fit,
         observed::Observed,
         ownership::{Situation, situation},
         reason::Reason,
@@ -254,7 +254,7 @@ fn refusals(
     let mut found: Vec<Refusal> = Vec::new();
     for spec in wishes(spec, class).iter().chain([spec]) {
         let built = blueprint(name, spec, class, record, settings);
-        if let Err(refusal) = built.and_then(|built| fit::check(&comparison::wanted(&built)))
+        if let Err(refusal) = built.and_then(|built| fit::check(&desired::all(&built)))
             && !found.contains(&refusal)
         {
             found.push(refusal);

@@ -9,13 +9,8 @@ use super::{
     *,
 };
 
-const TIMING: Timing = Timing {
-    term: Duration::from_secs(15),
-    renew: Duration::from_secs(3),
-    retry: Duration::from_secs(1),
-    poll: Duration::from_secs(2),
-    request: Duration::from_secs(4),
-};
+/// What runs is what is simulated.
+const TIMING: Timing = crate::lease::TIMING;
 
 /// What happens to one request, or to the process that sends it. All in milliseconds.
 #[derive(Clone, Copy, Debug)]

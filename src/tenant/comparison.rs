@@ -2,16 +2,12 @@
 //!
 //! PURE.
 
-use std::collections::BTreeMap;
-
 use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::{
     action::{Action, PartState, Precondition},
-    blueprint::Blueprint,
     child::Child,
-    desired,
     digest::{ContentHash, Digest, Facts, role_of},
     observed::{Observed, Rendering},
     reason::Reason,
@@ -39,11 +35,6 @@ pub enum ChildState {
     Unserved,
     /// It shall be where somebody else's stands, in a namespace that is not the tenant's.
     Taken,
-}
-
-/// All children as they shall be.
-pub fn wanted(blueprint: &Blueprint<'_>) -> BTreeMap<Child, Option<Value>> {
-    desired::all(blueprint)
 }
 
 /// How a child stands against what it shall be; `None` where it neither is nor shall be.

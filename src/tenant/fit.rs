@@ -13,16 +13,14 @@ use crate::api::{quantity::Quantity, tenant::CpuMemory};
 /// Amounts by the names that a quota has for them.
 pub type Amounts = BTreeMap<&'static str, Quantity>;
 
+/// What a quota calls claims.
+pub const CLAIMS: &str = "persistentvolumeclaims";
+
+/// What a quota calls the room that claims ask for.
+pub const STORAGE: &str = "requests.storage";
+
 /// What of a quota a pod or a claim takes a share of.
-const COUNTED: [&str; 7] = [
-    "limits.cpu",
-    "limits.memory",
-    "persistentvolumeclaims",
-    "pods",
-    "requests.cpu",
-    "requests.memory",
-    "requests.storage",
-];
+const COUNTED: [&str; 7] = ["limits.cpu", "limits.memory", CLAIMS, "pods", "requests.cpu", "requests.memory", STORAGE];
 
 /// One container of a pod, as far as a quota sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,8 +141,8 @@ fn together(containers: &[Container], amount: impl Fn(&Container) -> Quantity) -
 /// What a claim takes of a quota.
 pub fn claim(claim: &Value) -> Amounts {
     let size = claim["spec"]["resources"]["requests"]["storage"].as_str().and_then(|size| size.parse().ok());
-    let mut amounts = Amounts::from([("persistentvolumeclaims", Quantity::units(1))]);
-    amounts.extend(size.map(|size: Quantity| ("requests.storage", size)));
+    let mut amounts = Amounts::from([(CLAIMS, Quantity::units(1))]);
+    amounts.extend(size.map(|size: Quantity| (STORAGE, size)));
     amounts
 }
 

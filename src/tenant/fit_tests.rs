@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::tenant::{
-    comparison::wanted,
+    desired::all,
     tests::objects::{Given, given},
 };
 
@@ -18,7 +18,7 @@ fn cpu(containers: &[Container]) -> String {
 }
 
 fn rendered(given: &Given) -> BTreeMap<Child, Option<Value>> {
-    given.try_blueprint(|blueprint| wanted(&blueprint.expect("nothing is refused")))
+    given.try_blueprint(|blueprint| all(&blueprint.expect("nothing is refused")))
 }
 
 fn refusal(given: &Given) -> Option<String> {

@@ -13,8 +13,7 @@ use super::{
     child::{Child, ObjectKey, Part, Stage},
     cloud::{self, Half},
     comparison::{self, ChildState},
-    digest::Digest,
-    explain, fit,
+    desired, explain, fit,
     ledger::{claimed_size, wanted_record},
     observed::{Observed, RecordView, TenantView},
     parts::{Made, Survey, is_quota_enforced, parts, wait_for_earlier},
@@ -111,7 +110,7 @@ fn built(
     let plan = Blueprint { claim_size, record: &next, ..first.clone() };
     // AWS is judged by the record as it is stored: a token that is not recorded is not used (S6).
     let stored = Blueprint { claim_size, ..first };
-    let mut wanted = scaling::through(observed, &plan, comparison::wanted(&plan));
+    let mut wanted = scaling::through(observed, &plan, desired::all(&plan));
     fit::check(&wanted)?;
     let template = rollout::wanted_template(spec, &next, &wanted);
     let passage = template.as_ref().map_or(Passage::AtOnce, |template| rollout::passage(observed, &plan, template));
@@ -249,11 +248,9 @@ fn survey(
     template: Option<&RecordedTemplate>,
 ) -> BTreeMap<Child, ChildState> {
     // The largest object has been hashed for the record already.
-    let is_config = |child: Child, live: &Digest| {
-        child == Child::ConfigMap && template.is_some_and(|template| template.config == live.content.to_hex())
-    };
+    let config_stands = template.is_some_and(|template| rollout::config_stands(observed, template));
     let state = |(child, wanted): (Child, Option<Value>)| {
-        if observed.child(child).is_some_and(|live| !live.deleting && is_config(child, live)) {
+        if child == Child::ConfigMap && config_stands {
             return Some((child, ChildState::Equal));
         }
         let held = passage.holds().then(|| rollout::held_state(observed, child, wanted.as_ref())).flatten();

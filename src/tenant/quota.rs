@@ -14,13 +14,10 @@ use serde_json::{Value, json};
 use super::{
     child::Child,
     digest::QuotaFacts,
-    fit::{self, Amounts, Defaults},
+    fit::{self, Amounts, CLAIMS, Defaults, STORAGE},
     observed::Observed,
 };
 use crate::api::quantity::Quantity;
-
-/// What a quota calls claims.
-const CLAIMS: &str = "persistentvolumeclaims";
 
 /// Holds the wanted quota at what is used, where it would be lowered below that. Says what is held, if anything is. A workspace
 /// that `runs` may have no pod at this moment: its pod is away, or it sleeps.
@@ -45,27 +42,26 @@ pub fn hold(observed: &Observed, runs: bool, wanted: &mut BTreeMap<Child, Option
 /// allowed. Nothing that stands is touched by that, and nobody gets more than before. Where claims of others take the room, the
 /// quota stays as it is until they are gone. Says what is waited for.
 pub fn recount(observed: &Observed, wanted: &mut BTreeMap<Child, Option<Value>>) -> Option<String> {
-    let used = live(observed)?.used.as_ref()?;
     // One that has lost its label is there, out of the watches' sight.
     if !observed.claim_is_nowhere {
         return None;
     }
+    let used = live(observed)?.used.as_ref()?;
+    let counted = |resource: &str| used.get(resource).copied().unwrap_or_default();
     let claim = fit::claim(wanted.get(&Child::Claim)?.as_ref()?);
     let hard = wanted.get_mut(&Child::ResourceQuota)?.as_mut()?.pointer_mut("/spec/hard")?;
     let given = fit::amounts(hard);
     let has_room = |(resource, needed): (&&'static str, &Quantity)| {
-        let used = used.get(resource).copied().unwrap_or_default();
-        given.get(resource).is_none_or(|given| used.plus(*needed) <= *given)
+        given.get(resource).is_none_or(|given| counted(resource).plus(*needed) <= *given)
     };
     if claim.iter().all(has_room) {
         return None;
     }
-    let counted = |resource: &str| used.get(resource).copied().unwrap_or_default();
     let told = format!(
         "the quota counts {} claims with {} and has no room for the workspace's own, which is not there. It allows none until it is \
          counted anew; where that does not help, delete the claims of others in this namespace",
         counted(CLAIMS),
-        counted("requests.storage")
+        counted(STORAGE)
     );
     hard[CLAIMS] = json!(Quantity::units(0));
     Some(told)

@@ -150,9 +150,14 @@ pub fn is_rolled_onto(observed: &Observed, applied: &RecordedTemplate) -> bool {
 /// Whether the template that was applied last, and its configuration, still stand. Only hashes of them are known, so what
 /// somebody has changed cannot be brought back.
 pub fn stands(observed: &Observed, applied: &RecordedTemplate) -> bool {
-    let config = observed.child(Child::ConfigMap).filter(|live| !live.deleting).map(|live| live.content.to_hex());
     let is_applied = |hash: String| hash == applied.hash || Some(hash) == applied.rendered;
-    live_template(observed).is_some_and(is_applied) && config.as_ref() == Some(&applied.config)
+    live_template(observed).is_some_and(is_applied) && config_stands(observed, applied)
+}
+
+/// Whether the configuration of a template is the live one.
+pub fn config_stands(observed: &Observed, template: &RecordedTemplate) -> bool {
+    let live = observed.child(Child::ConfigMap).filter(|live| !live.deleting);
+    live.is_some_and(|live| live.content.to_hex() == template.config)
 }
 
 fn live_template(observed: &Observed) -> Option<String> {

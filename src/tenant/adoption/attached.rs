@@ -8,8 +8,8 @@ use super::{
         blueprint::{Blueprint, Refusal, blueprint},
         child::{Child, Part, claim_name},
         cloud,
-        comparison::{ChildState, wanted},
-        fit,
+        comparison::ChildState,
+        desired, fit,
         keep::{Kept, replace_record},
         ledger::wanted_record,
         observed::Observed,
@@ -73,7 +73,7 @@ pub(super) fn kept(
         return Err(not_ours_to_stop(observed));
     }
     let blueprint = blueprint(&observed.name, spec, class, record, &observed.settings)?;
-    fit::check(&wanted(&blueprint))?;
+    fit::check(&desired::all(&blueprint))?;
     let namespace = namespace(observed, record);
     let identity = Piece::of(cloud::former_attached(observed, &blueprint));
     let secrets = Piece::of(cloud::secrets_attached(observed, &blueprint));

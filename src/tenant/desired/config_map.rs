@@ -27,8 +27,8 @@ pub(super) fn data(blueprint: &Blueprint<'_>) -> BTreeMap<String, String> {
     with_input(blueprint, files::data)
 }
 
-pub(super) fn config_map(blueprint: &Blueprint<'_>, data: BTreeMap<String, String>) -> Value {
-    let data = data.into_iter().map(|(name, text)| (name, Value::String(text)));
+pub(super) fn config_map(blueprint: &Blueprint<'_>, data: &BTreeMap<String, String>) -> Value {
+    let data = data.iter().map(|(name, text)| (name.clone(), Value::String(text.clone())));
     object(Child::ConfigMap, blueprint.tenant, blueprint.record, [("data", Value::Object(data.collect()))])
 }
 

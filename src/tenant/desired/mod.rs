@@ -20,7 +20,7 @@ mod stateful_set;
 mod target_group;
 pub mod workload;
 
-use std::collections::BTreeMap;
+use std::{cell::LazyCell, collections::BTreeMap};
 
 use serde_json::{Map, Value, json};
 
@@ -34,21 +34,23 @@ pub use namespace::{mirror, namespace};
 pub use route::{domain, hostname, url};
 pub use stateful_set::{CLAIM_VOLUME, CONTAINER};
 
-/// All objects as they are wanted now. Configuration is the largest of what a tenant has, and is made once for both that need it.
+/// All objects as they are wanted now; `None` is wanted away.
 pub fn all(blueprint: &Blueprint<'_>) -> BTreeMap<Child, Option<Value>> {
-    let data = config_map::data(blueprint);
-    let set = stateful_set::stateful_set(blueprint, &config_map::hash(blueprint, &data));
-    let (mut set, mut map) = (Some(set), Some(config_map::config_map(blueprint, data)));
-    let mut object = |child: Child| match child {
-        Child::ConfigMap => map.take(),
-        Child::StatefulSet => set.take(),
-        other => build(other, blueprint),
-    };
-    Child::ALL.iter().copied().map(|child| (child, object(child))).collect()
+    let files = LazyCell::new(|| config_map::data(blueprint));
+    Child::ALL.iter().map(|child| (*child, build_with(*child, blueprint, &files))).collect()
 }
 
 /// The object of a child as it is wanted now; `None` where it is wanted away.
 pub fn build(child: Child, blueprint: &Blueprint<'_>) -> Option<Value> {
+    build_with(child, blueprint, &LazyCell::new(|| config_map::data(blueprint)))
+}
+
+/// Configuration is the largest of what a tenant has, and two objects need it: it is made once, if at all.
+fn build_with<F: FnOnce() -> BTreeMap<String, String>>(
+    child: Child,
+    blueprint: &Blueprint<'_>,
+    files: &LazyCell<BTreeMap<String, String>, F>,
+) -> Option<Value> {
     match child {
         Child::Namespace => Some(namespace::namespace(blueprint.tenant, blueprint.record)),
         Child::ResourceQuota => Some(resource_quota::resource_quota(blueprint)),
@@ -59,12 +61,9 @@ pub fn build(child: Child, blueprint: &Blueprint<'_>) -> Option<Value> {
         Child::DisruptionBudget => Some(disruption_budget::disruption_budget(blueprint)),
         Child::ServiceAccount => Some(service_account::service_account(blueprint)),
         Child::Claim => Some(claim::claim(blueprint)),
-        Child::ConfigMap => Some(config_map::config_map(blueprint, config_map::data(blueprint))),
+        Child::ConfigMap => Some(config_map::config_map(blueprint, files)),
         Child::Service => Some(service::service(blueprint)),
-        Child::StatefulSet => {
-            let hash = config_map::hash(blueprint, &config_map::data(blueprint));
-            Some(stateful_set::stateful_set(blueprint, &hash))
-        }
+        Child::StatefulSet => Some(stateful_set::stateful_set(blueprint, &config_map::hash(blueprint, files))),
         Child::ScaledObject => scaler::scaled_object(blueprint),
         Child::InterceptorRoute => scaler::interceptor_route(blueprint),
         Child::InterceptorGrant => scaler::interceptor_grant(blueprint),

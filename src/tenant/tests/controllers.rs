@@ -140,18 +140,17 @@ fn bind_claims(world: &mut World) -> bool {
 }
 
 fn count_quota(world: &mut World) -> bool {
+    // Another limit has everything counted anew.
+    if world.children[&Kind::ResourceQuota].values().any(|quota| quota["status"]["hard"] != quota["spec"]["hard"]) {
+        world.miscounted.clear();
+    }
     let quotas = &world.children[&Kind::ResourceQuota];
     let used = used(world);
     let status = |quota: &Value| json!({ "hard": quota["spec"]["hard"], "used": used });
     let uncounted = |path: &&String| quotas[*path]["status"] != status(&quotas[*path]);
     let Some(path) = paths(quotas).iter().find(uncounted).cloned() else { return false };
     let mut quota = quotas[&path].clone();
-    // Another limit has everything counted anew.
-    if quota["status"]["hard"] != quota["spec"]["hard"] {
-        world.miscounted.clear();
-    }
-    let used = self::used(world);
-    quota["status"] = json!({ "hard": quota["spec"]["hard"], "used": used });
+    quota["status"] = status(&quota);
     world.touch(&mut quota);
     world.children.get_mut(&Kind::ResourceQuota).expect("quotas").insert(path, quota);
     true
