@@ -8,6 +8,7 @@ use std::{
 use jiff::Timestamp;
 use kube::Client;
 use serde_json::{Value, json};
+use smol_str::SmolStr;
 
 use crate::{
     administer::table,
@@ -161,7 +162,7 @@ impl Report {
                 "arn": orphan.arn,
                 "namespace": orphan.account.as_ref().map(|(namespace, _)| namespace),
                 "serviceAccount": orphan.account.as_ref().map(|(_, account)| account),
-                "tags": orphan.tags,
+                "tags": orphan.tags.iter().collect::<BTreeMap<_, _>>(),
                 "createdAt": orphan.created_at.map(|at| at.to_string()),
                 "remove": self.removal(orphan),
             })
@@ -183,7 +184,7 @@ impl Report {
     }
 
     fn row(&self, orphan: &Orphan) -> [String; 5] {
-        let tag = |key: &str| orphan.tags.get(key).cloned().unwrap_or_else(|| "-".to_owned());
+        let tag = |key: &str| orphan.tags.get(key).map_or("-", SmolStr::as_str).to_owned();
         let age = orphan.created_at.map_or_else(|| "-".to_owned(), |at| age(at, self.now));
         [orphan.kind.to_string(), orphan.name.clone(), tag(tags::TENANT), tag(tags::INCARNATION), age]
     }
@@ -223,7 +224,7 @@ mod tests {
             name: name.to_owned(),
             arn: format!("arn:{name}"),
             account: (kind == Kind::Association).then(|| ("openclaw-ghost".to_owned(), "workspace-1".to_owned())),
-            tags: tags.iter().cloned().collect(),
+            tags: tags.iter().map(|(key, value)| (key.into(), value.into())).collect(),
             created_at: (kind == Kind::Secret).then(|| at(0)),
             since: at(100_000),
         };
@@ -266,6 +267,7 @@ mod tests {
         });
         assert_eq!(report(None).json()["orphans"][0], expected);
         assert_eq!(report(None).json()["orphans"][1]["createdAt"], "1970-01-01T00:00:00Z");
+        assert_eq!(report(None).json()["orphans"][1]["tags"], json!({}));
     }
 
     #[test]

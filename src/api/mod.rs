@@ -7,6 +7,7 @@ pub mod names;
 pub mod quantity;
 pub mod record;
 pub mod tenant;
+pub mod uid;
 
 pub use checked::InvalidName;
 pub use class::{TenantClass, TenantClassSpec};

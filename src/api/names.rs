@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha256};
 use smol_str::format_smolstr;
 
 use super::checked::{checked_string, is_dns_1035, is_dns_1123, is_dns_subdomain, is_lower_hex};
+pub use super::uid::Uid;
 
 /// Names a Tenant may not have, because somebody would mistake its objects for the platform's own.
 /// Names that begin with `kube-` are refused as well.
@@ -100,14 +101,6 @@ checked_string! {
     Email, what: "email address",
     rule: "use an address such as alice@example.com, at most 254 characters",
     pattern: "^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", length: 3..=254, check: is_email
-}
-
-checked_string! {
-    /// The UID of a Kubernetes object.
-    Uid, what: "UID",
-    rule: "it is the metadata.uid of an object, at most 64 letters, digits and hyphens",
-    pattern: "^[A-Za-z0-9-]+$", length: 1..=64,
-    check: |t| t.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
 checked_string! {
@@ -237,7 +230,7 @@ impl NamespacePrefix {
 impl Incarnation {
     /// The incarnation that a Tenant of this UID begins; `None` for a UID with fewer than ten hex digits.
     pub fn begun_by(uid: &Uid) -> Option<Self> {
-        let digits: String = uid.as_str().to_ascii_lowercase().chars().filter(|c| *c != '-').take(10).collect();
+        let digits: String = uid.to_string().to_ascii_lowercase().chars().filter(|c| *c != '-').take(10).collect();
         digits.parse().ok()
     }
 

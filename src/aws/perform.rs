@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use smol_str::{SmolStr, ToSmolStr as _};
 
 use super::{
     AwsClients, AwsError, AwsErrorKind,
@@ -80,7 +81,7 @@ pub async fn perform(
         }
         AwsAction::CreateSecret { item, new } => match aws.secrets.create(new).await {
             Ok(arn) => {
-                let version = new.generate.iter().map(|id| (id.to_string(), vec![CURRENT_STAGE.to_owned()]));
+                let version = new.generate.iter().map(|id| (id.to_smolstr(), vec![SmolStr::new_static(CURRENT_STAGE)]));
                 let secret = Secret {
                     arn,
                     name: new.name.clone(),

@@ -1,6 +1,6 @@
 //! EKS Pod Identity associations through the SDK.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use aws_sdk_eks::{
     Client,
@@ -114,7 +114,7 @@ impl SdkPodIdentity {
             .service_account(new.service_account.as_str())
             .role_arn(new.role_arn.as_str())
             .client_request_token(&new.token)
-            .set_tags(Some(new.tags.clone().into_iter().collect()))
+            .set_tags(Some(sdk_tags(&new.tags)))
             .send()
             .boxed();
         let answer = self.caller.write(&call, Bucket::EksWrite, request).await?;
@@ -141,13 +141,8 @@ impl SdkPodIdentity {
             return Ok(());
         }
         let call = Call::new("TagResource", &association.arn);
-        let request = self
-            .client
-            .tag_resource()
-            .resource_arn(&association.arn)
-            .set_tags(Some(tags.clone().into_iter().collect()))
-            .send()
-            .boxed();
+        let request =
+            self.client.tag_resource().resource_arn(&association.arn).set_tags(Some(sdk_tags(tags))).send().boxed();
         self.caller.write(&call, Bucket::EksWrite, request).await.map(drop)
     }
 
@@ -184,8 +179,13 @@ fn id_of(call: &Call, id: Option<&str>) -> Result<AssociationId, AwsError> {
     id.unwrap_or_default().parse().map_err(|_| call.odd_answer(&format!("the association id {id:?}")))
 }
 
+fn sdk_tags(tags: &Tags) -> HashMap<String, String> {
+    tags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
+}
+
 fn association(call: &Call, answer: Option<PodIdentityAssociation>) -> Result<Association, AwsError> {
     let answer = answer.ok_or_else(|| call.odd_answer("no association"))?;
+    let tags = answer.tags.unwrap_or_default();
     Ok(Association {
         id: id_of(call, answer.association_id.as_deref())?,
         arn: answer.association_arn.ok_or_else(|| call.odd_answer("an association without ARN"))?,
@@ -193,7 +193,7 @@ fn association(call: &Call, answer: Option<PodIdentityAssociation>) -> Result<As
         service_account: answer.service_account.unwrap_or_default(),
         role_arn: answer.role_arn.and_then(|arn| arn.parse().ok()),
         owner_arn: answer.owner_arn.filter(|owner| !owner.is_empty()),
-        tags: answer.tags.unwrap_or_default().into_iter().collect(),
+        tags: tags.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
         // Only told to people: one that cannot be read is as good as none.
         created_at: answer.created_at.and_then(|date| Timestamp::new(date.secs(), 0).ok()),
     })

@@ -37,7 +37,7 @@ fn expected() -> Association {
         service_account: "workspace-0123456789".to_owned(),
         role_arn: Some(ROLE.parse().expect("arn")),
         owner_arn: Some("arn:addon".to_owned()),
-        tags: Tags::from([("tenant".to_owned(), "alice".to_owned())]),
+        tags: Tags::from_iter([("tenant".into(), "alice".into())]),
         created_at: None,
     }
 }
@@ -47,7 +47,7 @@ fn new_association() -> NewAssociation {
         namespace: "openclaw-alice".parse().expect("name"),
         service_account: "workspace-0123456789".parse().expect("name"),
         role_arn: ROLE.parse().expect("arn"),
-        tags: Tags::from([("tenant".to_owned(), "alice".to_owned())]),
+        tags: Tags::from_iter([("tenant".into(), "alice".into())]),
         token: "0123456789abcdef".to_owned(),
     }
 }

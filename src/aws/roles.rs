@@ -8,6 +8,7 @@ use std::{
 use aws_sdk_iam::{Client, types::Tag};
 use futures::{FutureExt as _, future::BoxFuture};
 use percent_encoding::percent_decode_str;
+use smol_str::SmolStr;
 
 use super::{
     Roles,
@@ -52,7 +53,7 @@ impl SdkRoles {
         Ok(Some(Role {
             arn,
             boundary: found.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn),
-            tags: found.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
+            tags: found.tags.unwrap_or_default().into_iter().map(|tag| (tag.key.into(), tag.value.into())).collect(),
             trust: decoded(&call, found.assume_role_policy_document.as_deref())?,
             inline,
             attached: self.attached(name).await?,
@@ -170,7 +171,7 @@ impl SdkRoles {
 }
 
 fn sdk_tags(call: &Call, tags: &Tags) -> Result<Vec<Tag>, AwsError> {
-    let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
+    let tag = |(key, value): (&SmolStr, &SmolStr)| Tag::builder().key(key.as_str()).value(value.as_str()).build();
     tags.iter().map(tag).collect::<Result<_, _>>().map_err(|error| call.error(AwsErrorKind::Invalid, error.to_string()))
 }
 

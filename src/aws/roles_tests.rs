@@ -60,7 +60,7 @@ async fn a_role_is_read_with_its_documents_decoded() {
     assert_eq!(role.arn.as_str(), ARN);
     assert_eq!(role.trust, r#"{"Version":"2012-10-17"}"#);
     assert_eq!(role.boundary.as_deref(), Some("arn:aws:iam::123456789012:policy/b"));
-    assert_eq!(role.tags["managed-by"], "us");
+    assert_eq!(role.tags.get("managed-by").expect("a tag"), "us");
     assert_eq!(role.inline["p"], "{}");
     assert_eq!(role.attached, BTreeSet::from(["arn:aws:iam::aws:policy/s".to_owned()]));
 }
@@ -94,7 +94,7 @@ async fn a_role_is_made_with_path_boundary_and_tags_and_only_with_a_permit() {
         description: "words".into(),
         boundary: "arn:aws:iam::123456789012:policy/b".parse().expect("arn"),
         trust: "{}".into(),
-        tags: Tags::from([("k".into(), "v".into())]),
+        tags: Tags::from_iter([("k".into(), "v".into())]),
     };
     let aws = FakeAws::start(vec![role_answer("CreateRole"), error_answer(409, "EntityAlreadyExists")]).await;
     let closed = aws.clients(Fence::closed()).roles.create(&new).await;

@@ -1,6 +1,6 @@
 //! Secrets Manager through the SDK. Values are generated here and go out; none ever comes in.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc};
+use std::{collections::HashMap, future::Future, sync::Arc};
 
 use aws_sdk_secretsmanager::{
     Client,
@@ -10,6 +10,8 @@ use aws_sdk_secretsmanager::{
 };
 use futures::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
+use litemap::LiteMap;
+use smol_str::SmolStr;
 use tracing::{instrument::WithSubscriber as _, subscriber::NoSubscriber};
 
 use super::{
@@ -227,7 +229,7 @@ fn generate(call: &Call) -> Result<GeneratedValue, AwsError> {
 }
 
 fn sdk_tags(tags: &Tags) -> Vec<Tag> {
-    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+    tags.iter().map(|(key, value)| Tag::builder().key(key.as_str()).value(value.as_str()).build()).collect()
 }
 
 fn arn_of(call: &Call, arn: Option<&str>) -> Result<SecretArn, AwsError> {
@@ -241,7 +243,7 @@ fn secret(call: &Call, answer: DescribeSecretOutput) -> Result<Secret, AwsError>
         name: answer.name.ok_or_else(|| call.odd_answer("a secret without name"))?,
         kms_key: answer.kms_key_id,
         deleted_at: answer.deleted_date.map(|date| timestamp(call, date)).transpose()?,
-        tags: tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
+        tags: tags.filter_map(|tag| Some((tag.key?.into(), tag.value.unwrap_or_default().into()))).collect(),
         versions: sorted(answer.version_ids_to_stages.unwrap_or_default()),
     })
 }
@@ -255,19 +257,20 @@ fn listed(call: &Call, entry: SecretListEntry) -> Result<ListedSecret, AwsError>
         name: entry.name.ok_or_else(|| call.odd_answer("a secret without name"))?,
         kms_key: entry.kms_key_id,
         deleted_at: entry.deleted_date.map(|date| timestamp(call, date)).transpose()?,
-        tags: tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
+        tags: tags.filter_map(|tag| Some((tag.key?.into(), tag.value.unwrap_or_default().into()))).collect(),
         versions: sorted(entry.secret_versions_to_stages.unwrap_or_default()),
     };
     Ok(ListedSecret { secret, created_at })
 }
 
 /// Labels in one order, so that equal answers are equal values.
-fn sorted(versions: impl IntoIterator<Item = (String, Vec<String>)>) -> BTreeMap<String, Vec<String>> {
-    let mut versions: BTreeMap<_, Vec<_>> = versions.into_iter().collect();
-    for labels in versions.values_mut() {
+fn sorted(versions: HashMap<String, Vec<String>>) -> LiteMap<SmolStr, Vec<SmolStr>> {
+    let one = |(id, labels): (String, Vec<String>)| {
+        let mut labels: Vec<SmolStr> = labels.into_iter().map(SmolStr::from).collect();
         labels.sort();
-    }
-    versions
+        (SmolStr::from(id), labels)
+    };
+    versions.into_iter().map(one).collect()
 }
 
 /// A date that cannot be read must not look like none: the secret would seem not to be scheduled for deletion.

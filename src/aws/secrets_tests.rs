@@ -20,7 +20,7 @@ fn new_secret(generate: bool) -> NewSecret {
         name: NAME.to_owned(),
         description: "Gateway token of the tenant alice".to_owned(),
         kms_key: Some("arn:aws:kms:eu-west-1:123456789012:key/1234".parse().expect("arn")),
-        tags: Tags::from([("tenant".to_owned(), "alice".to_owned())]),
+        tags: Tags::from_iter([("tenant".into(), "alice".into())]),
         generate: generate.then(version),
     }
 }
@@ -63,8 +63,8 @@ async fn describe_tells_everything_but_the_value() {
         name: NAME.to_owned(),
         kms_key: Some("arn:aws:kms:eu-west-1:123456789012:key/1234".to_owned()),
         deleted_at: Some("2025-06-15T15:06:40.5Z".parse().expect("time")),
-        tags: Tags::from([("tenant".to_owned(), "alice".to_owned())]),
-        versions: BTreeMap::from([(VERSION.to_owned(), vec!["A".to_owned(), "AWSCURRENT".to_owned()])]),
+        tags: Tags::from_iter([("tenant".into(), "alice".into())]),
+        versions: LiteMap::from_iter([(VERSION.into(), vec!["A".into(), "AWSCURRENT".into()])]),
     };
     assert_eq!(expected.current_version(), Some(version()));
     assert_eq!(secrets.describe(NAME).await, Ok(Some(expected)));
@@ -94,7 +94,7 @@ async fn list_reads_every_page_by_prefix_with_those_that_are_scheduled_for_delet
     let listed = aws.clients(Fence::closed()).secrets.list("openclaw/").await.expect("listed");
     let seen: Vec<_> = listed.iter().map(|one| (one.secret.name.as_str(), one.secret.deleted_at.is_some())).collect();
     assert_eq!(seen, [("openclaw/alice/token", false), ("openclaw/bob/token", true)], "and no other prefix");
-    assert_eq!(listed[0].secret.tags["tenant-namespace"], "openclaw-alice");
+    assert_eq!(listed[0].secret.tags.get("tenant-namespace").expect("a tag"), "openclaw-alice");
     assert!(listed[0].secret.current_version().is_some());
     let asked = aws.seen()[0].json();
     assert_eq!((&asked["IncludePlannedDeletion"], &asked["MaxResults"]), (&json!(true), &json!(100)));

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::api::labels::CURRENT_STAGE;
 use crate::api::names::{
@@ -11,8 +13,9 @@ use crate::api::names::{
     Uid, VersionId,
 };
 
-/// Tags of an AWS resource.
-pub type Tags = BTreeMap<String, String>;
+/// Tags of an AWS resource, sorted by their keys. Every tenant has some: they take no more room than they are many, and what fits lies in
+/// place. For machines to read they are collected into a `BTreeMap`: without any, these would be written as a list.
+pub type Tags = LiteMap<SmolStr, SmolStr>;
 
 /// The cluster that this operator serves, as AWS knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +93,7 @@ pub struct Secret {
     /// Its tags.
     pub tags: Tags,
     /// Staging labels of each version that has any.
-    pub versions: BTreeMap<String, Vec<String>>,
+    pub versions: LiteMap<SmolStr, Vec<SmolStr>>,
 }
 
 /// A secret as a listing shows it: all that a description says, some minutes late, and when it was made.

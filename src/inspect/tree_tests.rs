@@ -1,6 +1,8 @@
+use litemap::LiteMap;
+
 use super::*;
 use crate::{
-    aws::types::{Association, Secret},
+    aws::types::{Association, Secret, Tags},
     inspect::{cloud::CloudSight, objects::is_wanted},
 };
 
@@ -161,7 +163,7 @@ fn what_aws_says_against_the_record_is_told() {
         service_account: "workspace-6f1c2a3b4c".into(),
         role_arn: role("other"),
         owner_arn: None,
-        tags: std::collections::BTreeMap::new(),
+        tags: Tags::new(),
         created_at: None,
     };
     let token = Secret {
@@ -169,8 +171,8 @@ fn what_aws_says_against_the_record_is_told() {
         name: "openclaw/alice/gateway-token".into(),
         kms_key: None,
         deleted_at: None,
-        tags: std::collections::BTreeMap::new(),
-        versions: [(VERSION.to_owned(), vec!["AWSCURRENT".to_owned()])].into(),
+        tags: Tags::new(),
+        versions: LiteMap::from_iter([(VERSION.into(), vec!["AWSCURRENT".into()])]),
     };
     one.cloud = Some(CloudSight {
         association: Some(Seen::There(association)),

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use smol_str::SmolStr;
 
 use crate::{
     api::{
@@ -191,14 +192,14 @@ fn stand(sight: &CloudSight, claimant: &Claimant<'_>, actual: &Tags) -> Stand {
 
 /// Why a thing with these tags is not this tenant's to take, whatever it says of consent; `None` where nothing speaks against it.
 pub fn contradiction(actual: &Tags, tenant: &str, owner: &OwnerHash, cluster: &Uid) -> Option<String> {
-    let tag = |key: &str| actual.get(key).map(String::as_str);
+    let tag = |key: &str| actual.get(key).map(SmolStr::as_str);
     if let Some(other) = tag(tags::ADOPT_BY).filter(|other| *other != tenant) {
         return Some(format!(
             "it has consented to be adopted by {other} ({}), which is not overwritten",
             tags::ADOPT_BY
         ));
     }
-    if let Some(other) = tag(tags::CLUSTER_UID).filter(|uid| *uid != cluster.as_str()) {
+    if let Some(other) = tag(tags::CLUSTER_UID).filter(|uid| *cluster != **uid) {
         return Some(format!(
             "it belongs to cluster {other}: where that is no more, remove its tags {} and {} first",
             tags::CLUSTER_UID,

@@ -9,6 +9,7 @@ use std::{
 use futures::future::BoxFuture;
 use kube::Client;
 use serde_json::Value;
+use smol_str::SmolStr;
 
 use super::{
     MigrateError,
@@ -160,7 +161,7 @@ impl Aws {
         check: &'a (dyn Fn(&Tags) -> Result<(), String> + Sync),
     ) -> BoxFuture<'a, Result<(), String>> {
         let gone = || "it is gone".to_owned();
-        let wanted = Tags::from([(tags::ADOPT_BY.to_owned(), tenant.to_owned())]);
+        let wanted = Tags::from_iter([(SmolStr::new_static(tags::ADOPT_BY), tenant.into())]);
         Box::pin(async move {
             let said = |error: AwsError| error.to_string();
             match target {

@@ -69,7 +69,10 @@ fn found(orphans: &[Orphan]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::orphans::{Kind, Refusal};
+    use crate::{
+        aws::types::Tags,
+        sweep::orphans::{Kind, Refusal},
+    };
 
     fn orphans(names: &[&str]) -> Orphans {
         let one = |name: &&str| Orphan {
@@ -77,7 +80,7 @@ mod tests {
             name: (*name).to_owned(),
             arn: format!("arn:{name}"),
             account: None,
-            tags: std::collections::BTreeMap::new(),
+            tags: Tags::new(),
             created_at: None,
             since: jiff::Timestamp::UNIX_EPOCH,
         };

@@ -15,6 +15,8 @@ mod offer;
 
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 use back_out::is_taken_away;
 pub use belongings::Belongings;
 pub use cut_over::{is_free, is_watching};
@@ -140,7 +142,7 @@ pub fn learn(observed: &Observed, record: &mut TenantRecordSpec) {
 pub(super) fn rebuilt(facts: &NamespaceFacts) -> Option<Option<RecordedAdoption>> {
     let Some(stage) = facts.annotations.get(labels::ADOPTION) else { return Some(None) };
     let stage = AdoptionStage::from_mirror(stage)?;
-    let former = facts.annotations.get(labels::FORMER_LABELS).map_or("{}", String::as_str);
+    let former = facts.annotations.get(labels::FORMER_LABELS).map_or("{}", SmolStr::as_str);
     let namespace_labels = serde_json::from_str(former).ok()?;
     // Associations are known again by their tags.
     Some(Some(RecordedAdoption { stage, former_associations: Vec::new(), namespace_labels }))

@@ -3,6 +3,7 @@
 //! PURE.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use smol_str::SmolStr;
 
 use super::{
     adoption,
@@ -106,7 +107,7 @@ pub(super) fn rebuilt(observed: &Observed, tenant: Option<&TenantView>) -> Optio
         return None;
     }
     let facts = namespace_facts(live);
-    let made_with = facts.annotations.get(labels::CLASS).map_or("?", String::as_str);
+    let made_with = facts.annotations.get(labels::CLASS).map_or("?", SmolStr::as_str);
     let class = match &observed.class {
         ClassView::Found(class) if facts.name == class.namespace_prefix.namespace(&observed.name).as_str() => class,
         ClassView::Found(_) | ClassView::Missing | ClassView::Invalid(_) => {
@@ -143,7 +144,7 @@ fn rebuilt_from(
     class: &TenantClassSpec,
 ) -> Option<TenantRecordSpec> {
     let facts = namespace_facts(live);
-    let mirror = |key: &str| facts.annotations.get(key).map(String::as_str);
+    let mirror = |key: &str| facts.annotations.get(key).map(SmolStr::as_str);
     if mirror(labels::TENANT) != Some(observed.name.as_str()) {
         return None;
     }

@@ -18,12 +18,14 @@ use optional::Witnesses;
 pub(super) use optional::optional_kinds;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::Timestamp;
+use litemap::LiteMap;
 use serde_json::{Value, json};
+use smol_str::SmolStr;
 
 use super::{
     action::Step,
@@ -93,7 +95,7 @@ pub enum Concerns {
 /// A network policy, as far as it may be somebody else's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct PolicyView {
-    uid: String,
+    uid: Option<Uid>,
     /// Whether it lets anything pass.
     allows: bool,
 }
@@ -106,7 +108,7 @@ pub struct Cache {
 
 #[derive(Default)]
 struct Known {
-    tenants: HashMap<TenantName, (Arc<TenantView>, TenantStatus)>,
+    tenants: HashMap<TenantName, (Arc<TenantView>, Arc<TenantStatus>)>,
     records: HashMap<TenantName, Arc<RecordView>>,
     classes: HashMap<ClassName, ClassView>,
     /// Classes whose tenants lose nothing for good.
@@ -114,11 +116,13 @@ struct Known {
     objects: HashMap<Arc<ObjectKey>, Arc<Digest>>,
     /// Owned namespaces by the tenant whose label they carry.
     namespaces: HashMap<TenantName, NamespaceName>,
-    volumes: HashMap<String, VolumeView>,
-    pods: HashMap<TenantName, BTreeMap<(NamespaceName, String), Arc<PodView>>>,
+    volumes: HashMap<String, Arc<VolumeView>>,
+    /// Names of the volumes that carry a tenant's label.
+    marked_volumes: HashMap<TenantName, LiteMap<SmolStr, ()>>,
+    pods: HashMap<TenantName, LiteMap<(NamespaceName, SmolStr), Arc<PodView>>>,
     storage_classes: HashMap<String, StorageClassView>,
     /// Network policies by namespace, kind and name.
-    policies: HashMap<NamespaceName, BTreeMap<(Kind, String), PolicyView>>,
+    policies: HashMap<NamespaceName, LiteMap<(Kind, SmolStr), PolicyView>>,
     /// What shows that something enforces policies, by namespace.
     witnesses: HashMap<NamespaceName, Witnesses>,
     /// Optional kinds that the cluster serves.
@@ -264,8 +268,8 @@ impl Cache {
     }
 
     /// The status of a Tenant as it is, for comparing with what is to be written. No decision sees it.
-    pub fn status(&self, name: &TenantName) -> Option<TenantStatus> {
-        self.lock().tenants.get(name).map(|(_, status)| status.clone())
+    pub fn status(&self, name: &TenantName) -> Option<Arc<TenantStatus>> {
+        self.lock().tenants.get(name).map(|(_, status)| Arc::clone(status))
     }
 
     /// Statuses' phases, counted.

@@ -7,6 +7,8 @@ use std::{
     sync::Arc,
 };
 
+use smol_str::SmolStr;
+
 use super::observed::{AwsView, Definitions, RecordView};
 use crate::{
     api::{
@@ -58,14 +60,14 @@ impl Census {
 
     /// Whether a resource is this cluster's, by its tags.
     pub fn is_ours(&self, actual: &Tags) -> bool {
-        let is = |key: &str, value: &str| actual.get(key).is_some_and(|found| found == value);
-        is(tags::CLUSTER_UID, self.cluster_uid.as_str()) && is(tags::MANAGED_BY, tags::MANAGED_BY_US)
+        actual.get(tags::CLUSTER_UID).is_some_and(|uid| self.cluster_uid == *uid.as_str())
+            && actual.get(tags::MANAGED_BY).is_some_and(|by| by == tags::MANAGED_BY_US)
     }
 
     /// Who stands behind a resource with these tags. Behind an association that no record names, neither as its own nor as a
     /// former one, not the record of its incarnation, which says what it has: `is_unnamed`.
     pub fn claim(&self, actual: &Tags, is_unnamed: bool) -> Claim {
-        let tag = |key: &str| actual.get(key).map(String::as_str);
+        let tag = |key: &str| actual.get(key).map(SmolStr::as_str);
         // What names no tenant can have no record.
         let Some(tenant) = tag(tags::TENANT).and_then(|name| name.parse::<TenantName>().ok()) else {
             return Claim::Nobody;

@@ -11,6 +11,7 @@ mod secrets;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use smol_str::{SmolStr, ToSmolStr as _};
 
 use super::{
     action::{Action, AwsAction, PartState},
@@ -196,13 +197,14 @@ pub fn believed_for(observed: &Observed) -> Option<Duration> {
 
 /// Tags by which a resource is this incarnation's, of this cluster.
 pub fn identifying_tags(tenant: &TenantName, record: &TenantRecordSpec, cluster_uid: &Uid) -> Tags {
-    Tags::from([
-        (tags::MANAGED_BY.to_owned(), tags::MANAGED_BY_US.to_owned()),
-        (tags::CLUSTER_UID.to_owned(), cluster_uid.to_string()),
-        (tags::TENANT.to_owned(), tenant.to_string()),
-        (tags::INCARNATION.to_owned(), record.incarnation.to_string()),
-        (tags::OWNER_HASH.to_owned(), record.owner.hash.to_string()),
-    ])
+    let all = [
+        (tags::MANAGED_BY, SmolStr::new_static(tags::MANAGED_BY_US)),
+        (tags::CLUSTER_UID, cluster_uid.to_smolstr()),
+        (tags::TENANT, tenant.to_smolstr()),
+        (tags::INCARNATION, record.incarnation.to_smolstr()),
+        (tags::OWNER_HASH, record.owner.hash.to_smolstr()),
+    ];
+    all.into_iter().map(|(key, value)| (SmolStr::new_static(key), value)).collect()
 }
 
 /// Whether a resource is ours to touch (S1, S4): made by us, for this cluster, this tenant and this incarnation.
@@ -213,7 +215,7 @@ pub fn is_ours(actual: &Tags, tenant: &TenantName, record: &TenantRecordSpec, cl
 }
 
 fn whose(actual: &Tags) -> String {
-    let tag = |key: &str| actual.get(key).map_or("none", String::as_str);
+    let tag = |key: &str| actual.get(key).map_or("none", SmolStr::as_str);
     format!(
         "its tags say tenant {}, incarnation {}, cluster {}",
         tag(tags::TENANT),

@@ -4,13 +4,12 @@
 
 mod content;
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{borrow::Cow, collections::BTreeSet};
 
 use jiff::Timestamp;
+use litemap::LiteMap;
 use serde_json::Value;
+use smol_str::SmolStr;
 
 use content::reduced;
 pub use content::{ContentHash, allocated_fields, is_our_annotation, is_our_label, normalise};
@@ -37,8 +36,8 @@ pub struct Digest {
     pub tenant: Option<TenantName>,
     /// Whether it is being deleted.
     pub deleting: bool,
-    /// Since when.
-    pub deleting_since: Option<Timestamp>,
+    /// Since when; boxed, because few objects are.
+    pub deleting_since: Option<Box<Timestamp>>,
     /// What decisions ask of its kind.
     pub facts: Facts,
 }
@@ -127,9 +126,9 @@ pub struct NamespaceFacts {
     /// The incarnation that its annotation names.
     pub incarnation: Option<Incarnation>,
     /// Its labels in our domains, as they are.
-    pub labels: BTreeMap<String, String>,
+    pub labels: LiteMap<SmolStr, SmolStr>,
     /// Its annotations of ours, as they are.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: LiteMap<SmolStr, SmolStr>,
     /// What keeps it from going, while it is being deleted: in the words of the namespace controller, and finalizers.
     pub blockers: Vec<String>,
 }
@@ -203,6 +202,13 @@ impl Digest {
         is_same && facts.tell_nothing_new(&later.facts)
     }
 
+    /// Whether this is the very object that was digested, in the very version.
+    pub fn is_of_version(&self, object: &Value) -> bool {
+        let metadata = &object["metadata"];
+        metadata["resourceVersion"] == *self.resource_version.as_str()
+            && metadata["uid"].as_str().is_some_and(|uid| self.uid == *uid)
+    }
+
     /// Digests a live object.
     ///
     /// # Errors
@@ -219,7 +225,7 @@ impl Digest {
             content: ContentHash::of_object(kind, object),
             tenant: label(labels::TENANT).filter(|_| managed).and_then(|name| name.parse().ok()),
             deleting: metadata["deletionTimestamp"].is_string(),
-            deleting_since: metadata["deletionTimestamp"].as_str().and_then(|time| time.parse().ok()),
+            deleting_since: metadata["deletionTimestamp"].as_str().and_then(|time| time.parse().ok().map(Box::new)),
             facts: facts(kind, object, managed),
         })
     }
@@ -311,13 +317,13 @@ fn text(value: &Value) -> String {
 
 fn namespace_facts(metadata: &Value, managed: bool) -> NamespaceFacts {
     let annotations = metadata["annotations"].as_object().into_iter().flatten();
-    let annotations: BTreeMap<String, String> = annotations
+    let annotations: LiteMap<SmolStr, SmolStr> = annotations
         .filter(|(key, _)| key.starts_with("openclaw.io/"))
-        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .filter_map(|(key, value)| Some((key.into(), value.as_str()?.into())))
         .collect();
     let incarnation = annotations.get(labels::INCARNATION).and_then(|text| text.parse().ok());
     let labels = metadata["labels"].as_object().into_iter().flatten().filter(|(key, _)| is_our_label(key));
-    let labels = labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
+    let labels = labels.filter_map(|(key, value)| Some((key.into(), value.as_str()?.into()))).collect();
     NamespaceFacts { name: text(&metadata["name"]), managed, incarnation, labels, annotations, blockers: Vec::new() }
 }
 

@@ -64,7 +64,7 @@ fn vpc_cni(observed: &Observed) -> Result<String, PartState> {
     for policy in policies(observed) {
         let covered = endpoints.get(&policy);
         let is_open = |(pod, ip): &&(&PodView, &str)| {
-            let address = PodAddress { name: pod.name.clone(), ip: (*ip).to_owned() };
+            let address = PodAddress { name: pod.name.clone(), ip: (*ip).into() };
             covered.is_none_or(|covered| !covered.contains(&address))
         };
         if let Some((open, ip)) = running.iter().find(is_open) {
@@ -101,7 +101,7 @@ fn cilium(observed: &Observed) -> Result<String, PartState> {
     if running.is_empty() {
         return Ok(format!("the class says that Cilium enforces them; {NOT_YET}"));
     }
-    if let Some((open, _)) = running.iter().find(|(pod, _)| !managed.contains(pod.uid.as_str())) {
+    if let Some((open, _)) = running.iter().find(|(pod, _)| !managed.contains(&pod.uid)) {
         let message = format!(
             "Cilium does not say yet that it manages pod {}: kubectl get ciliumendpoint {} shows what it says",
             open.name, open.name

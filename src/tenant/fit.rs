@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
 use serde_json::Value;
 
 use super::{blueprint::Refusal, child::Child, reason::Reason};
 use crate::api::{quantity::Quantity, tenant::CpuMemory};
 
 /// Amounts by the names that a quota has for them.
-pub type Amounts = BTreeMap<&'static str, Quantity>;
+pub type Amounts = LiteMap<&'static str, Quantity>;
 
 /// What a quota calls claims.
 pub const CLAIMS: &str = "persistentvolumeclaims";
@@ -96,7 +97,7 @@ pub struct Need {
 /// What a pod of these containers takes of a quota.
 pub fn pod(containers: &[Container], defaults: &Defaults) -> Need {
     type Asked = fn(&Container, &Defaults) -> Option<Quantity>;
-    let mut need = Need { amounts: Amounts::from([("pods", Quantity::units(1))]), unasked: Vec::new() };
+    let mut need = Need { amounts: Amounts::from_iter([("pods", Quantity::units(1))]), unasked: Vec::new() };
     let sides: [(&'static str, Asked); 4] = [
         ("limits.cpu", |one, defaults| limits(one, defaults).cpu),
         ("limits.memory", |one, defaults| limits(one, defaults).memory),
@@ -141,7 +142,7 @@ fn together(containers: &[Container], amount: impl Fn(&Container) -> Quantity) -
 /// What a claim takes of a quota.
 pub fn claim(claim: &Value) -> Amounts {
     let size = claim["spec"]["resources"]["requests"]["storage"].as_str().and_then(|size| size.parse().ok());
-    let mut amounts = Amounts::from([(CLAIMS, Quantity::units(1))]);
+    let mut amounts = Amounts::from_iter([(CLAIMS, Quantity::units(1))]);
     amounts.extend(size.map(|size: Quantity| (STORAGE, size)));
     amounts
 }

@@ -14,7 +14,7 @@ fn sized(name: &str, cpu: &str, turn: Turn) -> Container {
 }
 
 fn cpu(containers: &[Container]) -> String {
-    pod(containers, &Defaults::default()).amounts["limits.cpu"].to_string()
+    pod(containers, &Defaults::default()).amounts[&"limits.cpu"].to_string()
 }
 
 fn rendered(given: &Given) -> BTreeMap<Child, Option<Value>> {

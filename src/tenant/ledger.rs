@@ -221,7 +221,7 @@ fn found_volume(observed: &Observed) -> Option<&VolumeView> {
 /// The volume of a tenant that is on its way out, where its record does not name it: one that was rebuilt has to learn it
 /// before anything goes.
 pub fn unrecorded_volume(observed: &Observed, record: &TenantRecordSpec) -> Option<RecordedVolume> {
-    let claimed = observed.volume.as_ref().filter(|volume| is_claimed_by(observed, record, volume));
+    let claimed = observed.volume.as_deref().filter(|volume| is_claimed_by(observed, record, volume));
     let volume = claimed.or_else(|| found_volume(observed)).filter(|_| record.storage.volume.is_none());
     volume.map(recorded)
 }
@@ -239,6 +239,6 @@ fn is_claimed_by(observed: &Observed, record: &TenantRecordSpec, volume: &Volume
         && volume.claim.as_ref().is_some_and(|of| {
             of.namespace == record.namespace.name.as_str()
                 && of.name == claim_name(&observed.name, record)
-                && of.uid.as_deref() == Some(claim.uid.as_str())
+                && of.uid.as_deref().is_some_and(|uid| claim.uid == *uid)
         })
 }

@@ -9,6 +9,8 @@ use std::{
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use litemap::LiteMap;
+use smol_str::SmolStr;
 
 use super::{
     action::Step,
@@ -60,7 +62,7 @@ pub struct Observed {
     /// The storage class of the claim.
     pub storage_class: Option<StorageClassView>,
     /// The volume that the claim is bound to, or the recorded one.
-    pub volume: Option<VolumeView>,
+    pub volume: Option<Arc<VolumeView>>,
     /// The pods of the workspace.
     pub pods: Vec<Arc<PodView>>,
     /// What is waited for and does not come.
@@ -85,7 +87,7 @@ pub struct Observed {
     /// Another volume with the same place in the storage.
     pub volume_shared_with: Option<String>,
     /// Volumes that are marked as this incarnation's; only where neither claim nor record names one.
-    pub found_volumes: Vec<VolumeView>,
+    pub found_volumes: Vec<Arc<VolumeView>>,
     /// Network policies of others in its namespace that let anything pass: policies add up.
     pub foreign_policies: Vec<String>,
     /// Optional kinds that the cluster serves, and of which everything there is has been seen.
@@ -103,7 +105,7 @@ pub struct Evidence {
     /// the policy's name.
     pub policy_endpoints: Option<BTreeMap<String, BTreeSet<PodAddress>>>,
     /// UIDs of pods that Cilium manages, where its kind is served.
-    pub cilium_endpoints: Option<BTreeSet<String>>,
+    pub cilium_endpoints: Option<BTreeSet<Uid>>,
 }
 
 /// Whether the CustomResourceDefinitions of our kinds stand.
@@ -268,13 +270,13 @@ pub struct ClaimRef {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodView {
     /// Its name.
-    pub name: String,
+    pub name: SmolStr,
     /// Its namespace.
     pub namespace: NamespaceName,
     /// Its UID.
     pub uid: Uid,
     /// Its address, once it has one.
-    pub ip: Option<String>,
+    pub ip: Option<SmolStr>,
     /// The StatefulSet's revision that it was made from.
     pub revision: String,
     /// When it was made.
@@ -302,7 +304,7 @@ pub struct AwsView {
     /// Its own role, where the class wants one for each tenant.
     pub role: Look<Option<Role>>,
     /// Its secrets.
-    pub secrets: BTreeMap<SecretItemName, Look<Option<Arc<Secret>>>>,
+    pub secrets: LiteMap<SecretItemName, Look<Option<Arc<Secret>>>>,
     /// Versions that were written once and have lost their labels since: their ids cannot be used again.
     pub spent: BTreeSet<VersionId>,
     /// Since when EKS refuses the role: one that was just made is refused for a while.
@@ -348,9 +350,9 @@ pub enum FoundAssociation {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PodAddress {
     /// Its name.
-    pub name: String,
+    pub name: SmolStr,
     /// Its address.
-    pub ip: String,
+    pub ip: SmolStr,
 }
 
 impl Observed {

@@ -269,7 +269,7 @@ fn next_step(observed: &Observed, view: &RecordView, record: &TenantRecordSpec, 
 fn remove_namespace(live: &Digest) -> Action {
     let precondition = Precondition::of(&live.uid, &live.resource_version);
     let facts = namespace_facts(live);
-    if facts.annotations.get(labels::DELETE_APPROVED).map(String::as_str) == Some(live.uid.as_str()) {
+    if facts.annotations.get(labels::DELETE_APPROVED).is_some_and(|uid| live.uid == *uid.as_str()) {
         return Action::RemoveNamespace { precondition };
     }
     let approval = (labels::DELETE_APPROVED.to_owned(), Some(live.uid.to_string()));

@@ -215,9 +215,9 @@ impl Reconciler {
         let previous = self.hands.cache.status(&observed.name).unwrap_or_default();
         match tenant.created_at {
             Some(made) if previous.observed_generation < 0 => {
-                self.hands.metrics.tenant_began(tenant.uid.as_str(), made);
+                self.hands.metrics.tenant_began(&tenant.uid, made);
             }
-            _ if tenant.deleted_at.is_some() => self.hands.metrics.tenant_went(tenant.uid.as_str()),
+            _ if tenant.deleted_at.is_some() => self.hands.metrics.tenant_went(&tenant.uid),
             _ => {}
         }
         let telling = Telling {
@@ -233,11 +233,11 @@ impl Reconciler {
             },
             previous: &previous,
         };
-        let Some(next) = status(&telling).filter(|next| *next != previous) else { return Ok(()) };
+        let Some(next) = status(&telling).filter(|next| *next != *previous) else { return Ok(()) };
         match self.write_status(observed, &next).await {
             Err(error) if error.names_unknown_field() => {
                 let told = untold(&telling, error.to_string());
-                if told != previous {
+                if told != *previous {
                     self.write_status(observed, &told).await?;
                     self.announce_turns(observed, &previous, &told, pass).await;
                 }
@@ -246,7 +246,7 @@ impl Reconciler {
             Err(error) => Err(error),
             Ok(()) => {
                 if next.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True") {
-                    self.hands.metrics.tenant_is_ready(tenant.uid.as_str(), jiff::Timestamp::now());
+                    self.hands.metrics.tenant_is_ready(&tenant.uid, jiff::Timestamp::now());
                 }
                 self.announce_turns(observed, &previous, &next, pass).await;
                 Ok(())

@@ -207,7 +207,8 @@ const LAST_WORD: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
 
 fn may_still_scale(observed: &Observed) -> bool {
     let Some(scaler) = observed.child(Child::ScaledObject) else { return false };
-    !scaler.deleting || scaler.deleting_since.is_some_and(|since| observed.now.duration_since(since) < LAST_WORD)
+    !scaler.deleting
+        || scaler.deleting_since.as_deref().is_some_and(|since| observed.now.duration_since(*since) < LAST_WORD)
 }
 
 /// Whether a scaler may start pods.

@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, de::DeserializeOwned};
 use serde_json::Value;
+use smol_str::SmolStr;
 
 use super::{
     adoption::Order,
@@ -26,7 +27,8 @@ use crate::api::{
 /// The environment variable by which the Pod Identity webhook tells a container where its credentials are.
 const INJECTED_VARIABLE: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 
-fn uid(object: &Value) -> Option<Uid> {
+/// `metadata.uid`.
+pub fn uid(object: &Value) -> Option<Uid> {
     object["metadata"]["uid"].as_str()?.parse().ok()
 }
 
@@ -45,7 +47,7 @@ fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
 }
 
 fn spec_of<T: DeserializeOwned>(object: &Value) -> Result<T, String> {
-    serde_json::from_value(object["spec"].clone()).map_err(|error| error.to_string())
+    T::deserialize(&object["spec"]).map_err(|error| error.to_string())
 }
 
 /// A Tenant.
@@ -77,7 +79,7 @@ fn rotate_order(metadata: &Value) -> Option<RotateOrder> {
 
 /// The status of a Tenant, as it is; one that cannot be read is as good as none and is written anew.
 pub fn tenant_status(object: &Value) -> TenantStatus {
-    serde_json::from_value(object["status"].clone()).unwrap_or_default()
+    TenantStatus::deserialize(&object["status"]).unwrap_or_default()
 }
 
 /// A record.
@@ -186,10 +188,10 @@ pub fn pod(object: &Value) -> Option<(TenantName, PodView)> {
     let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
     let ready = conditions.clone().any(|c| c["type"] == "Ready" && c["status"] == "True");
     let view = PodView {
-        name: name(object).to_owned(),
+        name: name(object).into(),
         namespace: object["metadata"]["namespace"].as_str()?.parse().ok()?,
         uid: uid(object)?,
-        ip: object["status"]["podIP"].as_str().filter(|ip| !ip.is_empty()).map(str::to_owned),
+        ip: object["status"]["podIP"].as_str().filter(|ip| !ip.is_empty()).map(SmolStr::from),
         revision: label(object, "controller-revision-hash").unwrap_or_default().to_owned(),
         created: object["metadata"]["creationTimestamp"].as_str().and_then(|time| time.parse().ok()),
         ready,

@@ -164,7 +164,7 @@ fn holds_a_going_claim<'a>(observed: &'a Observed, blueprint: &Blueprint<'_>) ->
 }
 
 fn replacement(pod: &PodView, may_start: bool) -> Vec<Action> {
-    let action = || Action::DeletePod { name: pod.name.clone(), uid: pod.uid.clone() };
+    let action = || Action::DeletePod { name: pod.name.to_string(), uid: pod.uid.clone() };
     may_start.then(action).into_iter().collect()
 }
 

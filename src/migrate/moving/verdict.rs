@@ -132,7 +132,7 @@ fn may_act(sight: &Sight) -> Result<(), Refused> {
     if sight.tenant["metadata"]["annotations"][PAUSED] == "true" {
         return Err(Refused::Paused(name()));
     }
-    let is_its = sight.record.tenant_uid.as_ref().is_some_and(|holder| holder.as_str() == uid(&sight.tenant));
+    let is_its = sight.record.tenant_uid.as_ref().is_some_and(|holder| *holder == *uid(&sight.tenant));
     if is_its && sight.record.phase == RecordPhase::Active { Ok(()) } else { Err(Refused::AnothersRecord(name())) }
 }
 

@@ -20,7 +20,7 @@ use crate::{
 const CLUSTER: &str = "0c9d7e11-2222-4333-8444-555566667777";
 
 fn tagged(all: &[(&str, &str)]) -> Tags {
-    all.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    all.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
 }
 
 fn secret(item: &str, all: &[(&str, &str)]) -> Secret {
@@ -31,7 +31,7 @@ fn secret(item: &str, all: &[(&str, &str)]) -> Secret {
         kms_key: None,
         deleted_at: None,
         tags: tagged(all),
-        versions: std::collections::BTreeMap::new(),
+        versions: litemap::LiteMap::new(),
     }
 }
 

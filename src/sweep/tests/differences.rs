@@ -59,11 +59,13 @@ impl Change {
             }
             Self::SecretTagLost(index) => {
                 let at = secret_at(index);
-                listing.secrets[at].secret.tags.pop_first();
+                let tags = &mut listing.secrets[at].secret.tags;
+                let first = tags.first().map(|(key, _)| key.clone());
+                first.and_then(|key| tags.remove(&key));
             }
             Self::SecretVersion(index) => {
                 let at = secret_at(index);
-                listing.secrets[at].secret.versions.insert("2".repeat(32), vec!["AWSCURRENT".into()]);
+                listing.secrets[at].secret.versions.insert("2".repeat(32).into(), vec!["AWSCURRENT".into()]);
             }
             Self::SecretScheduled(index) => {
                 let at = secret_at(index);
@@ -147,7 +149,7 @@ fn what_was_seen_after_the_listing_began_is_known_better() {
     if let Look::At(at, _) = &mut view.association {
         *at = listing.began;
     }
-    view.secrets.values_mut().for_each(|look| {
+    view.secrets.iter_mut().for_each(|(_, look)| {
         if let Look::At(at, _) = look {
             *at = after_minutes(11);
         }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use litemap::LiteMap;
 use serde_json::json;
 
 use crate::{
@@ -50,8 +51,8 @@ pub(super) fn incarnation(tenant: &str) -> String {
 }
 
 pub(super) fn identity_tags(tenant: &str, incarnation: &str) -> Tags {
-    let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-    Tags::from([
+    let tag = |key: &str, value: &str| (key.into(), value.into());
+    Tags::from_iter([
         tag(tags::MANAGED_BY, tags::MANAGED_BY_US),
         tag(tags::CLUSTER_UID, CLUSTER_UID),
         tag(tags::TENANT, tenant),
@@ -110,7 +111,7 @@ pub(super) fn secret(name: &str, tags: Tags) -> Secret {
         kms_key: None,
         deleted_at: None,
         tags,
-        versions: BTreeMap::from([("1".repeat(32), vec!["AWSCURRENT".to_owned()])]),
+        versions: LiteMap::from_iter([("1".repeat(32).into(), vec!["AWSCURRENT".into()])]),
     }
 }
 

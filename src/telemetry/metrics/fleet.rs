@@ -13,6 +13,7 @@ use prometheus_client::{
 };
 
 use super::{Metrics, count};
+use crate::api::names::Uid;
 
 /// From a tenant that lacks nothing to one that waits for a person.
 const READY_BUCKETS: [f64; 12] = [1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0];
@@ -46,7 +47,7 @@ pub(super) struct FleetMetrics {
     capacity: Family<ByGateway, Gauge>,
     time_to_ready: Histogram,
     /// Tenants that this process was the first to see, and that were not ready since: UIDs, and when each was made.
-    newcomers: Mutex<HashMap<String, Timestamp>>,
+    newcomers: Mutex<HashMap<Uid, Timestamp>>,
 }
 
 impl Default for FleetMetrics {
@@ -94,13 +95,13 @@ impl Metrics {
     }
 
     /// A Tenant that nobody has looked at before.
-    pub fn tenant_began(&self, uid: &str, made: Timestamp) {
+    pub fn tenant_began(&self, uid: &Uid, made: Timestamp) {
         let newcomers = &self.0.fleet.newcomers;
-        newcomers.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), made);
+        newcomers.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.clone(), made);
     }
 
     /// A Tenant was told Ready. Only the first time of each counts.
-    pub fn tenant_is_ready(&self, uid: &str, now: Timestamp) {
+    pub fn tenant_is_ready(&self, uid: &Uid, now: Timestamp) {
         let newcomers = &self.0.fleet.newcomers;
         let made = newcomers.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         if let Some(made) = made {
@@ -109,7 +110,7 @@ impl Metrics {
     }
 
     /// A Tenant has gone.
-    pub fn tenant_went(&self, uid: &str) {
+    pub fn tenant_went(&self, uid: &Uid) {
         self.0.fleet.newcomers.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 }
@@ -117,6 +118,10 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn uid(text: &str) -> Uid {
+        text.parse().unwrap()
+    }
 
     fn text(metrics: &Metrics) -> String {
         metrics.encode().unwrap()
@@ -148,13 +153,13 @@ mod tests {
     fn the_time_to_ready_is_measured_once_for_each_tenant_whose_beginning_was_seen() {
         let metrics = Metrics::new("1.2.3", "abc");
         let at = |second| Timestamp::from_second(second).unwrap();
-        metrics.tenant_is_ready("before", at(100));
-        metrics.tenant_began("new", at(100));
-        metrics.tenant_is_ready("new", at(104));
-        metrics.tenant_is_ready("new", at(200));
-        metrics.tenant_began("gone", at(100));
-        metrics.tenant_went("gone");
-        metrics.tenant_is_ready("gone", at(101));
+        metrics.tenant_is_ready(&uid("before"), at(100));
+        metrics.tenant_began(&uid("new"), at(100));
+        metrics.tenant_is_ready(&uid("new"), at(104));
+        metrics.tenant_is_ready(&uid("new"), at(200));
+        metrics.tenant_began(&uid("gone"), at(100));
+        metrics.tenant_went(&uid("gone"));
+        metrics.tenant_is_ready(&uid("gone"), at(101));
         assert!(text(&metrics).contains("openclaw_time_to_ready_seconds_count 1\n"), "{}", text(&metrics));
         assert!(text(&metrics).contains("openclaw_time_to_ready_seconds_sum 4.0\n"), "{}", text(&metrics));
     }

@@ -231,7 +231,7 @@ impl Belief {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::orphans::Refusal;
+    use crate::{aws::types::Tags, sweep::orphans::Refusal};
 
     fn lines(metrics: &Metrics) -> String {
         metrics.encode().unwrap()
@@ -243,7 +243,7 @@ mod tests {
             name: String::new(),
             arn: String::new(),
             account: None,
-            tags: std::collections::BTreeMap::new(),
+            tags: Tags::new(),
             created_at: None,
             since: Timestamp::UNIX_EPOCH,
         }

@@ -61,7 +61,7 @@ pub struct Mount {
     /// What keeps the pod there, as kind and name; the pod itself where nothing does.
     pub keeper: String,
     /// The UID of what keeps it there.
-    pub keeper_uid: Option<String>,
+    pub keeper_uid: Option<Uid>,
 }
 
 impl Belongings {
@@ -86,8 +86,8 @@ impl Belongings {
     /// Pods that mount this tenant's claim and are not of its own StatefulSet.
     pub fn strangers(&self, observed: &Observed, record: &TenantRecordSpec) -> Vec<&Mount> {
         let claim = claim_name(&observed.name, record);
-        let own = observed.child(Child::StatefulSet).map(|set| set.uid.as_str());
-        let is_own = |mount: &Mount| own.is_some() && mount.keeper_uid.as_deref() == own;
+        let own = observed.child(Child::StatefulSet).map(|set| &set.uid);
+        let is_own = |mount: &Mount| mount.keeper_uid.as_ref().is_some_and(|keeper| Some(keeper) == own);
         self.mounts.iter().filter(|mount| mount.claim == claim && !is_own(mount)).collect()
     }
 }
@@ -135,7 +135,7 @@ fn mounts(pod: &Value) -> Vec<Mount> {
             pod: name.to_owned(),
             claim: claim.to_owned(),
             keeper: keeper.map_or_else(|| "nobody but itself".to_owned(), kept_by),
-            keeper_uid: keeper.and_then(|owner| owner["uid"].as_str()).map(str::to_owned),
+            keeper_uid: keeper.and_then(|owner| owner["uid"].as_str()?.parse().ok()),
         })
         .collect()
 }

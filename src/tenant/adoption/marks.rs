@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
 use serde_json::Value;
+use smol_str::SmolStr;
 
 use super::super::{
     action::{Action, Precondition},
@@ -43,7 +45,12 @@ fn own_labels(tenant: &TenantName) -> BTreeMap<String, String> {
 /// Labels of a namespace that the operator replaces when it builds it.
 pub(super) fn replaced(facts: &NamespaceFacts) -> BTreeMap<String, String> {
     let is_mark = |key: &str| key == labels::MANAGED || key == labels::TENANT;
-    facts.labels.iter().filter(|(key, _)| !is_mark(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+    facts
+        .labels
+        .iter()
+        .filter(|(key, _)| !is_mark(key))
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .collect()
 }
 
 /// What is missing of our marks on the namespace; `None` where nothing is. Foreign labels are nobody's business here, so that
@@ -58,8 +65,9 @@ pub(super) fn put_back(observed: &Observed, record: &TenantRecordSpec) -> Option
     let mut wanted = former;
     wanted.extend(own_labels(&observed.name));
     let live = observed.namespace.as_deref()?;
-    let surplus: Vec<String> =
-        namespace_facts(live).labels.into_keys().filter(|key| !wanted.contains_key(key)).collect();
+    let facts = namespace_facts(live);
+    let surplus = facts.labels.keys().filter(|key| !wanted.contains_key(key.as_str()));
+    let surplus: Vec<String> = surplus.map(ToString::to_string).collect();
     let mut marks = mark_namespace(observed, record, wanted);
     if !surplus.is_empty() {
         let action = marks.get_or_insert_with(|| Action::Mark {
@@ -92,8 +100,8 @@ fn mark_namespace(observed: &Observed, record: &TenantRecordSpec, wanted: BTreeM
     })
 }
 
-fn missing(wanted: BTreeMap<String, String>, actual: &BTreeMap<String, String>) -> BTreeMap<String, Option<String>> {
-    let is_missing = |(key, value): &(String, String)| actual.get(key) != Some(value);
+fn missing(wanted: BTreeMap<String, String>, actual: &LiteMap<SmolStr, SmolStr>) -> BTreeMap<String, Option<String>> {
+    let is_missing = |(key, value): &(String, String)| actual.get(key.as_str()).is_none_or(|actual| actual != value);
     wanted.into_iter().filter(is_missing).map(|(key, value)| (key, Some(value))).collect()
 }
 

@@ -123,7 +123,8 @@ impl Hands {
     pub(super) async fn look_at_events(&self, observed: &Observed, awaited: Awaited, of: &Uid) {
         let Some(record) = observed.record_spec() else { return };
         let events = Resource::all_in(definitions::EVENT, record.namespace.name.clone());
-        let said = match self.kubernetes.list_some(&events, ("involvedObject.uid", of.as_str()), MOST_EVENTS).await {
+        let of_one = ("involvedObject.uid", &*of.to_string());
+        let said = match self.kubernetes.list_some(&events, of_one, MOST_EVENTS).await {
             Ok(events) => told(awaited, &events),
             Err(error) => {
                 tracing::info!(%error, "events are not looked at, and asked for again later");

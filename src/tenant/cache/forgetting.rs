@@ -1,14 +1,16 @@
 //! What is gone leaves what is known.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{Concerns, Known, Watched, all, object_key, optional::Engine, some};
 use crate::{
     api::{
         labels,
-        names::{ClassName, NamespaceName, TenantName},
+        names::{ClassName, NamespaceName, TenantName, Uid},
     },
-    tenant::{child::Kind, gate::Gate, views},
+    tenant::{child::Kind, gate::Gate, observed::VolumeView, views},
 };
 
 impl Known {
@@ -23,7 +25,7 @@ impl Known {
         match watched {
             Watched::Child(kind) => {
                 let Some(key) = object_key(kind, object) else { return Concerns::Nobody };
-                if self.objects.get(&key).is_none_or(|known| known.uid.as_str() != uid) {
+                if self.objects.get(&key).is_none_or(|known| known.uid != *uid) {
                     return Concerns::Nobody;
                 }
                 let mut concerned = self.claimants_of(&key);
@@ -37,7 +39,7 @@ impl Known {
                 all(concerned)
             }
             Watched::Tenant => self.remove_named(object, |known, name| {
-                known.tenants.get(name).is_some_and(|(view, _)| view.uid.as_str() == uid) && {
+                known.tenants.get(name).is_some_and(|(view, _)| view.uid == *uid) && {
                     known.gate.leave(name);
                     known.reached.remove(name);
                     let removed = known.tenants.remove(name).is_some();
@@ -46,7 +48,7 @@ impl Known {
                 }
             }),
             Watched::Record => self.remove_named(object, |known, name| {
-                known.records.get(name).is_some_and(|view| view.uid.as_str() == uid) && {
+                known.records.get(name).is_some_and(|view| view.uid == *uid) && {
                     known.gateways.recorded(name, None);
                     known.unclaimed.remove(name);
                     let removed = known.records.remove(name).is_some();
@@ -73,10 +75,10 @@ impl Known {
             }
             Watched::Volume => {
                 let name = views::name(object);
-                if self.volumes.get(name).is_none_or(|known| known.uid.as_str() != uid) {
+                if self.volumes.get(name).is_none_or(|known| known.uid != *uid) {
                     return Concerns::Nobody;
                 }
-                some(self.volumes.remove(name).and_then(|volume| self.holder_of(&volume)))
+                some(self.forget_volume(name).and_then(|volume| self.holder_of(&volume)))
             }
             Watched::Policy => self.forget_policy(Kind::NetworkPolicy, object),
             Watched::CiliumPolicy => self.forget_policy(Kind::CiliumNetworkPolicy, object),
@@ -88,7 +90,7 @@ impl Known {
             }
             Watched::Definition => {
                 let known = self.definitions.get(views::name(object));
-                if known.is_some_and(|known| !uid.is_empty() && known.uid.as_str() != uid) {
+                if known.is_some_and(|known| !uid.is_empty() && known.uid != *uid) {
                     return Concerns::Nobody;
                 }
                 self.definitions.remove(views::name(object));
@@ -114,12 +116,26 @@ impl Known {
         }
     }
 
+    /// Takes a volume out of everything that names it.
+    pub(super) fn forget_volume(&mut self, name: &str) -> Option<Arc<VolumeView>> {
+        let volume = self.volumes.remove(name)?;
+        if let Some(tenant) = &volume.tenant
+            && let Some(marked) = self.marked_volumes.get_mut(tenant)
+        {
+            marked.remove(name);
+            if marked.is_empty() {
+                self.marked_volumes.remove(tenant);
+            }
+        }
+        Some(volume)
+    }
+
     fn forget_policy(&mut self, kind: Kind, object: &Value) -> Concerns {
         let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default();
         let Ok(namespace) = text("namespace").parse::<NamespaceName>() else { return Concerns::Nobody };
         let Some(of_namespace) = self.policies.get_mut(&namespace) else { return Concerns::Nobody };
-        let key = (kind, text("name").to_owned());
-        if of_namespace.get(&key).is_none_or(|known| known.uid != text("uid")) {
+        let key = (kind, text("name").into());
+        if of_namespace.get(&key).is_none_or(|known| known.uid != views::uid(object)) {
             return Concerns::Nobody;
         }
         of_namespace.remove(&key);
@@ -132,7 +148,9 @@ impl Known {
     fn policy_identities(&self, kind: Kind) -> Vec<Value> {
         let all = self.policies.iter().flat_map(|(namespace, all)| all.iter().map(move |one| (namespace, one)));
         let of_kind = all.filter(|(_, ((of, _), _))| *of == kind);
-        of_kind.map(|(namespace, ((_, name), view))| identity(Some(namespace.as_str()), name, &view.uid)).collect()
+        of_kind
+            .map(|(namespace, ((_, name), view))| identity(Some(namespace.as_str()), name, view.uid.as_ref()))
+            .collect()
     }
 
     fn remove_named(&mut self, object: &Value, remove: impl FnOnce(&mut Self, &TenantName) -> bool) -> Concerns {
@@ -146,41 +164,41 @@ impl Known {
                 let of_kind = self.objects.iter().filter(|(key, _)| key.kind == kind);
                 of_kind
                     .map(|(key, known)| {
-                        identity(key.namespace.as_ref().map(NamespaceName::as_str), &key.name, known.uid.as_str())
+                        identity(key.namespace.as_ref().map(NamespaceName::as_str), &key.name, Some(&known.uid))
                     })
                     .collect()
             }
             Watched::Tenant => {
-                self.tenants.iter().map(|(name, (view, _))| identity(None, name.as_str(), view.uid.as_str())).collect()
+                self.tenants.iter().map(|(name, (view, _))| identity(None, name.as_str(), Some(&view.uid))).collect()
             }
             Watched::Record => {
-                self.records.iter().map(|(name, view)| identity(None, name.as_str(), view.uid.as_str())).collect()
+                self.records.iter().map(|(name, view)| identity(None, name.as_str(), Some(&view.uid))).collect()
             }
-            Watched::Class => self.classes.keys().map(|name| identity(None, name.as_str(), "")).collect(),
+            Watched::Class => self.classes.keys().map(|name| identity(None, name.as_str(), None)).collect(),
             Watched::Pod => {
                 let pods = self.pods.iter().flat_map(|(tenant, pods)| pods.values().map(move |pod| (tenant, pod)));
                 pods.map(|(tenant, pod)| {
-                    let mut object = identity(Some(pod.namespace.as_str()), &pod.name, pod.uid.as_str());
+                    let mut object = identity(Some(pod.namespace.as_str()), &pod.name, Some(&pod.uid));
                     object["metadata"]["labels"] = serde_json::json!({ labels::TENANT: tenant });
                     object
                 })
                 .collect()
             }
             Watched::Volume => {
-                self.volumes.values().map(|volume| identity(None, &volume.name, volume.uid.as_str())).collect()
+                self.volumes.values().map(|volume| identity(None, &volume.name, Some(&volume.uid))).collect()
             }
             Watched::Policy => self.policy_identities(Kind::NetworkPolicy),
             Watched::CiliumPolicy => self.policy_identities(Kind::CiliumNetworkPolicy),
             Watched::PolicyEndpoint => self.witness_identities(Engine::VpcCni),
             Watched::CiliumEndpoint => self.witness_identities(Engine::Cilium),
-            Watched::StorageClass => self.storage_classes.keys().map(|name| identity(None, name, "")).collect(),
+            Watched::StorageClass => self.storage_classes.keys().map(|name| identity(None, name, None)).collect(),
             Watched::Definition => {
-                self.definitions.iter().map(|(name, view)| identity(None, name, view.uid.as_str())).collect()
+                self.definitions.iter().map(|(name, view)| identity(None, name, Some(&view.uid))).collect()
             }
         }
     }
 }
 
-fn identity(namespace: Option<&str>, name: &str, uid: &str) -> Value {
+fn identity(namespace: Option<&str>, name: &str, uid: Option<&Uid>) -> Value {
     serde_json::json!({ "metadata": { "namespace": namespace, "name": name, "uid": uid } })
 }

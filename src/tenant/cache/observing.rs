@@ -3,6 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
+use litemap::LiteMap;
+use smol_str::SmolStr;
 
 use super::Known;
 use crate::{
@@ -127,7 +129,7 @@ impl Known {
             observed.found_volumes = self.volumes_of(&observed.name, record);
         }
         // Anybody may put our label on a pod of their own; only those in the tenant's namespace are its.
-        let pods = self.pods.get(&observed.name).into_iter().flat_map(BTreeMap::values);
+        let pods = self.pods.get(&observed.name).into_iter().flat_map(LiteMap::values);
         observed.pods = pods.filter(|pod| pod.namespace == record.namespace.name).cloned().collect();
         observed.foreign_policies = self.foreign_policies(&observed.name, record);
         observed.evidence = self.evidence(&record.namespace.name);
@@ -179,20 +181,17 @@ impl Known {
     /// Network policies of others in a tenant's namespace that let anything pass, by kind and name.
     fn foreign_policies(&self, name: &TenantName, record: &TenantRecordSpec) -> Vec<String> {
         let ours = [Child::DefaultDeny, Child::Allowlist, Child::DomainPolicy];
-        let ours = ours.map(|child| child.key(name, record)).map(|key| (key.kind, key.name));
+        let ours = ours.map(|child| child.key(name, record)).map(|key| (key.kind, SmolStr::from(key.name)));
         let all = self.policies.get(&record.namespace.name).into_iter().flatten();
         let foreign = all.filter(|(key, view)| view.allows && !ours.contains(key));
         foreign.map(|((kind, name), _)| format!("{} {name}", kind.info().kind)).collect()
     }
 
     /// Volumes that say that they are this incarnation's: a record that was rebuilt after its claim had gone knows of none.
-    fn volumes_of(&self, name: &TenantName, record: &TenantRecordSpec) -> Vec<VolumeView> {
-        let is_its = |volume: &&VolumeView| {
-            volume.tenant.as_ref() == Some(name) && volume.incarnation.as_ref() == Some(&record.incarnation)
-        };
-        let mut all: Vec<VolumeView> = self.volumes.values().filter(is_its).cloned().collect();
-        all.sort_by(|one, other| one.name.cmp(&other.name));
-        all
+    fn volumes_of(&self, name: &TenantName, record: &TenantRecordSpec) -> Vec<Arc<VolumeView>> {
+        let marked = self.marked_volumes.get(name).into_iter().flat_map(LiteMap::keys);
+        let marked = marked.filter_map(|volume| self.volumes.get(volume.as_str()));
+        marked.filter(|volume| volume.incarnation.as_ref() == Some(&record.incarnation)).cloned().collect()
     }
 
     /// Another volume with the same place in the storage.

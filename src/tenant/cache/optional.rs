@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Cache, Concerns, Known, Watched, some};
 use crate::{
     api::{
-        names::{NamespaceName, TenantName},
+        names::{NamespaceName, TenantName, Uid},
         record::TenantRecordSpec,
     },
     tenant::{
@@ -31,7 +31,7 @@ pub(super) struct Witness {
     policy: Option<String>,
     /// The pods that it vouches for: by name and address, or of Cilium the one whose endpoint it is, by UID.
     pods: BTreeSet<PodAddress>,
-    owner: Option<String>,
+    owner: Option<Uid>,
 }
 
 /// What vouches for a namespace: by kind and name.
@@ -234,7 +234,8 @@ fn text(value: &Value) -> Option<String> {
 /// (aws/amazon-network-policy-controller-k8s, PolicyEndpointSpec).
 fn policy_endpoint(object: &Value) -> Witness {
     let pods = object["spec"]["podSelectorEndpoints"].as_array().into_iter().flatten();
-    let address = |pod: &Value| Some(PodAddress { name: text(&pod["name"])?, ip: text(&pod["podIP"])? });
+    let address =
+        |pod: &Value| Some(PodAddress { name: pod["name"].as_str()?.into(), ip: pod["podIP"].as_str()?.into() });
     Witness {
         uid: text(&object["metadata"]["uid"]).unwrap_or_default(),
         policy: text(&object["spec"]["policyRef"]["name"]),
@@ -247,7 +248,8 @@ fn policy_endpoint(object: &Value) -> Witness {
 /// status any more (`GetCiliumEndpointStatus`; it was off by default since 1.8).
 fn cilium_endpoint(object: &Value) -> Witness {
     let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
-    let pod = owners.into_iter().find(|owner| owner["kind"] == "Pod").and_then(|owner| text(&owner["uid"]));
+    let pod =
+        owners.into_iter().find(|owner| owner["kind"] == "Pod").and_then(|owner| owner["uid"].as_str()?.parse().ok());
     Witness {
         uid: text(&object["metadata"]["uid"]).unwrap_or_default(),
         policy: None,

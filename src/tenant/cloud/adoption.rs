@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 use super::{
     Half, age, identifying_tags, is_ours, is_own_association, is_own_secret, missing,
     secrets::{fold, looked_for, refuse_secret},
@@ -41,12 +43,12 @@ pub(super) enum Consent {
 /// Whether a resource consents to being adopted by this tenant. What another cluster or another owner has marked stays theirs:
 /// consent that was given once must not hand it on.
 pub(super) fn consent(observed: &Observed, record: &TenantRecordSpec, actual: &Tags) -> Consent {
-    let tag = |key: &str| actual.get(key).map(String::as_str);
+    let tag = |key: &str| actual.get(key).map(SmolStr::as_str);
     if tag(tags::ADOPT_BY) != Some(observed.name.as_str()) {
         return Consent::None;
     }
-    let cluster = observed.settings.cluster_uid.as_str();
-    if let Some(other) = tag(tags::CLUSTER_UID).filter(|uid| *uid != cluster) {
+    let cluster = &observed.settings.cluster_uid;
+    if let Some(other) = tag(tags::CLUSTER_UID).filter(|uid| *cluster != **uid) {
         return Consent::Contradicted(format!(
             "it consents to being adopted, but belongs to cluster {other}: remove its tags {} and {} first",
             tags::CLUSTER_UID,

@@ -2,6 +2,8 @@
 //!
 //! PURE. Rules S1 and S2.
 
+use smol_str::{SmolStr, ToSmolStr as _};
+
 use super::{
     Half,
     adoption::{Consent, consent, take_secret},
@@ -122,9 +124,9 @@ fn secret_tags(blueprint: &Blueprint<'_>, open: bool) -> Tags {
     let mut all = identifying_tags(blueprint.tenant, blueprint.record, &blueprint.settings.cluster_uid);
     all.extend(access_tags(blueprint.record, open));
     if let Some(cluster) = &blueprint.settings.eks {
-        all.insert(tags::CLUSTER_ARN.to_owned(), cluster.arn.to_string());
+        all.insert(SmolStr::new_static(tags::CLUSTER_ARN), cluster.arn.to_smolstr());
     }
-    all.insert(tags::BUDGET.to_owned(), blueprint.budget.to_string());
+    all.insert(SmolStr::new_static(tags::BUDGET), blueprint.budget.to_smolstr());
     all
 }
 
@@ -132,9 +134,9 @@ fn secret_tags(blueprint: &Blueprint<'_>, open: bool) -> Tags {
 fn access_tags(record: &TenantRecordSpec, open: bool) -> Tags {
     let service_account = if open { record.service_account.as_str() } else { tags::REVOKED };
     let namespace: &NamespaceName = &record.namespace.name;
-    Tags::from([
-        (tags::NAMESPACE.to_owned(), namespace.to_string()),
-        (tags::SERVICE_ACCOUNT.to_owned(), service_account.to_owned()),
+    Tags::from_iter([
+        (SmolStr::new_static(tags::NAMESPACE), namespace.to_smolstr()),
+        (SmolStr::new_static(tags::SERVICE_ACCOUNT), service_account.into()),
     ])
 }
 

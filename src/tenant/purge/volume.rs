@@ -63,7 +63,7 @@ pub(super) fn volume_going(volume: &VolumeView) -> String {
 
 pub(super) fn recorded_volume<'a>(observed: &'a Observed, record: &TenantRecordSpec) -> Option<&'a VolumeView> {
     let recorded = record.storage.volume.as_ref()?;
-    observed.volume.as_ref().filter(|volume| volume.name == recorded.name)
+    observed.volume.as_deref().filter(|volume| volume.name == recorded.name)
 }
 
 /// Why the recorded volume is not deleted although everything else is; `None` where it is.

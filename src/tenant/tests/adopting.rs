@@ -6,7 +6,9 @@ mod steps;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use litemap::LiteMap;
 use serde_json::{Value, json};
+use smol_str::SmolStr;
 
 use super::{
     controllers,
@@ -72,7 +74,7 @@ fn association(id: &str, account: &str, tags: &[(&str, &str)]) -> Association {
         service_account: account.into(),
         role_arn: Some(ROLE.parse().expect("arn")),
         owner_arn: None,
-        tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        tags: tags.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
         created_at: None,
     }
 }
@@ -83,8 +85,8 @@ fn secret(name: &str, tags: &[(&str, &str)]) -> Secret {
         name: name.into(),
         kms_key: None,
         deleted_at: None,
-        tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
-        versions: BTreeMap::from([("7".repeat(32), vec![CURRENT_STAGE.to_owned()])]),
+        tags: tags.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
+        versions: LiteMap::from_iter([("7".repeat(32).into(), vec![CURRENT_STAGE.into()])]),
     }
 }
 
@@ -181,7 +183,7 @@ fn association_of<'a>(world: &'a World, id: &str) -> &'a Association {
 
 /// What nobody may change while an adoption goes its way: values, volume, and what never consented.
 fn kept(world: &World) -> Value {
-    let versions: BTreeMap<&String, &BTreeMap<String, Vec<String>>> =
+    let versions: BTreeMap<&String, &LiteMap<SmolStr, Vec<SmolStr>>> =
         world.cloud.secrets.iter().map(|(name, one)| (name, &one.versions)).collect();
     let bystander = world.cloud.associations.iter().find(|one| one.id.as_str() == BYSTANDER).map(|one| &one.tags);
     let other = &world.cloud.secrets["openclaw/alice/other"].tags;

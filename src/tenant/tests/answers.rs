@@ -2,11 +2,20 @@
 
 use serde_json::{Value, json};
 
-use super::fixtures::{alice, draw, settings, start};
-use crate::tenant::{
-    cache::{Cache, Concerns, DEFINITIONS, Overtaken, Watched},
-    child::Kind,
-    observed::Definitions,
+use super::{
+    fixtures::{alice, draw, settings, start},
+    world::World,
+};
+use crate::{
+    api::{
+        labels::{INCARNATION, MANAGED, TENANT},
+        names::Incarnation,
+    },
+    tenant::{
+        cache::{Cache, Concerns, DEFINITIONS, Overtaken, Watched},
+        child::Kind,
+        observed::Definitions,
+    },
 };
 
 /// One kind of each sort: the operator's own, cluster-scoped, watched by label.
@@ -169,4 +178,56 @@ fn what_a_fresh_list_shows_replaces_a_later_state() {
         cache.end_list(Watched::Definition, name);
     }
     assert_eq!((cache.definitions(), cache.latest(Watched::Definition)), (Definitions::Stand, Some(9)));
+}
+
+/// Volumes are found by the labels that they carry now, whatever they carried before.
+#[test]
+fn a_volume_is_found_by_its_present_marks_as_long_as_it_is_there() {
+    let mut world = World::with_alice();
+    world.settle();
+    let mut spec = world.record_spec();
+    spec.storage.volume = None;
+    let cache = Cache::new(settings());
+    let metadata = json!({ "name": "alice", "uid": "record", "resourceVersion": "1" });
+    cache.upsert(Watched::Record, &json!({ "metadata": metadata, "spec": spec }));
+    let volume = |name: &str, version: &str, tenant: Value, incarnation: &Incarnation| {
+        let labels = json!({ MANAGED: "true", TENANT: tenant, INCARNATION: incarnation });
+        json!({ "metadata": { "name": name, "uid": name, "resourceVersion": version, "labels": labels } })
+    };
+    let found = || -> Vec<String> {
+        let observed = cache.observe(&alice(), start(), draw(1));
+        observed.found_volumes.iter().map(|volume| volume.name.clone()).collect()
+    };
+    let (its, another) = (&spec.incarnation, &"0123456789".parse().expect("an incarnation"));
+    cache.upsert(Watched::Volume, &volume("b", "2", json!("alice"), its));
+    cache.upsert(Watched::Volume, &volume("a", "3", json!("alice"), its));
+    cache.upsert(Watched::Volume, &volume("c", "4", json!("alice"), another));
+    cache.upsert(Watched::Volume, &volume("d", "5", json!("bob"), its));
+    assert_eq!(found(), ["a", "b"], "in one order, of this incarnation alone");
+    cache.upsert(Watched::Volume, &volume("a", "6", Value::Null, its));
+    cache.upsert(Watched::Volume, &volume("d", "7", json!("alice"), its));
+    assert_eq!(found(), ["b", "d"], "marks have gone from one to another");
+    cache.remove(Watched::Volume, &volume("b", "8", json!("alice"), its));
+    cache.forget(Watched::Volume, &volume("d", "7", json!("alice"), its));
+    assert_eq!(found(), [""; 0], "both are gone");
+}
+
+/// Of what every API server reads by one schema the same version is the same object, and is not read again; what comes with a definition, or
+/// in a list, is.
+#[test]
+fn an_echo_of_what_every_cluster_has_is_passed_over() {
+    let changed = |watched: Watched, from_list: bool| {
+        let cache = Cache::new(settings());
+        let labels = json!({ MANAGED: "true", TENANT: "alice" });
+        let mut one = object(watched, "one", "5");
+        one["metadata"]["namespace"] = json!("openclaw-alice");
+        one["metadata"]["labels"] = labels;
+        cache.upsert(watched, &one);
+        one["spec"] = json!({ "hostnames": ["another.example.com"], "podSelector": {}, "ingress": [{}] });
+        let concerned = if from_list { cache.list(watched, &one) } else { cache.upsert(watched, &one) };
+        concerned != Concerns::Nobody
+    };
+    let (policy, route) = (Watched::Child(Kind::NetworkPolicy), Watched::Child(Kind::HttpRoute));
+    assert_eq!([(policy, false), (policy, true)].map(|(kind, list)| changed(kind, list)), [false, true]);
+    assert_eq!([(route, false), (route, true)].map(|(kind, list)| changed(kind, list)), [true, true]);
 }

@@ -111,7 +111,7 @@ impl World {
             Action::DeletePod { name, uid } => {
                 let pods = self.pods.values_mut();
                 let now = self.now;
-                pods.filter(|pod| pod["metadata"]["name"] == **name && pod["metadata"]["uid"] == *uid.as_str())
+                pods.filter(|pod| pod["metadata"]["name"] == **name && json!(uid) == pod["metadata"]["uid"])
                     .for_each(|pod| pod["metadata"]["deletionTimestamp"] = json!(now));
             }
             Action::LookInside(namespace) => self.look_inside(namespace),
@@ -130,7 +130,7 @@ impl World {
     }
 
     fn look_at_events(&self, awaited: Awaited, of: &Uid) {
-        let is_its = |event: &&Value| event["involvedObject"]["uid"] == *of.as_str();
+        let is_its = |event: &&Value| event["involvedObject"]["uid"] == json!(of);
         let events: Vec<Value> = self.events.iter().filter(is_its).cloned().collect();
         self.cache.saw_events(&alice(), awaited, of, self.now, told(awaited, &events));
     }
@@ -229,7 +229,7 @@ impl World {
 
 fn check(object: &Value, precondition: &Precondition) -> Result<(), Refused> {
     let metadata = &object["metadata"];
-    let same = metadata["uid"] == *precondition.uid.as_str()
+    let same = json!(precondition.uid) == metadata["uid"]
         && metadata["resourceVersion"] == *precondition.resource_version.as_str();
     if same { Ok(()) } else { Err(Refused::Conflict) }
 }

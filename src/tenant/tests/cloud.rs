@@ -6,6 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use smol_str::ToSmolStr as _;
 
 use super::{fixtures::alice, world::Refused};
 use crate::{
@@ -38,11 +39,11 @@ pub(super) struct Cloud {
 
 /// Puts a label on one version and takes it off all others. A version without labels is gone.
 pub(super) fn move_label(secret: &mut Secret, label: &str, to: Option<&VersionId>) {
-    for labels in secret.versions.values_mut() {
+    for (_, labels) in &mut secret.versions {
         labels.retain(|one| one != label);
     }
     if let Some(to) = to {
-        secret.versions.entry(to.to_string()).or_default().push(label.to_owned());
+        secret.versions.entry(to.to_smolstr()).or_default().push(label.into());
     }
     secret.versions.retain(|_, labels| !labels.is_empty());
 }
@@ -331,7 +332,7 @@ impl Cloud {
         if self.secrets.contains_key(&new.name) {
             return Err(Refused::Aws("ResourceExistsException".into()));
         }
-        let versions = new.generate.iter().map(|id| (id.to_string(), vec!["AWSCURRENT".to_owned()])).collect();
+        let versions = new.generate.iter().map(|id| (id.to_smolstr(), vec!["AWSCURRENT".into()])).collect();
         let secret = Secret {
             arn: format!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:{}-AbCdEf", new.name)
                 .parse()

@@ -1,5 +1,7 @@
 //! Kubernetes' own controllers, the storage and the gateway, each as one small step.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::world::{Objects, World};
@@ -165,7 +167,7 @@ fn used(world: &World) -> Value {
         let sum = used.entry(resource).or_default();
         *sum = sum.plus(amount);
     }
-    json!(used)
+    json!(used.iter().collect::<BTreeMap<_, _>>())
 }
 
 /// The StatefulSet controller, the Pod Identity webhook and the kubelet.

@@ -229,7 +229,8 @@ impl Way {
         let all = &self.after.cloud.associations;
         let ids = |world: &World| world.cloud.associations.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
         let record = self.after.record_spec();
-        let is_tagged = |tag: &str, value: &str| all.iter().all(|one| one.tags[tag] == value);
+        let is_tagged =
+            |tag: &str, value: &str| all.iter().all(|one| one.tags.get(tag).is_some_and(|found| found == value));
         let was_before = self.after.done.iter().all(|one| !matches!(one, Action::Aws(AwsAction::DeleteAssociation(_))));
         Some(match claim {
             "made" => all.len() == 1 && is_tagged(tags::INCARNATION, record.incarnation.as_str()),
@@ -251,7 +252,9 @@ impl Way {
         let record = self.after.record_spec();
         let reader = |secret: &Secret| secret.tags.get(tags::SERVICE_ACCOUNT).cloned();
         Some(match claim {
-            "made" => all(&|_, secret| secret.tags[tags::INCARNATION] == record.incarnation.as_str()),
+            "made" => {
+                all(&|_, secret| secret.tags.get(tags::INCARNATION).expect("a tag") == record.incarnation.as_str())
+            }
             "generated" => all(&|_, secret| current(secret).is_some()),
             "made anew" | "generated ones get new values" => {
                 all(&|name, secret| current(secret).is_some() && before.get(name).and_then(current) != current(secret))
@@ -268,7 +271,9 @@ impl Way {
                 before[name].arn == secret.arn && secret.deleted_at.is_none() && is_opened
             }),
             "same versions" => all(&|name, secret| before[name].versions == secret.versions),
-            "tagged anew" => all(&|_, secret| secret.tags[tags::OWNER_HASH] == record.owner.hash.as_str()),
+            "tagged anew" => {
+                all(&|_, secret| secret.tags.get(tags::OWNER_HASH).expect("a tag") == record.owner.hash.as_str())
+            }
             "not touched" => before == after,
             _ => return None,
         })

@@ -211,7 +211,8 @@ fn a_leaving_tenant_whose_record_is_lost_is_not_let_go_for_want_of_a_class() {
 fn a_secret_that_leaves_the_list_is_closed_kept_and_opened_again() {
     let mut world = settled_with(|spec| spec["secrets"] = json!([{ "name": "slack" }]));
     let name = secret_name(&world.record_spec(), "slack");
-    let readable = |world: &World| world.cloud.secrets[&name].tags[tags::SERVICE_ACCOUNT] != tags::REVOKED;
+    let readable =
+        |world: &World| world.cloud.secrets[&name].tags.get(tags::SERVICE_ACCOUNT).expect("a tag") != tags::REVOKED;
     assert!(readable(&world));
     world.edit_tenant(|spec| spec["secrets"] = json!([]));
     world.settle();

@@ -1,6 +1,7 @@
 //! Administrators' orders: what each does, when it is refused, and what the history says.
 
 use serde_json::{Value, json};
+use smol_str::SmolStr;
 
 use super::{
     mishaps::settled,
@@ -76,8 +77,8 @@ fn a_transfer_changes_the_owner_everywhere_and_is_never_disputed() {
     assert_ne!(hash, former.owner.hash.to_string());
     let namespace = world.child(Child::Namespace).expect("namespace");
     assert_eq!(namespace["metadata"]["annotations"][labels::OWNER_HASH], *hash);
-    assert_eq!(world.cloud.associations[0].tags[labels::tags::OWNER_HASH], hash);
-    assert!(world.cloud.secrets.values().all(|one| one.tags[labels::tags::OWNER_HASH] == hash));
+    assert_eq!(world.cloud.associations[0].tags[&SmolStr::new_static(labels::tags::OWNER_HASH)], hash);
+    assert!(world.cloud.secrets.values().all(|one| one.tags[&SmolStr::new_static(labels::tags::OWNER_HASH)] == hash));
     assert_eq!(record.history[0].former_owner, Some(former.owner.hash));
 }
 

@@ -12,7 +12,7 @@ use crate::{
     api::{
         class::{IdentityMode, SecretsMode},
         labels::{self, NEXT_STAGE, tags},
-        names::{SecretArn, Uid, VersionId},
+        names::{SecretArn, VersionId},
         record::RecordPhase,
     },
     aws::types::{Association, Secret, Tags},
@@ -107,7 +107,7 @@ pub(super) fn before(world: &World, action: &Action) {
         }
         Action::DeletePod { uid, .. } => {
             let inside = format!("{}/", world.record_spec().namespace.name);
-            let pod = world.pods.iter().find(|(_, pod)| pod["metadata"]["uid"] == *uid.as_str());
+            let pod = world.pods.iter().find(|(_, pod)| json!(uid) == pod["metadata"]["uid"]);
             let is_ours = pod.is_none_or(|(path, _)| path.starts_with(&inside));
             assert!(is_ours, "a pod of another namespace is deleted");
             everything_stands(world, action);
@@ -134,7 +134,7 @@ fn the_scaler_decides(world: &World, wanted: &Value) {
 /// Whether the Tenant is the one that the record names.
 fn holds(world: &World) -> bool {
     let uid = world.tenant.as_ref().map(|tenant| tenant["metadata"]["uid"].clone());
-    uid.is_some_and(|uid| world.record_spec().tenant_uid.is_some_and(|holder| uid == *holder.as_str()))
+    uid.is_some_and(|uid| world.record_spec().tenant_uid.is_some_and(|holder| uid == json!(holder)))
 }
 
 fn marks_a_transfer(world: &World) -> bool {
@@ -145,7 +145,7 @@ fn marks_a_transfer(world: &World) -> bool {
 fn nothing_of_it_is_left(world: &World) {
     let Some(tenant) = world.tenant.as_ref().filter(|_| world.record.is_some()) else { return };
     let record = world.record_spec();
-    let holds = record.tenant_uid.as_ref().map(Uid::as_str) == tenant["metadata"]["uid"].as_str();
+    let holds = json!(record.tenant_uid) == tenant["metadata"]["uid"];
     // What was only attached is as it was before, and its former workload lives by it.
     if !holds || is_only_attached(&record) {
         return;
@@ -194,7 +194,11 @@ fn everything_stands(world: &World, why: &Action) {
     if record.secrets.mode == SecretsMode::SecretsManager {
         let token = secret_name(&record, "gateway-token");
         let secret = world.cloud.secrets.get(&token).expect("S5: the token's secret");
-        assert_eq!(secret.tags[tags::SERVICE_ACCOUNT], record.service_account.as_str(), "S5: the token is readable");
+        assert_eq!(
+            secret.tags.get(tags::SERVICE_ACCOUNT).expect("a tag"),
+            record.service_account.as_str(),
+            "S5: the token is readable"
+        );
         assert!(secret.current_version().is_some(), "S5: the token has a value");
     }
 }
@@ -356,7 +360,7 @@ pub(super) fn story(world: &World, observed: &Observed, plan: &Plan) {
     let used = used["secrets.json"].as_str().unwrap_or_default();
     let knows = world.known_before.iter().find(|version| used.contains(version.as_str()));
     assert_eq!(knows, None, "Ready, and a former owner knows a value that the pod uses");
-    assert_eq!(record.tenant_uid.as_ref().map(Uid::as_str), observed.tenant.as_deref().map(|one| one.uid.as_str()));
+    assert_eq!(record.tenant_uid.as_ref(), observed.tenant.as_deref().map(|one| &one.uid));
 }
 
 fn is_told_ready(observed: &Observed, plan: &Plan) -> bool {
@@ -390,7 +394,7 @@ fn removal(world: &World, action: &Action) {
     let burst = world.others.iter().filter(|(tenant, _)| tenant.as_ref().is_some_and(began_together)).count();
     assert!(burst < 6 || is_confirmed, "section 5: {action:?} in a burst that nobody has confirmed");
     if let Some(tenant) = &world.tenant {
-        let holds = record.tenant_uid.as_ref().is_some_and(|uid| tenant["metadata"]["uid"] == *uid.as_str());
+        let holds = record.tenant_uid.as_ref().is_some_and(|uid| json!(uid) == tenant["metadata"]["uid"]);
         assert!(holds, "S3: {action:?} for a Tenant that does not hold the record");
         assert!(tenant["metadata"]["deletionTimestamp"].is_string(), "S3: {action:?} for a living Tenant");
         assert_eq!(tenant["spec"]["deletionPolicy"], "Delete", "S3: {action:?} without Delete");

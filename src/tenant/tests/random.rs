@@ -386,7 +386,7 @@ fn drift_in_aws(world: &mut World, event: &Event) {
 
 fn is_namespace_recorded(world: &World) -> bool {
     let live = world.child(Child::Namespace).map(|namespace| namespace["metadata"]["uid"].clone());
-    live.is_some_and(|live| world.record_spec().namespace.uid.is_some_and(|uid| live == *uid.as_str()))
+    live.is_some_and(|live| world.record_spec().namespace.uid.is_some_and(|uid| live == json!(uid)))
 }
 
 fn drift_in_kubernetes(world: &mut World, event: &Event) {

@@ -432,7 +432,7 @@ fn inside_the_recovery_window_the_owner_gets_the_same_secrets_under_the_same_inc
     assert_eq!((record.purge, record.history.len()), (None, 1));
     for (name, secret) in &world.cloud.secrets {
         assert_eq!(secret.versions, before[name].versions);
-        assert_eq!(secret.tags[tags::SERVICE_ACCOUNT], record.service_account.as_str());
+        assert_eq!(secret.tags.get(tags::SERVICE_ACCOUNT).expect("a tag"), record.service_account.as_str());
     }
 }
 

@@ -232,7 +232,7 @@ fn a_required_value_that_waits_is_not_ready() {
     somebody_rolls(&world, true, false);
     world.set_class(&changed_class("info", 1));
     let secret = world.cloud.secrets.get_mut("openclaw/alice/slack-bot-token").expect("the secret");
-    secret.versions.insert("s".repeat(32), vec!["AWSCURRENT".into()]);
+    secret.versions.insert("s".repeat(32).into(), vec!["AWSCURRENT".into()]);
     world.restart();
     world.set_class(&changed_class("info", 1));
     somebody_rolls(&world, true, false);

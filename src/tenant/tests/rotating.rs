@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use smol_str::SmolStr;
 
 use super::{
     cloud::move_label,
@@ -71,7 +72,7 @@ pub(super) fn agrees_on_one(world: &World) {
 /// They agree, and nothing of a rotation is left.
 pub(super) fn agrees(world: &World) {
     agrees_on_one(world);
-    let labels: Vec<&String> = token(world).versions.values().flatten().collect();
+    let labels: Vec<&SmolStr> = token(world).versions.values().flatten().collect();
     assert!(!labels.iter().any(|label| *label == NEXT_STAGE), "{labels:?}");
 }
 

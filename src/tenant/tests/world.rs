@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use smol_str::SmolStr;
 
 use super::{
     cloud::Cloud,
@@ -109,7 +110,7 @@ pub(super) struct World {
     /// Whether somebody uses the workspace.
     pub(super) is_used: bool,
     /// Versions of secrets that a former owner may know.
-    pub(super) known_before: Vec<String>,
+    pub(super) known_before: Vec<SmolStr>,
     /// Requests that are still on their way, and when they arrive.
     late: Vec<(Timestamp, AwsAction)>,
     counter: u64,

@@ -71,9 +71,9 @@ fn attaching_marks_what_consents_and_changes_nothing_that_the_former_workload_li
     assert_eq!(record.storage.volume.expect("recorded").name, "pv-old");
     assert_eq!(record.adoption.expect("an adoption").former_associations, [FORMER.parse().expect("id")]);
     assert_eq!((record.routing.placement, record.template), (None, None), "made at cut-over");
-    assert_eq!(association_of(&world, FORMER).tags[tags::TENANT], "alice");
+    assert_eq!(association_of(&world, FORMER).tags.get(tags::TENANT).expect("a tag"), "alice");
     let token = &world.cloud.secrets[TOKEN].tags;
-    assert_eq!((token[tags::TENANT].as_str(), token.get(tags::SERVICE_ACCOUNT)), ("alice", None));
+    assert_eq!((token.get(tags::TENANT).expect("a tag").as_str(), token.get(tags::SERVICE_ACCOUNT)), ("alice", None));
     assert_eq!(world.children[&Kind::NetworkPolicy]["openclaw-alice/alice"]["spec"]["egress"], json!([{}]));
     world.done.clear();
     world.now += SignedDuration::from_mins(30);
@@ -376,7 +376,7 @@ fn deleting_after_the_cut_over_ends_access_with_the_former_association() {
     world.settle();
     assert!(world.tenant.is_none());
     assert_eq!(ids(&world), [BYSTANDER]);
-    assert_eq!(world.cloud.secrets[TOKEN].tags[tags::SERVICE_ACCOUNT], tags::REVOKED);
+    assert_eq!(world.cloud.secrets[TOKEN].tags.get(tags::SERVICE_ACCOUNT).expect("a tag"), tags::REVOKED);
     assert_eq!(kept(&world), before);
     assert!(world.record_spec().purge_after.is_some());
 }
@@ -451,6 +451,6 @@ fn a_secret_that_consents_is_taken_by_a_tenant_that_adopts_nothing_else() {
     assert_eq!(world.ready(), (true, "Verified".into()));
     let token = &world.cloud.secrets[TOKEN];
     assert_eq!(token.versions, secret(TOKEN, &[]).versions);
-    assert_eq!(token.tags[tags::SERVICE_ACCOUNT], world.record_spec().service_account.as_str());
+    assert_eq!(token.tags.get(tags::SERVICE_ACCOUNT).expect("a tag"), world.record_spec().service_account.as_str());
     assert_eq!(world.record_spec().secrets.items[0].version_id.as_ref().expect("pinned").as_str(), "7".repeat(32));
 }
