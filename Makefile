@@ -94,7 +94,7 @@ BENCH = RUSTFLAGS='-C force-frame-pointers=yes' cargo bench --locked --bench
 FLEET = $(BENCH) fleet --
 
 .PHONY: bench
-bench: ## Measures the pure core and the fleet, and writes docs/performance anew (FLEET_FLAGS, as --help says: --tenants, --rest, --only, --large)
+bench: ## Measures the pure core and the fleet, and writes docs/performance anew (FLEET_FLAGS, as --help says: --tenants, --rest, --only, --large, --add)
 	$(call timed,the pure core,rm -rf "$${CARGO_TARGET_DIR:-target}/criterion" && $(BENCH) core -- --noplot)
 	$(call timed,bench,$(FLEET) --commit $(FLEET_FLAGS))
 

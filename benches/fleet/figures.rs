@@ -268,6 +268,27 @@ impl Point {
 }
 
 impl Run {
+    /// Takes over what was measured of the same commit, built in the same way, on a machine like this one.
+    pub fn keep(&mut self, former: Self) {
+        let of = |run: &Self| {
+            let Machine { processor, cores, memory_bytes, system, load: _, began: _ } = run.machine.clone();
+            (run.commit.clone(), run.profile.clone(), processor, cores, memory_bytes, system)
+        };
+        if of(self) == of(&former) {
+            self.points = former.points;
+        } else {
+            println!("what is committed is of {}, or of another machine, and is not kept", former.commit);
+        }
+    }
+
+    /// Takes in what was measured of one size.
+    pub fn take(&mut self, point: Point) {
+        self.points.retain(|one| one.tenants != point.tenants);
+        self.points.push(point);
+        self.points.sort_by_key(|one| one.tenants);
+        self.growth = Growth::of(&self.points);
+    }
+
     /// Nothing measured yet.
     pub fn on_this_machine() -> Self {
         let machine = Machine {
@@ -291,7 +312,11 @@ impl Run {
         } else {
             "profile bench (release without LTO, 16 codegen units)"
         };
-        let commit = said("git", &["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--exclude=*"]);
+        let here = env!("CARGO_MANIFEST_DIR");
+        let commit = said("git", &["-C", here, "describe", "--always", "--exclude=*"]);
+        // What a run before this one has written is no change of what is measured.
+        let changed = said("git", &["-C", here, "status", "--porcelain", "--", ".", ":!docs/performance"]);
+        let commit = if changed.is_empty() { commit } else { commit + "-dirty" };
         Self { machine, commit, profile: profile.to_owned(), core: BTreeMap::new(), points: Vec::new(), growth: None }
     }
 }

@@ -72,6 +72,9 @@ struct Arguments {
     /// Writes the table to docs/performance as well
     #[arg(long)]
     commit: bool,
+    /// Keeps what is committed of other sizes, where the same commit was measured on the same machine: large fleets take hours
+    #[arg(long)]
+    add: bool,
     /// Fails where a ratio is worse than the committed one by more than the tolerance
     #[arg(long)]
     check: bool,
@@ -98,9 +101,11 @@ fn main() {
     let arguments = Arguments::parse();
     let mut run = Run::on_this_machine();
     run.core = report::core_estimates();
+    if arguments.add {
+        run.keep(report::committed());
+    }
     for tenants in arguments.sizes() {
-        run.points.push(measure(&arguments, tenants));
-        run.growth = figures::Growth::of(&run.points);
+        run.take(measure(&arguments, tenants));
         // What was measured so far is not lost where the next size fails.
         report::write(&run, false);
     }
