@@ -60,6 +60,11 @@ pub enum ActionError {
 }
 
 impl ActionError {
+    /// Whether somebody else was quicker: what was written was of an older state.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Kubernetes(error) if error.is_conflict())
+    }
+
     /// How long the other side asks to be left alone.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {

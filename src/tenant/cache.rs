@@ -252,9 +252,15 @@ impl Cache {
         Ok(())
     }
 
-    /// Identities of all known objects of a kind, to find those that a fresh list lacks.
+    /// Identities of the known objects of a kind that a fresh list lacks. What it has is told by UID, where one is kept, and by name.
+    pub fn unseen(&self, watched: Watched, is_seen: impl Fn(Option<&Uid>, &str) -> bool) -> Vec<Value> {
+        self.lock().identities(watched, &|uid, name| !is_seen(uid, name))
+    }
+
+    /// Identities of all known objects of a kind.
+    #[cfg(test)]
     pub fn identities(&self, watched: Watched) -> Vec<Value> {
-        self.lock().identities(watched)
+        self.unseen(watched, |_, _| false)
     }
 
     /// All tenants that have a Tenant, a record or an owned namespace.

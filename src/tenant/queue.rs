@@ -14,6 +14,9 @@ use tokio::time::Instant;
 pub use super::reconcile::Next;
 use crate::api::names::TenantName;
 
+/// The first pause of one that was overtaken: a watch tells within that of what the other has written. It doubles each time.
+const FIRST_GLANCE: Duration = Duration::from_millis(20);
+
 /// The first pause after a failure; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
@@ -93,7 +96,7 @@ impl Queue {
     pub fn done(&mut self, name: &TenantName, next: Next, chance: f64) {
         self.running.remove(name);
         let pause = pause_until(next, self.failures.get(name).copied().unwrap_or(0), chance);
-        if matches!(next, Next::Retry | Next::RetryAfter(_)) {
+        if matches!(next, Next::Overtaken | Next::Retry | Next::RetryAfter(_)) {
             let count = self.failures.entry(name.clone()).or_default();
             *count = count.saturating_add(1);
         } else {
@@ -128,6 +131,7 @@ fn pause_until(next: Next, failures: u32, chance: f64) -> Option<Duration> {
     match next {
         Next::OnEvent => None,
         Next::After(pause) => Some(jittered(pause, chance)),
+        Next::Overtaken => Some(jittered(doubled(FIRST_GLANCE, failures), chance)),
         Next::Retry => Some(jittered(pause_after(failures), chance)),
         // Never sooner than asked, and later by as much as those who were asked together should come apart.
         Next::RetryAfter(rest) => Some(pause_after(failures).max(rest).mul_f64(1.0 + 0.5 * chance.clamp(0.0, 1.0))),
@@ -135,7 +139,11 @@ fn pause_until(next: Next, failures: u32, chance: f64) -> Option<Duration> {
 }
 
 fn pause_after(failures: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.min(16))).min(LONGEST_PAUSE)
+    doubled(FIRST_PAUSE, failures)
+}
+
+fn doubled(first: Duration, failures: u32) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(failures.min(16))).min(LONGEST_PAUSE)
 }
 
 /// Between three and five quarters of a pause, so that those who failed together do not come back together.
@@ -198,6 +206,18 @@ mod tests {
         assert_eq!(pause_until(rest, 0, 1.0), Some(Duration::from_secs(30)), "later, so that they come apart");
         assert_eq!(pause_until(rest, 40, 0.0), Some(Duration::from_mins(1)), "who fails for long waits longer");
         assert_eq!(pause_until(Next::OnEvent, 0, 0.5), None);
+    }
+
+    #[test]
+    fn who_was_overtaken_looks_again_at_once_and_less_soon_each_time() {
+        let after = |failures| pause_until(Next::Overtaken, failures, 0.5);
+        assert_eq!(after(0), Some(Duration::from_millis(20)));
+        assert_eq!(
+            after(3),
+            Some(Duration::from_millis(160)),
+            "two that overtake each other do not go on at that pace"
+        );
+        assert_eq!(after(40), Some(Duration::from_mins(1)));
     }
 
     #[test]

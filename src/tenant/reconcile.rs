@@ -46,10 +46,21 @@ pub enum Next {
     OnEvent,
     /// When something happens, or after so long.
     After(Duration),
+    /// At once, and less soon each time: somebody else was quicker, and what they wrote is on its way here.
+    Overtaken,
     /// Soon, and less soon each time.
     Retry,
     /// The same, but not before so long: somebody asked for it.
     RetryAfter(Duration),
+}
+
+/// Why a tenant is to be looked at again though nothing may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Again {
+    /// What was written was of an older state.
+    Overtaken,
+    /// Something failed, or is not done yet.
+    Failed,
 }
 
 /// What one pass has done so far.
@@ -58,7 +69,7 @@ struct Pass {
     tried: Vec<Action>,
     failed: Vec<Target>,
     failures: Vec<Failure>,
-    again: bool,
+    again: Option<Again>,
     wrote: bool,
     /// How long AWS asks to be left alone.
     rest: Option<Duration>,
@@ -71,6 +82,12 @@ impl Pass {
     fn must_look_at_definitions(&mut self, observed: &Observed) -> bool {
         let goes = observed.tenant.as_deref().is_some_and(|tenant| tenant.deleted_at.is_some());
         goes && !std::mem::replace(&mut self.looked_at_definitions, true)
+    }
+
+    /// The gravest reason counts.
+    fn must_look_again(&mut self, is_overtaken: bool) {
+        let why = if is_overtaken { Again::Overtaken } else { Again::Failed };
+        self.again = self.again.max(Some(why));
     }
 
     fn is_fresh(&self, action: &Action) -> bool {
@@ -101,7 +118,7 @@ impl Reconciler {
         let told = self.tell(&observed, &plan, &mut pass).await;
         if let Err(error) = told {
             tracing::info!(%error, "status not written, tried again");
-            pass.again = true;
+            pass.must_look_again(error.is_conflict());
         }
         (next(&plan, &pass), outcome(&plan, &pass))
     }
@@ -114,7 +131,7 @@ impl Reconciler {
             if pass.must_look_at_definitions(&observed) {
                 if let Err(error) = self.hands.look_at_definitions().await {
                     tracing::info!(%error, "whether this Tenant is being deleted, or its definition is, is not known yet");
-                    pass.again = true;
+                    pass.must_look_again(false);
                     return (observed, Plan::silent());
                 }
                 continue;
@@ -133,7 +150,7 @@ impl Reconciler {
                 self.announce_story(&observed, &plan.story).await;
             }
         }
-        pass.again = true;
+        pass.must_look_again(false);
         let observed = self.observe(name, &draw);
         let plan = plan(&observed);
         (observed, plan)
@@ -170,7 +187,7 @@ impl Reconciler {
             Err(error) => {
                 let since = self.hands.cache.with_aws(&observed.name, |view| view.role_refused_since);
                 tracing::info!(%error, "an action failed");
-                pass.again = true;
+                pass.must_look_again(error.is_conflict());
                 pass.rest = pass.rest.max(error.retry_after());
                 pass.failed.push(action.target());
                 pass.failures.extend(failure(&action, &error, since, observed.now));
@@ -325,10 +342,12 @@ fn reference(observed: &Observed) -> ObjectReference {
 }
 
 fn next(plan: &Plan, pass: &Pass) -> Next {
-    match plan.look_again {
-        _ if pass.again => pass.rest.map_or(Next::Retry, Next::RetryAfter),
-        Some(after) => Next::After(after),
-        None => Next::OnEvent,
+    match (pass.again, pass.rest, plan.look_again) {
+        (Some(Again::Overtaken), None, _) => Next::Overtaken,
+        (Some(Again::Failed), None, _) => Next::Retry,
+        (Some(_), Some(rest), _) => Next::RetryAfter(rest),
+        (None, _, Some(after)) => Next::After(after),
+        (None, _, None) => Next::OnEvent,
     }
 }
 
@@ -337,7 +356,7 @@ fn outcome(plan: &Plan, pass: &Pass) -> Outcome {
         matches!(&plan.story, Story::Refused(_)) || pass.failures.iter().any(|failure| failure.needs_person);
     if is_stalled {
         Outcome::Stalled
-    } else if pass.again {
+    } else if pass.again.is_some() {
         Outcome::Failed
     } else if pass.wrote {
         Outcome::Changed

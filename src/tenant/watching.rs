@@ -10,22 +10,27 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject},
-    core::Resource as _,
     runtime::{
         WatchStreamExt as _,
         utils::Backoff,
         watcher::{self, Event},
     },
 };
-use tokio::{sync::watch, task::JoinSet, time::Instant};
+use serde_json::Value;
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::Instant,
+};
 
 use super::{
     cache::{Cache, Concerns, DEFINITIONS, Watched},
     child::{Kind, KindInfo},
     queue::Entrance,
+    views,
 };
 use crate::{
-    api::labels,
+    api::{labels, names::Uid},
     kubernetes::{Live, definitions},
     telemetry::health::Readiness,
 };
@@ -43,6 +48,12 @@ const REFUSALS_BELIEVED: Duration = Duration::from_mins(5);
 /// How many objects a list asks for at once. At a start all kinds are listed at the same time, and what is not yet taken up is held
 /// whole: the memory that this takes is never given back.
 const PAGE: u32 = 50;
+
+/// How many kinds are listed at once: what is read of each is held for a moment, between what is kept for good.
+const LISTS_AT_ONCE: usize = 3;
+
+/// For so long one list keeps others waiting, and no longer: one that hangs must not hold up all.
+const TURN: Duration = Duration::from_secs(10);
 
 /// Pauses of a watch that fails: doubling, up to the longest.
 #[derive(Default)]
@@ -157,12 +168,13 @@ pub struct Watches {
     client: Client,
     cache: Arc<Cache>,
     entrance: Entrance,
+    lists: Arc<Semaphore>,
 }
 
 impl Watches {
     /// Watches that fill the cache and put whom they concern into the queue.
-    pub const fn new(client: Client, cache: Arc<Cache>, entrance: Entrance) -> Self {
-        Self { client, cache, entrance }
+    pub fn new(client: Client, cache: Arc<Cache>, entrance: Entrance) -> Self {
+        Self { client, cache, entrance, lists: Arc::new(Semaphore::new(LISTS_AT_ONCE)) }
     }
 
     /// Starts all watches as tasks. The receiver turns true once every one of them has seen everything there is.
@@ -184,7 +196,8 @@ impl Watches {
                 }
             };
             let (client, cache, entrance) = (self.client.clone(), Arc::clone(&self.cache), self.entrance.clone());
-            let follower = Follower { client, cache, entrance, one, defined: Arc::clone(&defined), synced };
+            let (defined, lists) = (Arc::clone(&defined), Arc::clone(&self.lists));
+            let follower = Follower { client, cache, entrance, lists, one, defined, synced };
             tasks.spawn(follower.follow());
         }
         complete
@@ -196,6 +209,7 @@ struct Follower<F> {
     client: Client,
     cache: Arc<Cache>,
     entrance: Entrance,
+    lists: Arc<Semaphore>,
     one: Watch,
     defined: Arc<Defined>,
     /// To be called once everything there is has been seen, or is known not to be.
@@ -272,19 +286,33 @@ impl<F: Fn() + Send> Follower<F> {
         let api: Api<Live> = Api::all_with(self.client.clone(), &ApiResource::from(one.info));
         let events = watcher::watcher(api, one.config()).backoff(WatchPauses::default());
         let mut events = events.boxed();
-        let mut seen = HashSet::new();
+        let (mut seen, mut turn) = (Seen::default(), None);
         let (mut is_interrupted, mut listed) = (false, false);
         loop {
-            match events.try_next().await {
+            let event = tokio::select! {
+                event = events.try_next() => event,
+                () = tokio::time::sleep(TURN), if turn.is_some() => {
+                    turn = None;
+                    continue;
+                }
+            };
+            match event {
                 Ok(Some(event)) => {
                     is_interrupted &= matches!(event, Event::Init);
                     listed |= matches!(event, Event::InitDone);
+                    match event {
+                        // The list itself is asked for with the next look.
+                        Event::Init => turn = self.lists.acquire().await.ok(),
+                        Event::InitDone => turn = None,
+                        Event::InitApply(_) | Event::Apply(_) | Event::Delete(_) => {}
+                    }
                     self.take_up(event, &mut seen);
                 }
                 Ok(None) => return listed,
                 // Said where it is waited for.
                 Err(error) if self.one.watched.is_optional() && is_refusal(&error) => return listed,
                 Err(error) => {
+                    turn = None;
                     // Said once; what is missing for long is what readiness tells of.
                     if std::mem::replace(&mut is_interrupted, true) {
                         tracing::debug!(kind = one.info.kind, %error, "watch still interrupted");
@@ -299,25 +327,23 @@ impl<F: Fn() + Send> Follower<F> {
         }
     }
 
-    fn take_up(&self, event: Event<Live>, seen: &mut HashSet<String>) {
+    fn take_up(&self, event: Event<Live>, seen: &mut Seen) {
         let Self { cache, entrance, one, .. } = self;
         self.note_definition(&event, seen);
         let concerns = match event {
             Event::Init => {
                 cache.begin_list(one.watched, one.selected());
-                seen.clear();
+                *seen = Seen::default();
                 Concerns::Nobody
             }
             Event::InitApply(object) => {
-                // Where the cache keeps no UID it goes by name; a name is never a UID.
-                seen.extend(object.meta().uid.clone());
-                seen.extend(object.meta().name.clone());
+                seen.note(one.watched, &object.value);
                 cache.list(one.watched, &object.value)
             }
             Event::InitDone => {
                 forget_unseen(cache, entrance, one, seen);
                 cache.end_list(one.watched, one.selected());
-                seen.clear();
+                *seen = Seen::default();
                 (self.synced)();
                 Concerns::Nobody
             }
@@ -328,11 +354,11 @@ impl<F: Fn() + Send> Follower<F> {
     }
 
     /// Tells those who follow an optional kind whether its definition stands.
-    fn note_definition(&self, event: &Event<Live>, seen: &HashSet<String>) {
+    fn note_definition(&self, event: &Event<Live>, seen: &Seen) {
         let Some(name) = self.one.name().filter(|_| self.one.watched == Watched::Definition) else { return };
         let stands = match event {
             Event::Init => return,
-            Event::InitDone if seen.contains(name) => return,
+            Event::InitDone if seen.names.contains(name) => return,
             // A list of one name tells by its only object, or at its end that there is none. With a definition that goes go its objects,
             // and whoever works on them may be gone already.
             Event::InitApply(object) | Event::Apply(object) => object.value["metadata"]["deletionTimestamp"].is_null(),
@@ -365,19 +391,39 @@ async fn is_undefined(client: &Client, one: &Watch) -> bool {
     matches!(all.get_opt(&one.definition()).await, Ok(None))
 }
 
+/// What a list has shown so far.
+#[derive(Default)]
+struct Seen {
+    uids: HashSet<Uid>,
+    /// Of the few kinds of which there are few.
+    names: HashSet<String>,
+}
+
+impl Seen {
+    fn note(&mut self, watched: Watched, object: &Value) {
+        self.uids.extend(views::uid(object));
+        // Where the cache keeps no UID it goes by name, and so does who waits for a definition.
+        if matches!(watched, Watched::Class | Watched::StorageClass | Watched::Definition) {
+            self.names.insert(views::name(object).to_owned());
+        }
+    }
+
+    fn has(&self, uid: Option<&Uid>, name: &str) -> bool {
+        uid.map_or_else(|| self.names.contains(name), |uid| self.uids.contains(uid))
+    }
+}
+
 /// What a fresh list lacks was deleted while nobody watched.
-fn forget_unseen(cache: &Cache, entrance: &Entrance, one: &Watch, seen: &HashSet<String>) {
-    for identity in cache.identities(one.watched) {
-        let text = |field: &str| identity["metadata"][field].as_str().filter(|text| !text.is_empty());
-        let mark = text("uid").or_else(|| text("name")).unwrap_or_default();
-        if !seen.contains(mark) && belongs_to(one, &identity) {
+fn forget_unseen(cache: &Cache, entrance: &Entrance, one: &Watch, seen: &Seen) {
+    for identity in cache.unseen(one.watched, |uid, name| seen.has(uid, name)) {
+        if belongs_to(one, &identity) {
             spread(cache, entrance, cache.forget(one.watched, &identity));
         }
     }
 }
 
 /// Several watches share a kind where each follows one name.
-fn belongs_to(one: &Watch, identity: &serde_json::Value) -> bool {
+fn belongs_to(one: &Watch, identity: &Value) -> bool {
     one.name().is_none_or(|name| identity["metadata"]["name"] == name)
 }
 
@@ -393,6 +439,18 @@ fn spread(cache: &Cache, entrance: &Entrance, concerns: Concerns) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_list_has_shown_is_known_by_uid_and_where_none_is_kept_by_name() {
+        let object = |name: &str| serde_json::json!({ "metadata": { "name": name, "uid": format!("uid-of-{name}") } });
+        let uid = |name: &str| format!("uid-of-{name}").parse::<Uid>().expect("a UID");
+        let mut seen = Seen::default();
+        seen.note(Watched::Pod, &object("pod"));
+        seen.note(Watched::Class, &object("class"));
+        assert!(seen.has(Some(&uid("pod")), "pod") && seen.has(None, "class"));
+        assert!(!seen.has(Some(&uid("another")), "pod"), "one of that name was made anew");
+        assert!(!seen.has(None, "pod") && !seen.has(None, "another"));
+    }
 
     #[test]
     fn lists_are_asked_for_in_small_pages_of_what_is_selected() {

@@ -13,6 +13,9 @@ use crate::{
     tenant::{child::Kind, gate::Gate, observed::VolumeView, views},
 };
 
+/// Tells the identity of an object, by namespace, name and UID, where it is wanted.
+pub(super) type Identify<'a> = dyn Fn(Option<&NamespaceName>, &str, Option<&Uid>) -> Option<Value> + 'a;
+
 impl Known {
     pub(super) fn remove(&mut self, watched: Watched, object: &Value) -> Concerns {
         self.note_version(watched, object);
@@ -145,60 +148,59 @@ impl Known {
         some(self.tenant_of(&namespace))
     }
 
-    fn policy_identities(&self, kind: Kind) -> Vec<Value> {
-        let all = self.policies.iter().flat_map(|(namespace, all)| all.iter().map(move |one| (namespace, one)));
-        let of_kind = all.filter(|(_, ((of, _), _))| *of == kind);
-        of_kind
-            .map(|(namespace, ((_, name), view))| identity(Some(namespace.as_str()), name, view.uid.as_ref()))
-            .collect()
-    }
-
     fn remove_named(&mut self, object: &Value, remove: impl FnOnce(&mut Self, &TenantName) -> bool) -> Concerns {
         let Ok(name) = views::name(object).parse::<TenantName>() else { return Concerns::Nobody };
         if remove(self, &name) { some(Some(name)) } else { Concerns::Nobody }
     }
 
-    pub(super) fn identities(&self, watched: Watched) -> Vec<Value> {
+    /// Each is looked at before anything is made of it: there may be thousands, and nearly all are to stay.
+    pub(super) fn identities(&self, watched: Watched, wanted: &dyn Fn(Option<&Uid>, &str) -> bool) -> Vec<Value> {
+        let one = |namespace: Option<&NamespaceName>, name: &str, uid: Option<&Uid>| {
+            wanted(uid, name).then(|| identity(namespace, name, uid))
+        };
         match watched {
             Watched::Child(kind) => {
                 let of_kind = self.objects.iter().filter(|(key, _)| key.kind == kind);
-                of_kind
-                    .map(|(key, known)| {
-                        identity(key.namespace.as_ref().map(NamespaceName::as_str), &key.name, Some(&known.uid))
-                    })
-                    .collect()
+                of_kind.filter_map(|(key, known)| one(key.namespace.as_ref(), &key.name, Some(&known.uid))).collect()
             }
             Watched::Tenant => {
-                self.tenants.iter().map(|(name, (view, _))| identity(None, name.as_str(), Some(&view.uid))).collect()
+                let all = self.tenants.iter();
+                all.filter_map(|(name, (view, _))| one(None, name.as_str(), Some(&view.uid))).collect()
             }
             Watched::Record => {
-                self.records.iter().map(|(name, view)| identity(None, name.as_str(), Some(&view.uid))).collect()
+                self.records.iter().filter_map(|(name, view)| one(None, name.as_str(), Some(&view.uid))).collect()
             }
-            Watched::Class => self.classes.keys().map(|name| identity(None, name.as_str(), None)).collect(),
+            Watched::Class => self.classes.keys().filter_map(|name| one(None, name.as_str(), None)).collect(),
             Watched::Pod => {
                 let pods = self.pods.iter().flat_map(|(tenant, pods)| pods.values().map(move |pod| (tenant, pod)));
-                pods.map(|(tenant, pod)| {
-                    let mut object = identity(Some(pod.namespace.as_str()), &pod.name, Some(&pod.uid));
+                let marked = pods.filter_map(|(tenant, pod)| {
+                    let mut object = one(Some(&pod.namespace), &pod.name, Some(&pod.uid))?;
                     object["metadata"]["labels"] = serde_json::json!({ labels::TENANT: tenant });
-                    object
-                })
-                .collect()
+                    Some(object)
+                });
+                marked.collect()
             }
             Watched::Volume => {
-                self.volumes.values().map(|volume| identity(None, &volume.name, Some(&volume.uid))).collect()
+                self.volumes.values().filter_map(|volume| one(None, &volume.name, Some(&volume.uid))).collect()
             }
-            Watched::Policy => self.policy_identities(Kind::NetworkPolicy),
-            Watched::CiliumPolicy => self.policy_identities(Kind::CiliumNetworkPolicy),
-            Watched::PolicyEndpoint => self.witness_identities(Engine::VpcCni),
-            Watched::CiliumEndpoint => self.witness_identities(Engine::Cilium),
-            Watched::StorageClass => self.storage_classes.keys().map(|name| identity(None, name, None)).collect(),
+            Watched::Policy => self.policy_identities(Kind::NetworkPolicy, &one),
+            Watched::CiliumPolicy => self.policy_identities(Kind::CiliumNetworkPolicy, &one),
+            Watched::PolicyEndpoint => self.witness_identities(Engine::VpcCni, &one),
+            Watched::CiliumEndpoint => self.witness_identities(Engine::Cilium, &one),
+            Watched::StorageClass => self.storage_classes.keys().filter_map(|name| one(None, name, None)).collect(),
             Watched::Definition => {
-                self.definitions.iter().map(|(name, view)| identity(None, name, Some(&view.uid))).collect()
+                self.definitions.iter().filter_map(|(name, view)| one(None, name, Some(&view.uid))).collect()
             }
         }
     }
+
+    fn policy_identities(&self, kind: Kind, one: &Identify<'_>) -> Vec<Value> {
+        let all = self.policies.iter().flat_map(|(namespace, all)| all.iter().map(move |one| (namespace, one)));
+        let of_kind = all.filter(|(_, ((of, _), _))| *of == kind);
+        of_kind.filter_map(|(namespace, ((_, name), view))| one(Some(namespace), name, view.uid.as_ref())).collect()
+    }
 }
 
-fn identity(namespace: Option<&str>, name: &str, uid: Option<&Uid>) -> Value {
+fn identity(namespace: Option<&NamespaceName>, name: &str, uid: Option<&Uid>) -> Value {
     serde_json::json!({ "metadata": { "namespace": namespace, "name": name, "uid": uid } })
 }

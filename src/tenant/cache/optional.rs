@@ -7,9 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Cache, Concerns, Known, Watched, some};
+use super::{Cache, Concerns, Known, Watched, forgetting::Identify, some};
 use crate::{
     api::{
         names::{NamespaceName, TenantName, Uid},
@@ -26,7 +26,7 @@ use crate::{
 /// One object that shows that something enforces policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Witness {
-    uid: String,
+    uid: Option<Uid>,
     /// The policy that it is about; of Cilium's none, which judges a pod by all of them.
     policy: Option<String>,
     /// The pods that it vouches for: by name and address, or of Cilium the one whose endpoint it is, by UID.
@@ -191,8 +191,7 @@ impl Known {
         let Some(namespace) = namespace(object) else { return Concerns::Nobody };
         let Some(of_namespace) = self.witnesses.get_mut(&namespace) else { return Concerns::Nobody };
         let key = (engine, views::name(object).to_owned());
-        let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
-        if of_namespace.get(&key).is_none_or(|known| known.uid != uid) {
+        if of_namespace.get(&key).is_none_or(|known| known.uid != views::uid(object)) {
             return Concerns::Nobody;
         }
         of_namespace.remove(&key);
@@ -207,11 +206,12 @@ impl Known {
         self.witnesses.retain(|_, all| !all.is_empty());
     }
 
-    pub(super) fn witness_identities(&self, engine: Engine) -> Vec<Value> {
+    pub(super) fn witness_identities(&self, engine: Engine, one: &Identify<'_>) -> Vec<Value> {
         let all = self.witnesses.iter().flat_map(|(namespace, all)| all.iter().map(move |one| (namespace, one)));
         let of_engine = all.filter(|(_, ((of, _), _))| *of == engine);
-        let identity = |(namespace, ((_, name), witness)): (&NamespaceName, (&(Engine, String), &Witness))| json!({ "metadata": { "namespace": namespace, "name": name, "uid": witness.uid } });
-        of_engine.map(identity).collect()
+        of_engine
+            .filter_map(|(namespace, ((_, name), witness))| one(Some(namespace), name, witness.uid.as_ref()))
+            .collect()
     }
 }
 
@@ -237,7 +237,7 @@ fn policy_endpoint(object: &Value) -> Witness {
     let address =
         |pod: &Value| Some(PodAddress { name: pod["name"].as_str()?.into(), ip: pod["podIP"].as_str()?.into() });
     Witness {
-        uid: text(&object["metadata"]["uid"]).unwrap_or_default(),
+        uid: views::uid(object),
         policy: text(&object["spec"]["policyRef"]["name"]),
         pods: pods.filter_map(address).collect(),
         owner: None,
@@ -251,7 +251,7 @@ fn cilium_endpoint(object: &Value) -> Witness {
     let pod =
         owners.into_iter().find(|owner| owner["kind"] == "Pod").and_then(|owner| owner["uid"].as_str()?.parse().ok());
     Witness {
-        uid: text(&object["metadata"]["uid"]).unwrap_or_default(),
+        uid: views::uid(object),
         policy: None,
         pods: BTreeSet::new(),
         owner: pod.filter(|_| object["status"]["state"] == "ready"),
