@@ -45,6 +45,11 @@ test: ## Every test; the integration tests start a local platform of their own
 	$(call timed,the dashboard,tests/dashboard/run.sh)
 	@tests/evidence/run.sh cargo test --locked
 
+# Where there is no Linux or no root it says so and runs nothing.
+.PHONY: e2e
+e2e: ## Real pods with the real OpenClaw on a real node: logins, credentials, packets (Linux, root)
+	$(call timed,end to end,tests/e2e/run.sh)
+
 # Each run takes other histories than the one before; the least failing one is printed. A minute for each 300, on two cores.
 .PHONY: histories
 histories: export PROPTEST_CASES ?= 2000

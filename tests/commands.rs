@@ -33,19 +33,27 @@ const PROGRAMS: [&str; 17] = [
 ];
 
 /// What stands in such blocks and is no command: a page, and what it begins with.
-const OUTPUT: [(&str, &str); 7] = [
+const OUTPUT: [(&str, &str); 9] = [
     ("charts/openclaw-tenant-operator/README.md", "this cluster has its operator already: "),
     ("deploy/local/README.md", "platform/"),
     ("deploy/local/README.md", "kubernetes/ kwok/"),
+    ("deploy/local/README.md", "coredns/"),
     ("deploy/local/README.md", "helm/ promtool/"),
+    ("deploy/local/README.md", "judge/"),
     ("deploy/local/README.md", "emulators/"),
     ("docs/manifests.md", "tenants/bob.yaml:1: "),
     ("docs/manifests.md", "tenants/carol.yaml:1: "),
 ];
 
 /// What other tests run, under other names: a command, and where which words say so.
-const ELSEWHERE: [(&str, &str, &str); 28] = [
+const ELSEWHERE: [(&str, &str, &str); 30] = [
     ("make test", ".ci/run", "exec make --no-print-directory test"),
+    ("make e2e", "Makefile", "$(call timed,end to end,tests/e2e/run.sh)"),
+    (
+        "deploy/local/platform.sh up --real-node --openclaw DIR",
+        "tests/e2e/inside.rs",
+        "\"--real-node\", \"--openclaw\"",
+    ),
     // An hour of the machine to itself; what it runs stands there.
     ("make bench", "Makefile", "$(call timed,bench,$(FLEET) --commit $(FLEET_FLAGS))"),
     ("make bench-check", "Makefile", "$(call timed,bench-check,$(FLEET) --check "),

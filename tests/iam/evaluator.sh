@@ -3,7 +3,7 @@
 #
 #   OPENCLAW_OPERATOR        the program that generates the documents (default: built by cargo)
 #   OPENCLAW_PLATFORM_CACHE  where npm's packages are kept (default: ${XDG_CACHE_HOME:-~/.cache}/openclaw-tenant-operator)
-evaluator=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+evaluator=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../deploy/local/judge" && pwd)
 packages=''
 
 install_evaluator() {

@@ -44,6 +44,9 @@ func up(args []string) error {
 	if _, err := c.Fill(); err != nil {
 		return err
 	}
+	if _, _, err := options.forNode(c); err != nil {
+		return err
+	}
 	return start(options)
 }
 
@@ -101,7 +104,8 @@ func start(options runOptions) error {
 // runArgs are the arguments of run that mean the same.
 func (o *runOptions) runArgs() []string {
 	return []string{
-		"run", "--dir", o.dir, fmt.Sprintf("--kwok=%v", o.kwok), fmt.Sprintf("--keep=%v", o.keep),
+		"run", "--dir", o.dir, fmt.Sprintf("--kwok=%v", o.kwok), fmt.Sprintf("--keep=%v", o.keep), fmt.Sprintf("--real-node=%v", o.realNode),
+		"--openclaw", o.openclaw, "--openclaw-image", o.image,
 		"--attach", o.attach.Kubeconfig, fmt.Sprintf("--attach-any=%v", o.attach.AnyContext),
 		"--webhook-listen", o.attach.WebhookListen, "--webhook-host", o.attach.WebhookHost,
 		"--volumes", o.attach.Volumes, "--node-volumes", o.attach.NodeVolumes,

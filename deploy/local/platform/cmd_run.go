@@ -14,6 +14,7 @@ import (
 
 	"openclaw.io/local/platform/internal/cache"
 	"openclaw.io/local/platform/internal/instance"
+	"openclaw.io/local/platform/internal/node"
 	"openclaw.io/local/platform/internal/progress"
 )
 
@@ -45,7 +46,9 @@ func build(args []string) error {
 type runOptions struct {
 	place
 	kwok, keep, untilEOF bool
-	evidence             bool // leave behind what a test run is examined by
+	realNode             bool
+	openclaw, image      string // of the workspaces on a real node
+	evidence             bool   // leave behind what a test run is examined by
 	attach               instance.Attach
 }
 
@@ -56,6 +59,9 @@ const evidenceVariable = "OPENCLAW_EVIDENCE_DIR"
 func (o *runOptions) flags(flags *flag.FlagSet) {
 	o.place.flags(flags)
 	flags.BoolVar(&o.kwok, "kwok", true, "play nodes and pods; without it pods stay Pending until nodes come from elsewhere")
+	flags.BoolVar(&o.realNode, "real-node", false, "one real node instead of played ones: containers run, network policies are enforced (Linux, root)")
+	flags.StringVar(&o.openclaw, "openclaw", "", "with --real-node: the directory into which tests/openclaw/install.sh has put OpenClaw; an image is made of it")
+	flags.StringVar(&o.image, "openclaw-image", "ghcr.io/openclaw/openclaw:2026.9.6", "with --openclaw: what that image is called, as a class names it")
 	flags.StringVar(&o.attach.Kubeconfig, "attach", "", "serve the cluster of this kubeconfig instead of starting one (see deploy/kind)")
 	flags.BoolVar(&o.attach.AnyContext, "attach-any", false, "also a cluster that kind did not make")
 	flags.StringVar(&o.attach.WebhookListen, "webhook-listen", "127.0.0.1", "with --attach: address to listen on for the API server")
@@ -116,6 +122,10 @@ func run(ctx context.Context, options runOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	nodeTools, judge, err := options.forNode(c)
+	if err != nil {
+		return err
+	}
 	if ctx.Err() != nil {
 		return stopped(ctx)
 	}
@@ -129,7 +139,8 @@ func run(ctx context.Context, options runOptions) (err error) {
 		return err
 	}
 	wanted := instance.Options{Dir: options.dir, Ports: filepath.Join(base(), "ports"), Program: program, Kwok: options.kwok,
-		Evidence: options.evidence}
+		Evidence: options.evidence, Node: nodeTools, Judge: judge}
+	wanted.Kwok = options.kwok && !options.realNode
 	if options.attach.Kubeconfig != "" {
 		wanted.Attach, wanted.Kwok = &options.attach, false
 	}
@@ -162,6 +173,32 @@ func run(ctx context.Context, options runOptions) (err error) {
 		err = errors.Join(err, running.Complete())
 	}
 	return errors.Join(err, finish(options, running))
+}
+
+// forNode builds what a real node needs; nothing where none is asked for.
+func (o *runOptions) forNode(c *cache.Cache) (tools *cache.NodeTools, judge cache.Judge, err error) {
+	if !o.realNode {
+		if o.openclaw != "" {
+			return nil, judge, errors.New("--openclaw is for containers, which only --real-node runs")
+		}
+		return nil, judge, nil
+	}
+	if err := node.Check(); err != nil {
+		return nil, judge, err
+	}
+	built, err := c.Node()
+	if err != nil {
+		return nil, judge, err
+	}
+	if o.openclaw != "" {
+		workspace, err := c.Workspace(o.openclaw, o.image)
+		if err != nil {
+			return nil, judge, err
+		}
+		built.Images = append(built.Images, workspace)
+	}
+	judge, err = c.Judge()
+	return &built, judge, err
 }
 
 // finish removes the directory and sends the janitor home.

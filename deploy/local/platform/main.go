@@ -11,11 +11,13 @@ import (
 	"openclaw.io/local/platform/internal/proc"
 )
 
-const usage = `The local platform: a Kubernetes control plane, simulated nodes, an emulated AWS account, and stand-ins for the Gateway
+const usage = `The local platform: a Kubernetes control plane, played nodes or a real one, an emulated AWS account, and stand-ins for the Gateway
 and the Pod Identity webhook, as ordinary processes on loopback. No container engine, no cloud.
 
   platform.sh build                          fill the cache (minutes the first time, then seconds)
   platform.sh up   [--name NAME]             start an instance in the background and wait until it is ready
+  platform.sh up   --real-node [--openclaw DIR]
+                                             the same with a node that runs containers and enforces network policies (Linux, root)
   platform.sh down [--name NAME] [--all]     end it; nothing is left of it
   platform.sh list                           all instances
   platform.sh status [--name NAME]           one instance: addresses, processes, memory
@@ -56,6 +58,10 @@ var commands = map[string]func(args []string) error{
 	"guard":       guard,
 	"tool":        toolPath,
 	"provisioner": provision,
+	"node":        first,
+	"policies":    policies,
+	"forward":     forward,
+	"outside":     playOutside,
 	"janitor":     func([]string) error { proc.RunJanitor(os.Stdin); return nil },
 }
 

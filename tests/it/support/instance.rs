@@ -131,9 +131,15 @@ impl Instance {
 
     /// A platform with everything installed but no operator running, which ends with this value or with the process.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with more flags of `platform.sh run`.
+    pub fn start_with(flags: &[&str]) -> Self {
         let mut process = Command::new("bash")
             .arg(repository().join("deploy/local/platform.sh"))
             .args(["run", "--until-stdin-eof"])
+            .args(flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

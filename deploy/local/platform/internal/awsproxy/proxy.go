@@ -36,6 +36,8 @@ type Proxy struct {
 	faults       faults
 	calls        callLog
 	recorder     *Recorder // nil: nobody examines this run
+	sessions     *sessions
+	judge        Judge // of what pods ask with credentials that they were given
 }
 
 // A mend answers a call, usually by forwarding it and correcting what comes back.
@@ -51,6 +53,7 @@ func New(account Account, ministack, moto string) *Proxy {
 		}},
 		associations: newAssociations(),
 		secrets:      newSecrets(),
+		sessions:     newSessions(),
 	}
 	p.mends = map[string]mend{}
 	p.registerEKS()
@@ -125,6 +128,9 @@ func (p *Proxy) answer(ctx context.Context, call *Call) (reply *Reply, fault str
 }
 
 func (p *Proxy) carryOut(ctx context.Context, call *Call) (*Reply, error) {
+	if refusal, err := p.refusal(ctx, call); refusal != nil || err != nil {
+		return refusal, err
+	}
 	if mended, ok := p.mends[call.Service+"."+call.Operation]; ok {
 		return mended(ctx, call)
 	}

@@ -47,8 +47,15 @@ func (i *Instance) attach() error {
 	return err
 }
 
+// provisions says whether volumes are made by this process: containers that run must be able to write into them.
+func (i *Instance) provisions() bool { return i.options.Attach != nil || i.options.Node != nil }
+
 func (i *Instance) startProvisioner() error {
-	options := provisioner.Options{Dir: i.options.Attach.Volumes, NodeDir: i.options.Attach.NodeVolumes}
+	// A real node shares this machine's file systems.
+	options := provisioner.Options{Dir: i.path("volumes"), NodeDir: i.path("volumes")}
+	if a := i.options.Attach; a != nil {
+		options = provisioner.Options{Dir: a.Volumes, NodeDir: a.NodeVolumes}
+	}
 	go i.serving("the provisioner", func() error { return provisioner.New(i.kube, options).Run(i.ctx) })
 	return nil
 }

@@ -49,21 +49,28 @@ func (i *Instance) startAPIServer() error {
 	if err != nil {
 		return err
 	}
-	_, err = i.group.Start(proc.Spec{Name: "kube-apiserver", Path: i.tools.APIServer, Args: []string{
-		"--etcd-servers=" + i.etcdURL,
-		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", i.apiPort),
-		// Loopback is refused as an endpoint of the Service "kubernetes"; nothing here uses that Service.
-		"--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.96.0.0/16",
-		"--tls-cert-file=" + i.path("pki", "server.crt"), "--tls-private-key-file=" + i.path("pki", "server.key"),
-		"--token-auth-file=" + i.path("pki", "tokens.csv"),
+	// Loopback is refused as an endpoint of the Service "kubernetes"; where no pod is real nothing uses that Service.
+	ways := []string{"--endpoint-reconciler-type=none"}
+	if i.options.Node != nil {
+		ways = []string{
+			"--kubelet-client-certificate=" + i.path("pki", "kubelet-client.crt"), "--kubelet-client-key=" + i.path("pki", "kubelet-client.key"),
+			"--kubelet-certificate-authority=" + i.path("pki", "ca.crt"), "--kubelet-preferred-address-types=InternalIP",
+		}
+	}
+	_, err = i.group.Start(proc.Spec{Name: "kube-apiserver", Path: i.tools.APIServer, Args: append(ways,
+		"--etcd-servers="+i.etcdURL,
+		"--bind-address="+i.host.String(), "--advertise-address="+i.host.String(), fmt.Sprintf("--secure-port=%d", i.apiPort),
+		"--service-cluster-ip-range=10.96.0.0/16",
+		"--tls-cert-file="+i.path("pki", "server.crt"), "--tls-private-key-file="+i.path("pki", "server.key"),
+		"--token-auth-file="+i.path("pki", "tokens.csv"),
 		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-account-key-file=" + i.path("pki", "service-accounts.key"),
-		"--service-account-signing-key-file=" + i.path("pki", "service-accounts.key"),
+		"--service-account-key-file="+i.path("pki", "service-accounts.key"),
+		"--service-account-signing-key-file="+i.path("pki", "service-accounts.key"),
 		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged=true",
-		"--audit-policy-file=" + i.path("audit-policy.yaml"), "--audit-log-path=" + i.path("audit.log"),
+		"--audit-policy-file="+i.path("audit-policy.yaml"), "--audit-log-path="+i.path("audit.log"),
 		"--audit-log-maxsize=4096", // MB; never rotated away under a reader
 		"--max-requests-inflight=1200", "--max-mutating-requests-inflight=600", "--profiling=false",
-	}})
+	)})
 	return err
 }
 
@@ -143,4 +150,4 @@ func (i *Instance) path(parts ...string) string {
 	return filepath.Join(append([]string{i.options.Dir}, parts...)...)
 }
 
-func (i *Instance) serverURL() string { return fmt.Sprintf("https://127.0.0.1:%d", i.apiPort) }
+func (i *Instance) serverURL() string { return fmt.Sprintf("https://%s:%d", i.host, i.apiPort) }

@@ -140,7 +140,8 @@ func (i *Instance) servePodIdentity() (string, error) {
 	return "https://" + net.JoinHostPort(host, port) + "/mutate", err
 }
 
-func (i *Instance) listen() (net.Listener, error) { return i.listenOn("127.0.0.1") }
+// listen opens a port where whoever uses this instance reaches it, a real node's pods as well.
+func (i *Instance) listen() (net.Listener, error) { return i.listenOn(i.host.String()) }
 
 func (i *Instance) listenOn(address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", net.JoinHostPort(address, "0"))

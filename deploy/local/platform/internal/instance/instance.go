@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -16,6 +17,7 @@ import (
 	"openclaw.io/local/platform/internal/awsproxy"
 	toolcache "openclaw.io/local/platform/internal/cache"
 	"openclaw.io/local/platform/internal/kube"
+	"openclaw.io/local/platform/internal/node"
 	"openclaw.io/local/platform/internal/proc"
 	"openclaw.io/local/platform/internal/progress"
 	"openclaw.io/local/platform/internal/provisioner"
@@ -27,8 +29,10 @@ type Options struct {
 	Ports    string // directory of port locks, shared by all instances
 	Program  string // this program, for the janitor
 	Kwok     bool
-	Attach   *Attach // serve a cluster that exists, instead of starting one
-	Evidence bool    // record what a test run is examined by
+	Node     *toolcache.NodeTools // what a real node runs, where there is to be one
+	Judge    toolcache.Judge      // what judges the credentials of its pods
+	Attach   *Attach              // serve a cluster that exists, instead of starting one
+	Evidence bool                 // record what a test run is examined by
 }
 
 // Instance is a starting or running platform.
@@ -39,17 +43,19 @@ type Instance struct {
 	ctx     context.Context // ends with the instance
 	end     context.CancelCauseFunc
 
-	info      Info
-	janitor   *proc.Janitor
-	group     *proc.Group
-	ports     *proc.Ports
-	listeners []net.Listener
-	ca        *authority
-	tokens    map[string]string
-	apiPort   int
-	kube      *kube.Client
-	aws       *awsproxy.Proxy
-	volumes   volumeDirs
+	info              Info
+	janitor           *proc.Janitor
+	group             *proc.Group
+	ports             *proc.Ports
+	listeners         []net.Listener
+	ca                *authority
+	tokens            map[string]string
+	apiPort           int
+	agentPort         int        // where pods' credentials come from
+	host, nodeAddress netip.Addr // both ends of a real node's cable
+	kube              *kube.Client
+	aws               *awsproxy.Proxy
+	volumes           volumeDirs
 
 	etcdURL, etcdPeerURL string
 	standIn              context.CancelFunc // ends the gateway stand-in
@@ -91,6 +97,15 @@ func (i *Instance) prepare() (err error) {
 	if i.apiPort, err = i.ports.Take(); err != nil {
 		return err
 	}
+	i.host = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	if i.options.Node != nil {
+		if i.host, i.nodeAddress, err = node.Addresses(i.apiPort); err != nil {
+			return err
+		}
+		if i.agentPort, err = i.ports.Take(); err != nil {
+			return err
+		}
+	}
 	if i.ca, err = newAuthority(); err != nil {
 		return err
 	}
@@ -99,7 +114,7 @@ func (i *Instance) prepare() (err error) {
 		CA: string(i.ca.pem), Kubectl: i.tools.Kubectl, AuditLog: i.path("audit.log"), StorageClass: storageClass,
 		Gateway: Gateway{gatewayNamespace, gatewayName}, Python: i.tools.Python, GatewayAPI: i.tools.GatewayAPI, Optional: i.tools.Optional,
 	}
-	if err := errors.Join(writePKI(i.ca, i.path("pki")), i.writeUsers()); err != nil {
+	if err := errors.Join(writePKI(i.ca, i.path("pki"), i.host, i.nodeAddress), i.writeUsers()); err != nil {
 		return err
 	}
 	if i.options.Attach != nil {
@@ -124,7 +139,7 @@ func (i *Instance) bringUp() error {
 			step{"AWS account and stand-ins", i.connect}, step{"provisioner", i.startProvisioner}, step{"Gateway is ready", i.describe},
 		)
 	}
-	if err := i.inTurn(step{"etcd", i.startEtcd}, step{"API server starts", i.startAPIServer}); err != nil {
+	if err := i.inTurn(step{"cable to the node", i.layCable}, step{"etcd", i.startEtcd}, step{"API server starts", i.startAPIServer}); err != nil {
 		return err
 	}
 	err := i.sideBySide(
@@ -173,7 +188,7 @@ func (i *Instance) installGateway() error {
 		return err
 	}
 	objects := mustObject("cluster.yaml")
-	if i.options.Attach != nil {
+	if i.provisions() {
 		objects = bytes.ReplaceAll(objects, []byte("kubernetes.io/host-path"), []byte(provisioner.Name))
 	}
 	return i.createAll(i.ctx, objects)
@@ -186,8 +201,14 @@ func (i *Instance) bringUpCluster() error {
 	if err := i.startControllers(); err != nil {
 		return err
 	}
-	if err := i.startNodes(); err != nil || !i.options.Kwok {
+	if err := errors.Join(i.startNodes(), i.startNames()); err != nil {
 		return err
+	}
+	if i.provisions() {
+		return i.startProvisioner()
+	}
+	if !i.options.Kwok {
+		return nil
 	}
 	return i.createAll(i.ctx, mustObject("nodes.yaml"))
 }
@@ -204,6 +225,9 @@ func (i *Instance) connect() error {
 		return err
 	}
 	if err := i.installWebhook(i.ctx, url); err != nil {
+		return err
+	}
+	if err := i.serveCredentials(); err != nil {
 		return err
 	}
 	i.startStandIn()
@@ -258,6 +282,7 @@ func (i *Instance) Stop() {
 		i.ports.Release()
 	}
 	i.volumes.remove()
+	i.removeNode()
 }
 
 // Farewell sends the janitor home: all is clean.

@@ -10,6 +10,8 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"openclaw.io/local/platform/internal/node"
 )
 
 // users are the API server's static tokens; everybody else has a ServiceAccount. The platform's own writes are under
@@ -20,6 +22,8 @@ var users = []struct{ key, name, groups string }{
 	{"kwok", "kwok", "system:masters"},
 	{"controller-manager", "system:kube-controller-manager", ""},
 	{"scheduler", "system:kube-scheduler", ""},
+	{"kubelet", "system:node:" + node.Name, "system:nodes"},
+	{"proxy", "system:kube-proxy", ""},
 }
 
 // Kubeconfig renders a kubeconfig with one user and a bearer token.

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"openclaw.io/local/platform/internal/kube"
+	"openclaw.io/local/platform/internal/node"
 )
 
 //go:embed objects/*.yaml
@@ -125,6 +126,12 @@ func (i *Instance) awaitCluster(ctx context.Context) error {
 	expected := []expectation{
 		{"the Gateway is programmed", kube.Gateways, gatewayNamespace, gatewayName, "Programmed"},
 		{"the controllers work", kube.ServiceAccounts, gatewayNamespace, "default", ""},
+	}
+	if i.options.Node != nil {
+		expected = append(expected, expectation{"node " + node.Name + " is ready", kube.Nodes, "", node.Name, "Ready"})
+		if err := i.answers(ctx); err != nil {
+			return err
+		}
 	}
 	if i.options.Kwok {
 		for _, node := range []string{"local-0", "local-1"} {

@@ -11,9 +11,12 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
+
+	"openclaw.io/local/platform/internal/node"
 )
 
 // authority is an instance's own certificate authority; it dies with the instance.
@@ -50,24 +53,34 @@ func newAuthority() (*authority, error) {
 
 // serving issues a certificate for a server on this machine.
 func (a *authority) serving(names ...string) (certPEM, keyPEM []byte, err error) {
+	addresses := []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(10, 96, 0, 1)}
+	for _, name := range names {
+		if address := net.ParseIP(name); address != nil {
+			addresses = append(addresses, address)
+		}
+	}
+	return a.issue(&x509.Certificate{
+		Subject: pkix.Name{CommonName: names[0]}, DNSNames: names, IPAddresses: addresses,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+}
+
+// client issues a certificate for somebody who asks servers.
+func (a *authority) client(name, group string) (certPEM, keyPEM []byte, err error) {
+	return a.issue(&x509.Certificate{
+		Subject:     pkix.Name{CommonName: name, Organization: []string{group}},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+}
+
+func (a *authority) issue(template *x509.Certificate) (certPEM, keyPEM []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
 	}
-	addresses := []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(10, 96, 0, 1)}
-	if address := net.ParseIP(names[0]); address != nil {
-		addresses = append(addresses, address)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()),
-		Subject:      pkix.Name{CommonName: names[0]},
-		DNSNames:     names,
-		IPAddresses:  addresses,
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().AddDate(1, 0, 0),
-		KeyUsage:     x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
+	template.SerialNumber = big.NewInt(time.Now().UnixNano())
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().AddDate(1, 0, 0)
+	template.KeyUsage = x509.KeyUsageDigitalSignature
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
 	if err != nil {
 		return nil, nil, err
@@ -99,9 +112,17 @@ func randomToken() string {
 	return hex.EncodeToString(bytes)
 }
 
-// writePKI puts the files that the control plane reads into dir.
-func writePKI(ca *authority, dir string) error {
-	cert, key, err := ca.serving("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
+// writePKI puts the files that the control plane and a real node read into dir.
+func writePKI(ca *authority, dir string, host, nodeAddress netip.Addr) error {
+	cert, key, err := ca.serving("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", host.String())
+	if err != nil {
+		return err
+	}
+	kubelet, kubeletKey, err := ca.serving(node.Name, nodeAddress.String())
+	if err != nil {
+		return err
+	}
+	client, clientKey, err := ca.client("kube-apiserver-kubelet-client", "system:masters")
 	if err != nil {
 		return err
 	}
@@ -113,7 +134,9 @@ func writePKI(ca *authority, dir string) error {
 	if err != nil {
 		return err
 	}
-	files := map[string][]byte{"ca.crt": ca.pem, "server.crt": cert, "server.key": key, "service-accounts.key": accountPEM}
+	files := map[string][]byte{"ca.crt": ca.pem, "server.crt": cert, "server.key": key, "service-accounts.key": accountPEM,
+		"kubelet.crt": kubelet, "kubelet.key": kubeletKey, "kubelet-client.crt": client, "kubelet-client.key": clientKey,
+	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			return err

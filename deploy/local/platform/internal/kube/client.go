@@ -26,13 +26,22 @@ import (
 var (
 	Namespaces      = core("namespaces")
 	Nodes           = core("nodes")
+	Pods            = core("pods")
 	Services        = core("services")
 	ServiceAccounts = core("serviceaccounts")
+	ConfigMaps      = core("configmaps")
 	Claims          = core("persistentvolumeclaims")
 	Volumes         = core("persistentvolumes")
 
-	CRDs           = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+	NetworkPolicies = schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}
+
+	CRDs                = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+	Deployments         = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	ClusterRoles        = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}
+	ClusterRoleBindings = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterrolebindings"}
+
 	StorageClasses = schema.GroupVersionResource{Group: "storage.k8s.io", Version: "v1", Resource: "storageclasses"}
+	TokenReviews   = schema.GroupVersionResource{Group: "authentication.k8s.io", Version: "v1", Resource: "tokenreviews"}
 	Webhooks       = schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "mutatingwebhookconfigurations"}
 	GatewayClasses = gatewayAPI("gatewayclasses")
 	Gateways       = gatewayAPI("gateways")
@@ -43,6 +52,8 @@ var (
 
 var byKind = map[string]schema.GroupVersionResource{
 	"Namespace": Namespaces, "Node": Nodes, "CustomResourceDefinition": CRDs, "StorageClass": StorageClasses,
+	"ServiceAccount": ServiceAccounts, "ConfigMap": ConfigMaps, "Service": Services, "Deployment": Deployments,
+	"ClusterRole": ClusterRoles, "ClusterRoleBinding": ClusterRoleBindings,
 	"MutatingWebhookConfiguration": Webhooks, "GatewayClass": GatewayClasses, "Gateway": Gateways,
 }
 

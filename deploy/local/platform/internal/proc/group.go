@@ -18,6 +18,10 @@ type Spec struct {
 	Path string
 	Args []string
 	Env  []string // added to the supervisor's environment
+	// Apart gives it network, mount and process namespaces of its own.
+	Apart bool
+	// Input and Output are pipes to whoever started it; without, it has none, and what it prints goes into its log.
+	Input, Output *os.File
 }
 
 // Child is one running process.
@@ -63,12 +67,22 @@ func (g *Group) Start(spec Spec) (*Child, error) {
 	cmd := exec.Command(spec.Path, spec.Args...)
 	cmd.Env = append(os.Environ(), spec.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
+	if spec.Input != nil {
+		cmd.Stdin = spec.Input
+	}
+	if spec.Output != nil {
+		cmd.Stdout = spec.Output
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.stopping {
 		return nil, fmt.Errorf("not starting %s: the instance is ending", spec.Name)
 	}
-	if err := Spawn(cmd); err != nil {
+	spawn := Spawn
+	if spec.Apart {
+		spawn = SpawnApart
+	}
+	if err := spawn(cmd); err != nil {
 		return nil, fmt.Errorf("starting %s (%s): %w", spec.Name, spec.Path, err)
 	}
 	child := &Child{Name: spec.Name, Pid: cmd.Process.Pid, done: make(chan struct{})}

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"openclaw.io/local/platform/internal/cgroup"
 )
 
 // Janitor is a tiny process that outlives its supervisor just long enough to clean up after it. The supervisor tells it,
@@ -48,6 +50,9 @@ func (j *Janitor) tell(verb, what string) {
 func (j *Janitor) OwnGroup(pgid int)  { j.tell("group", strconv.Itoa(pgid)) }
 func (j *Janitor) LostGroup(pgid int) { j.tell("gone", strconv.Itoa(pgid)) }
 
+// OwnCgroup names a real node's cgroup, to be removed likewise.
+func (j *Janitor) OwnCgroup(name string) { j.tell("cgroup", name) }
+
 // OwnPath names a directory or file to be removed should the supervisor die.
 func (j *Janitor) OwnPath(path string) { j.tell("path", path) }
 
@@ -61,7 +66,7 @@ func (j *Janitor) Dismiss() {
 // RunJanitor is the janitor's own life.
 func RunJanitor(in io.Reader) {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	groups, paths := map[int]bool{}, []string{}
+	groups, paths, cgroups := map[int]bool{}, []string{}, []string{}
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
 		verb, what, _ := strings.Cut(lines.Text(), " ")
@@ -74,6 +79,8 @@ func RunJanitor(in io.Reader) {
 			}
 		case "path":
 			paths = append(paths, what)
+		case "cgroup":
+			cgroups = append(cgroups, what)
 		}
 	}
 	for pgid, alive := range groups {
@@ -82,6 +89,9 @@ func RunJanitor(in io.Reader) {
 		}
 	}
 	awaitEnd(groups)
+	for _, name := range cgroups {
+		_ = cgroup.Remove(name)
+	}
 	for _, path := range paths {
 		if filepath.IsAbs(path) {
 			_ = os.RemoveAll(path)

@@ -1,0 +1,141 @@
+//! The cluster with a real node, tenants on it, and what is done from inside their pods.
+
+use std::{process::Command, sync::OnceLock};
+
+use serde_json::{Value, json};
+
+use crate::support::{Bed, Instance, OperatorProcess, example_class, merge};
+
+/// The container of a workspace in which OpenClaw runs.
+const GATEWAY: &str = "gateway";
+
+/// Whoever has no policies: what this reaches is there to be reached.
+pub const UNPOLICED: &str = "e2e-unpoliced";
+
+/// The namespace from which a class lets requests in.
+pub const DOORS: &str = "e2e-doors";
+
+/// The label by which a class knows that namespace.
+const DOOR_LABEL: (&str, &str) = ("e2e.openclaw.io/door", "true");
+
+/// The cluster that all of these share, with one operator on it.
+pub fn cluster() -> &'static Instance {
+    static CLUSTER: OnceLock<(Instance, OperatorProcess)> = OnceLock::new();
+    let (instance, _) = CLUSTER.get_or_init(|| {
+        let packages = std::env::var("OPENCLAW_TEST_PACKAGES").expect("OPENCLAW_TEST_PACKAGES: make e2e sets it");
+        let instance = Instance::start_with(&["--real-node", "--openclaw", &packages]);
+        give_role(&instance);
+        let operator = instance.start_operator_with(&["--dns-addresses", "10.96.0.10"]);
+        for (namespace, door) in [(UNPOLICED, "false"), (DOORS, DOOR_LABEL.1)] {
+            instance.kubectl(&["create", "namespace", namespace]);
+            instance.kubectl(&["label", "namespace", namespace, &format!("{}={door}", DOOR_LABEL.0)]);
+        }
+        (instance, operator)
+    });
+    instance
+}
+
+/// Gives the tenants' role in AWS the documents that the operator generates: by these a workspace's requests are judged.
+fn give_role(instance: &Instance) {
+    let uid = instance.kubectl(&["get", "namespace", "kube-system", "--output=jsonpath={.metadata.uid}"]);
+    let documents = format!("{}/iam", instance.fact("/dir"));
+    let arn = instance.fact("/aws/clusterArn");
+    let (well, _, said) =
+        instance.run_operator(&["iam", "--cluster-arn", arn, "--cluster-uid", &uid, "--output", &documents]);
+    assert!(well, "{said}");
+    let look = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/demo/look.py");
+    let status = Command::new(instance.fact("/python"))
+        .args([look, "role", &documents])
+        .env("OPENCLAW_TENANT_ROLE", instance.fact("/aws/tenantRoleArn"))
+        .env("AWS_DEFAULT_REGION", instance.fact("/aws/region"))
+        .envs(instance.environment())
+        .status();
+    assert!(status.expect("the platform's Python").success(), "the role got no documents");
+}
+
+/// A class for a real node: what resolves secrets reaches the emulated AWS, which has an address of the VPC there.
+pub fn class(instance: &Instance, more: Value) -> Value {
+    let mut class = example_class(instance);
+    let endpoint = instance.fact("/aws/endpoints/secretsManager").trim_start_matches("http://");
+    let (host, port) = endpoint.rsplit_once(':').expect("host and port");
+    let port: u16 = port.parse().expect("a port");
+    merge(&mut class["network"], json!({ "cidrs": [{ "cidr": format!("{host}/32"), "ports": [port] }] }));
+    merge(&mut class["network"], json!({ "ingressFrom": [{ "namespaceLabels": { DOOR_LABEL.0: DOOR_LABEL.1 } }] }));
+    merge(&mut class, more);
+    class
+}
+
+/// A tenant whose workspace runs.
+pub async fn running(test: &str, class: Value) -> Bed {
+    let bed = Bed::with_class(cluster(), test, class).await;
+    // Several fit on the node of a small machine.
+    bed.ready_tenant(json!({ "resources": { "requests": { "cpu": "50m", "memory": "256Mi" } } })).await;
+    bed
+}
+
+/// Something that can be done inside a pod.
+pub struct Pod<'a> {
+    pub instance: &'a Instance,
+    pub namespace: String,
+    pub name: String,
+    pub container: &'static str,
+}
+
+impl<'a> Pod<'a> {
+    /// A tenant's own.
+    pub fn of(bed: &'a Bed) -> Self {
+        let name = format!("{}-0", bed.tenant);
+        Self { instance: bed.instance, namespace: bed.namespace(), name, container: GATEWAY }
+    }
+
+    /// One that waits, and listens on the workspaces' port; in whoever's namespace.
+    pub fn make(instance: &'a Instance, namespace: &str, name: &str) -> Self {
+        let listens = "require('http').createServer((q,a)=>a.end('here')).listen(18789)";
+        let security = json!({
+            "runAsNonRoot": true, "runAsUser": 1000, "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+            "capabilities": { "drop": ["ALL"] }, "seccompProfile": { "type": "RuntimeDefault" },
+        });
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": { "name": name, "namespace": namespace },
+            "spec": {
+                "automountServiceAccountToken": false,
+                "containers": [{
+                    "name": GATEWAY, "image": "ghcr.io/openclaw/openclaw:2026.9.6", "command": ["node", "-e", listens],
+                    "securityContext": security,
+                    "resources": { "requests": { "cpu": "10m", "memory": "64Mi" }, "limits": { "cpu": "500m", "memory": "256Mi" } },
+                }],
+            },
+        });
+        let path = std::path::Path::new(instance.fact("/dir")).join(format!("{namespace}-{name}.json"));
+        std::fs::write(&path, pod.to_string()).expect("a manifest");
+        instance.kubectl(&["apply", "-f", path.to_str().expect("a path")]);
+        instance.kubectl(&[
+            "wait",
+            "--for=condition=Ready",
+            "--timeout=60s",
+            "--namespace",
+            namespace,
+            &format!("pod/{name}"),
+        ]);
+        Self { instance, namespace: namespace.to_owned(), name: name.to_owned(), container: GATEWAY }
+    }
+
+    /// Runs a command inside; what it says.
+    pub fn run(&self, command: &[&str]) -> Result<String, String> {
+        let head = ["exec", "--namespace", &self.namespace, &self.name, "--container", self.container, "--"];
+        self.instance.try_kubectl(&[head.as_slice(), command].concat())
+    }
+
+    /// Runs a program of Node's inside, with one argument as JSON; what it says as JSON.
+    pub fn node(&self, program: &str, argument: &Value) -> Value {
+        let said = self.run(&["node", "--input-type=module", "-e", program, &argument.to_string()]);
+        let said = said.unwrap_or_else(|error| panic!("in pod {}/{}: {error}", self.namespace, self.name));
+        serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
+    }
+
+    /// Its address.
+    pub fn address(&self) -> String {
+        let path = "--output=jsonpath={.status.podIP}";
+        self.instance.kubectl(&["get", "pod", "--namespace", &self.namespace, &self.name, path])
+    }
+}

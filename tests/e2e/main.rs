@@ -1,0 +1,16 @@
+//! The whole truth on a real node: real pods with the real OpenClaw, packets that are really dropped, credentials that are really judged.
+//!
+//! `make e2e` starts the local platform with a real node (Linux, root) and runs these; `cargo test` alone leaves them out. With
+//! `KUBECONFIG` and `OPENCLAW_TEST_CLUSTER=yes-change-this-cluster` they use that cluster, on which the operator must run already.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
+#[allow(dead_code, unused_imports, reason = "what the integration tests stand on; this needs a part")]
+#[path = "../it/support/mod.rs"]
+mod support;
+
+mod credentials;
+mod inside;
+mod packets;
+mod table;
+mod workspace;
