@@ -274,7 +274,8 @@ impl Run {
             let Machine { processor, cores, memory_bytes, system, load: _, began: _ } = run.machine.clone();
             (run.commit.clone(), run.profile.clone(), processor, cores, memory_bytes, system)
         };
-        if of(self) == of(&former) {
+        // What is not committed has no name by which it could be known again.
+        if of(self) == of(&former) && !self.commit.ends_with("-dirty") {
             self.points = former.points;
         } else {
             println!("what is committed is of {}, or of another machine, and is not kept", former.commit);

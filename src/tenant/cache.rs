@@ -234,7 +234,7 @@ impl Cache {
         let mut known = self.lock();
         known.check_in_time(sent)?;
         // Most concern the tenant that asked, and that one looks by itself.
-        let concerns = known.upsert(sent.watched, answer);
+        let concerns = known.upsert_from(sent.watched, answer, Source::Answer);
         known.wakes_everybody |= concerns == Concerns::Everybody;
         Ok(())
     }
@@ -255,6 +255,12 @@ impl Cache {
     /// Identities of the known objects of a kind that a fresh list lacks. What it has is told by UID, where one is kept, and by name.
     pub fn unseen(&self, watched: Watched, is_seen: impl Fn(Option<&Uid>, &str) -> bool) -> Vec<Value> {
         self.lock().identities(watched, &|uid, name| !is_seen(uid, name))
+    }
+
+    /// What is known of all children.
+    #[cfg(test)]
+    pub(super) fn digests(&self) -> HashMap<Arc<ObjectKey>, Arc<Digest>> {
+        self.lock().objects.clone()
     }
 
     /// Identities of all known objects of a kind.

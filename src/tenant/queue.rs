@@ -34,7 +34,28 @@ pub struct Queue {
     running: HashSet<TenantName>,
     /// When each that the scheduler holds is to come; it tells nobody.
     due: Due,
-    failures: HashMap<TenantName, u32>,
+    failures: HashMap<TenantName, Failures>,
+}
+
+/// How often in a row a tenant came back for each reason: who was overtaken a few times has not failed yet.
+#[derive(Clone, Copy, Default)]
+struct Failures {
+    overtaken: u32,
+    failed: u32,
+}
+
+impl Failures {
+    /// How often it came back for this reason before, this time counted from now on; `None` where it came through.
+    fn count(&mut self, next: Next) -> Option<u32> {
+        let count = match next {
+            Next::Overtaken => &mut self.overtaken,
+            Next::Retry | Next::RetryAfter(_) => &mut self.failed,
+            Next::OnEvent | Next::After(_) => return None,
+        };
+        let before = *count;
+        *count = count.saturating_add(1);
+        Some(before)
+    }
 }
 
 /// Locked only for a moment, and never while another lock is held.
@@ -95,13 +116,11 @@ impl Queue {
     /// A tenant was worked on, and comes back as it says.
     pub fn done(&mut self, name: &TenantName, next: Next, chance: f64) {
         self.running.remove(name);
-        let pause = pause_until(next, self.failures.get(name).copied().unwrap_or(0), chance);
-        if matches!(next, Next::Overtaken | Next::Retry | Next::RetryAfter(_)) {
-            let count = self.failures.entry(name.clone()).or_default();
-            *count = count.saturating_add(1);
-        } else {
+        let before = self.failures.entry(name.clone()).or_default().count(next);
+        if before.is_none() {
             self.failures.remove(name);
         }
+        let pause = pause_until(next, before.unwrap_or(0), chance);
         if let Some(pause) = pause {
             self.entrance.at(name.clone(), Instant::now() + pause);
         }
@@ -197,6 +216,23 @@ mod tests {
         entrance.now(name("bob"));
         assert_eq!(queue.waiting(), 1, "an event brings it forward");
         assert_eq!(queue.waiting_at(Instant::now() + Duration::from_secs(10)), 3, "then it will have");
+    }
+
+    #[tokio::test]
+    async fn who_was_overtaken_comes_back_later_each_time_and_has_not_failed() {
+        let (mut queue, entrance) = Queue::new();
+        entrance.now(name("alice"));
+        let mut pauses = Vec::new();
+        for next in [Next::Overtaken, Next::Overtaken, Next::Overtaken, Next::Retry, Next::OnEvent] {
+            assert_eq!(queue.next().await, Some(name("alice")));
+            let done = Instant::now();
+            queue.done(&name("alice"), next, 0.5);
+            // What was sent is taken in when somebody looks.
+            queue.waiting();
+            let due = queue.due.0.lock().expect("not poisoned").get(&name("alice")).copied();
+            pauses.push(due.map(|due| (due - done).as_millis() / 10 * 10));
+        }
+        assert_eq!(pauses, [Some(20), Some(40), Some(80), Some(250), None]);
     }
 
     #[test]

@@ -376,3 +376,22 @@ pub fn count_phases(phases: &[Phase]) -> Vec<(Phase, usize)> {
     let all = [Phase::Pending, Phase::Provisioning, Phase::Ready, Phase::Suspended, Phase::Deleting, Phase::Error];
     all.into_iter().map(|phase| (phase, phases.iter().filter(|other| **other == phase).count())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_overtaken_looks_again_sooner_than_who_failed() {
+        let plan = Plan::silent();
+        let mut pass = Pass::default();
+        assert_eq!(next(&plan, &pass), Next::OnEvent);
+        pass.must_look_again(true);
+        assert_eq!(next(&plan, &pass), Next::Overtaken);
+        pass.must_look_again(false);
+        pass.must_look_again(true);
+        assert_eq!(next(&plan, &pass), Next::Retry, "the gravest reason counts");
+        pass.rest = Some(Duration::from_secs(7));
+        assert_eq!(next(&plan, &pass), Next::RetryAfter(Duration::from_secs(7)), "and what AWS asks for counts most");
+    }
+}

@@ -52,7 +52,7 @@ const PAGE: u32 = 50;
 /// How many kinds are listed at once: what is read of each is held for a moment, between what is kept for good.
 const LISTS_AT_ONCE: usize = 3;
 
-/// For so long one list keeps others waiting, and no longer: one that hangs must not hold up all.
+/// For so long one list keeps others waiting, and no longer: one that hangs, or trickles, must not hold up all.
 const TURN: Duration = Duration::from_secs(10);
 
 /// Pauses of a watch that fails: doubling, up to the longest.
@@ -289,9 +289,10 @@ impl<F: Fn() + Send> Follower<F> {
         let (mut seen, mut turn) = (Seen::default(), None);
         let (mut is_interrupted, mut listed) = (false, false);
         loop {
+            let over = turn.as_ref().map(|(_, over)| *over);
             let event = tokio::select! {
                 event = events.try_next() => event,
-                () = tokio::time::sleep(TURN), if turn.is_some() => {
+                () = tokio::time::sleep_until(over.unwrap_or_else(Instant::now)), if over.is_some() => {
                     turn = None;
                     continue;
                 }
@@ -302,7 +303,7 @@ impl<F: Fn() + Send> Follower<F> {
                     listed |= matches!(event, Event::InitDone);
                     match event {
                         // The list itself is asked for with the next look.
-                        Event::Init => turn = self.lists.acquire().await.ok(),
+                        Event::Init => turn = self.lists.acquire().await.ok().map(|turn| (turn, Instant::now() + TURN)),
                         Event::InitDone => turn = None,
                         Event::InitApply(_) | Event::Apply(_) | Event::Delete(_) => {}
                     }

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::inside::{Pod, UNPOLICED, class, cluster, running};
+use crate::inside::{Pod, TOKEN_FILE, UNPOLICED, class, cluster, running};
 
 /// Asks Secrets Manager itself for values, with the credentials that the pod gets and what the pod has to sign with.
 const READ: &str = r#"
 import { readFileSync } from "node:fs";
-const names = JSON.parse(process.argv[1]);
+const { names, key } = JSON.parse(process.argv[1]);
 // It looks there for whether it was started itself.
 process.argv.length = 1;
 const { sign } = await import("file:///etc/openclaw/fetch-secret.mjs");
@@ -18,7 +18,7 @@ const url = new URL("/", process.env.OPENCLAW_RESOLVER_ENDPOINT);
 const ask = async (name) => {
   const body = JSON.stringify({ SecretId: name });
   const headers = { "content-type": "application/x-amz-json-1.1", "x-amz-target": "secretsmanager.GetSecretValue" };
-  const credentials = { accessKeyId, secretKey, token: Token };
+  const credentials = { accessKeyId: key ?? accessKeyId, secretKey, token: Token };
   const signed = sign({ method: "POST", url, headers, body, region: process.env.AWS_REGION, service: "secretsmanager", credentials, now: new Date() });
   const answer = await fetch(url, { method: "POST", headers: signed, body });
   const said = await answer.json();
@@ -30,8 +30,8 @@ console.log(JSON.stringify(await Promise.all(names.map(ask))));
 /// Asks the agent for credentials with the token that the pod has, or with another.
 const ASK_AGENT: &str = r#"
 import { readFileSync } from "node:fs";
-const { token } = JSON.parse(process.argv[1]);
-const own = () => readFileSync(process.env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, "utf8");
+const { token, file } = JSON.parse(process.argv[1]);
+const own = () => readFileSync(file ?? process.env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, "utf8");
 const answer = await fetch("http://169.254.170.23/v1/credentials", { headers: { Authorization: token ?? own() } });
 console.log(JSON.stringify({ status: answer.status, keys: answer.ok ? Object.keys(await answer.json()).sort() : [] }));
 "#;
@@ -44,6 +44,9 @@ async fn who_has_no_association_gets_no_credentials() {
     let keys = json!(["AccessKeyId", "AccountId", "Expiration", "SecretAccessKey", "Token"]);
     assert_eq!(own, json!({ "status": 200, "keys": keys }));
     let stranger = Pod::make(bed.instance, UNPOLICED, "no-association");
+    // A token of this cluster, for the agent, of a ServiceAccount that has no association.
+    let valid = stranger.node(ASK_AGENT, &json!({ "file": TOKEN_FILE }));
+    assert_eq!(valid, json!({ "status": 404, "keys": [] }));
     let invented = stranger.node(ASK_AGENT, &json!({ "token": "eyJhbGciOiJub25lIn0.e30." }));
     assert_eq!(invented, json!({ "status": 403, "keys": [] }));
 }
@@ -55,6 +58,10 @@ async fn a_workspace_reads_its_own_secrets_and_nobody_elses() {
     let (alice, bob) = (running("reads", shared.clone()).await, running("read", shared).await);
     let name = |of: &str| format!("openclaw/{of}/gateway-token");
     let (own, others) = (name(&alice.tenant), name(&bob.tenant));
-    let answers = Pod::of(&alice).node(READ, &json!([own, others, "payroll/anything"]));
+    let names = json!([own, others, "payroll/anything"]);
+    let answers = Pod::of(&alice).node(READ, &json!({ "names": names }));
     assert_eq!(answers, json!(["a value", "AccessDeniedException", "AccessDeniedException"]));
+    let answers = Pod::of(&alice).node(READ, &json!({ "names": names, "key": "AKIAOFSOMEBODYELSE" }));
+    let refused = "UnrecognizedClientException";
+    assert_eq!(answers, json!([refused, refused, refused]), "with a key that it was not given");
 }

@@ -15,6 +15,9 @@ pub const UNPOLICED: &str = "e2e-unpoliced";
 /// The namespace from which a class lets requests in.
 pub const DOORS: &str = "e2e-doors";
 
+/// Where a pod that is made here has a token for the Pod Identity agent, of its namespace's own ServiceAccount.
+pub const TOKEN_FILE: &str = "/var/run/secrets/agent/token";
+
 /// The label by which a class knows that namespace.
 const DOOR_LABEL: (&str, &str) = ("e2e.openclaw.io/door", "true");
 
@@ -99,9 +102,13 @@ impl<'a> Pod<'a> {
             "apiVersion": "v1", "kind": "Pod", "metadata": { "name": name, "namespace": namespace },
             "spec": {
                 "automountServiceAccountToken": false,
+                "volumes": [{ "name": "agent", "projected": { "sources": [{
+                    "serviceAccountToken": { "audience": "pods.eks.amazonaws.com", "path": "token", "expirationSeconds": 3600 },
+                }] } }],
                 "containers": [{
                     "name": GATEWAY, "image": "ghcr.io/openclaw/openclaw:2026.9.6", "command": ["node", "-e", listens],
                     "securityContext": security,
+                    "volumeMounts": [{ "name": "agent", "mountPath": "/var/run/secrets/agent", "readOnly": true }],
                     "resources": { "requests": { "cpu": "10m", "memory": "64Mi" }, "limits": { "cpu": "500m", "memory": "256Mi" } },
                 }],
             },

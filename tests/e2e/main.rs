@@ -1,7 +1,6 @@
 //! The whole truth on a real node: real pods with the real OpenClaw, packets that are really dropped, credentials that are really judged.
 //!
-//! `make e2e` starts the local platform with a real node (Linux, root) and runs these; `cargo test` alone leaves them out. With
-//! `KUBECONFIG` and `OPENCLAW_TEST_CLUSTER=yes-change-this-cluster` they use that cluster, on which the operator must run already.
+//! `make e2e` starts the local platform with a real node (Linux, root) and runs these; `cargo test` alone leaves them out.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 

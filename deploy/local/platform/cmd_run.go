@@ -183,6 +183,9 @@ func (o *runOptions) forNode(c *cache.Cache) (tools *cache.NodeTools, judge cach
 		}
 		return nil, judge, nil
 	}
+	if o.attach.Kubeconfig != "" {
+		return nil, judge, errors.New("--attach serves a cluster that has nodes; --real-node starts one")
+	}
 	if err := node.Check(); err != nil {
 		return nil, judge, err
 	}

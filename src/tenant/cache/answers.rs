@@ -17,9 +17,11 @@ const REMEMBERED: usize = 16_384;
 /// Where a live object comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// A watch that goes on, or an answer: an older state than the known one is late. The same version is read again: right after a
-    /// definition has got or lost a field, the two tell of it differently.
+    /// A watch that goes on: an older state than the known one is late.
     Stream,
+    /// An answer to a request of ours, of which the same is so. The same version is read again: right after a definition has got or lost a
+    /// field, and while API servers of two versions answer, the two tell of it differently.
+    Answer,
     /// A fresh list: whatever it says is so.
     List,
 }

@@ -108,7 +108,7 @@ impl Known {
         let Some(key) = object_key(kind, object) else { return Concerns::Nobody };
         let before = self.objects.get(&key);
         // A watch tells again of each of our own writes, whose answer was taken up already. The same version of what comes with a definition
-        // may read differently, right after that has changed; and what is listed anew may be read by a newer API server.
+        // may read differently, right after that has changed; and what is listed or asked for may be read by a newer API server.
         let is_echo = kind.is_built_in() && source == Source::Stream;
         if is_echo && before.is_some_and(|before| before.is_of_version(object)) {
             return Concerns::Nobody;

@@ -212,11 +212,11 @@ fn a_volume_is_found_by_its_present_marks_as_long_as_it_is_there() {
     assert_eq!(found(), [""; 0], "both are gone");
 }
 
-/// Of what every API server reads by one schema the same version is the same object, and is not read again; what comes with a definition, or
-/// in a list, is.
+/// Of what every API server reads by one schema the same version is the same object, and is not read again; what comes with a definition,
+/// in a list or as an answer, is.
 #[test]
 fn an_echo_of_what_every_cluster_has_is_passed_over() {
-    let changed = |watched: Watched, from_list: bool| {
+    let changed = |watched: Watched, how: fn(&Cache, Watched, &Value)| {
         let cache = Cache::new(settings());
         let labels = json!({ MANAGED: "true", TENANT: "alice" });
         let mut one = object(watched, "one", "5");
@@ -224,10 +224,16 @@ fn an_echo_of_what_every_cluster_has_is_passed_over() {
         one["metadata"]["labels"] = labels;
         cache.upsert(watched, &one);
         one["spec"] = json!({ "hostnames": ["another.example.com"], "podSelector": {}, "ingress": [{}] });
-        let concerned = if from_list { cache.list(watched, &one) } else { cache.upsert(watched, &one) };
-        concerned != Concerns::Nobody
+        let before = cache.digests();
+        how(&cache, watched, &one);
+        cache.digests() != before
+    };
+    let told = |cache: &Cache, watched: Watched, object: &Value| drop(cache.upsert(watched, object));
+    let listed = |cache: &Cache, watched: Watched, object: &Value| drop(cache.list(watched, object));
+    let answered = |cache: &Cache, watched: Watched, object: &Value| {
+        cache.take_up(cache.sends(watched), object).expect("in time");
     };
     let (policy, route) = (Watched::Child(Kind::NetworkPolicy), Watched::Child(Kind::HttpRoute));
-    assert_eq!([(policy, false), (policy, true)].map(|(kind, list)| changed(kind, list)), [false, true]);
-    assert_eq!([(route, false), (route, true)].map(|(kind, list)| changed(kind, list)), [true, true]);
+    assert_eq!([changed(policy, told), changed(policy, listed), changed(policy, answered)], [false, true, true]);
+    assert_eq!([changed(route, told), changed(route, listed), changed(route, answered)], [true, true, true]);
 }

@@ -37,7 +37,8 @@ type Call struct {
 	fields       map[string]any // of a JSON body
 
 	associationID string
-	after         int // how many calls had been answered when it came, where they are recorded
+	from          string // the caller's address
+	after         int    // how many calls had been answered when it came, where they are recorded
 }
 
 // Reply is what the caller gets.

@@ -37,7 +37,8 @@ type Proxy struct {
 	calls        callLog
 	recorder     *Recorder // nil: nobody examines this run
 	sessions     *sessions
-	judge        Judge // of what pods ask with credentials that they were given
+	judge        Judge  // of what pods ask with credentials that they were given
+	node         string // the address from which pods ask; empty where there are none
 }
 
 // A mend answers a call, usually by forwarding it and correcting what comes back.
@@ -84,6 +85,7 @@ func (p *Proxy) handle(service string, w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	call.from, _, _ = net.SplitHostPort(r.RemoteAddr)
 	call.after = p.recorder.answered()
 	if known := p.associations.find(call.associationID); known != nil {
 		call.Identity = known.Namespace + "/" + known.ServiceAccount

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"net/http"
 	"net/url"
 )
 
@@ -52,9 +53,12 @@ func (p *Proxy) AssociatedRole(ctx context.Context, namespace, serviceAccount st
 		return "", err
 	}
 	path := "/clusters/" + p.account.Cluster + "/pod-identity-associations/" + ids[0]
-	reply, err := p.forward(ctx, p.own(EKS, "GET", path, nil, nil, nil))
+	reply, err := p.forward(ctx, p.own(EKS, http.MethodGet, path, nil, nil, nil))
 	if err != nil {
 		return "", err
+	}
+	if !reply.ok() && reply.Status != http.StatusNotFound {
+		return "", fmt.Errorf("EKS answers the description of %s with %d %s", ids[0], reply.Status, reply.Code)
 	}
 	var described struct {
 		Association struct {

@@ -44,10 +44,15 @@ type asked struct {
 }
 
 func get(p *Proxy, accessKeyID, token string) asked {
+	return getFrom(p, "10.0.0.2", accessKeyID, token)
+}
+
+func getFrom(p *Proxy, address, accessKeyID, token string) asked {
 	request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"SecretId":"openclaw/bob/gateway-token"}`))
 	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+accessKeyID+"/20250101/us-west-2/secretsmanager/aws4_request")
 	request.Header.Set("X-Amz-Target", "secretsmanager.GetSecretValue")
 	request.Header.Set("X-Amz-Security-Token", token)
+	request.RemoteAddr = address + ":1234"
 	answer := httptest.NewRecorder()
 	p.handle(SecretsManager, answer, request)
 	return asked{answer.Code, answer.Body.String()}
@@ -57,7 +62,7 @@ func proxied(t *testing.T, judge Judge) *Proxy {
 	t.Helper()
 	server := roleAndSecret(t)
 	p := New(Account{Region: "us-west-2", ID: "123456789012", Cluster: "local"}, server.URL, server.URL)
-	p.JudgeBy(judge)
+	p.JudgeBy(judge, "10.0.0.2")
 	return p
 }
 
@@ -97,12 +102,15 @@ func TestOnlyWhoIsAllowedGetsAValue(t *testing.T) {
 	if answer := get(allowed, given.AccessKeyID, given.Token); answer.status != http.StatusOK || !strings.Contains(answer.body, "bobs") {
 		t.Errorf("allowed: %+v", answer)
 	}
-	if answer := get(allowed, "operator", ""); answer.status != http.StatusOK {
-		t.Errorf("no session: %+v", answer)
+	for _, anybody := range []string{"operator", "ASIAOFSOMEBODYELSE"} {
+		if answer := getFrom(allowed, "127.0.0.1", anybody, ""); answer.status != http.StatusOK {
+			t.Errorf("no pod: %+v", answer)
+		}
 	}
 	for name, answer := range map[string]asked{
 		"a token of another session": get(allowed, given.AccessKeyID, issue(allowed).Token),
 		"a session that nobody has":  get(allowed, "ASIAUNKNOWN", given.Token),
+		"a pod with another's key":   get(allowed, "operator", ""),
 		"what a judge cannot judge": func() asked {
 			p := proxied(t, says(true, errors.New("strange")))
 			g := issue(p)

@@ -50,6 +50,6 @@ func (i *Instance) startJudge() error {
 	if err := errors.Join(err, input.Close(), output.Close()); err != nil {
 		return err
 	}
-	i.aws.JudgeBy(awsproxy.NewBench(asks, answers).Judge)
+	i.aws.JudgeBy(awsproxy.NewBench(asks, answers).Judge, i.nodeAddress.String())
 	return nil
 }
