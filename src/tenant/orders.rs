@@ -13,7 +13,7 @@ use super::{
     adoption::is_only_attached,
     breaker,
     observed::{Observed, RecordView},
-    ownership::check_mirror,
+    ownership::{check_mirror, is_ours, namespace_facts},
     purge, retire,
 };
 use crate::api::{
@@ -130,7 +130,7 @@ fn transfer(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -> 
     if record.phase == RecordPhase::Purging {
         return Err("refused: what it holds is being removed; keep it first (openclaw.io/keep-until)".into());
     }
-    if breaker::asked_for(observed.tenant.as_deref(), record).is_some() {
+    if breaker::asked_for(observed.tenant.as_deref(), record).is_some() && !has_begun(observed, record, &hash) {
         return Err("refused: its Tenant is being deleted with deletionPolicy Delete; set that to Retain first".into());
     }
     if breaker::is_over(record, observed.now) {
@@ -158,6 +158,14 @@ fn transfer(observed: &Observed, record: &mut TenantRecordSpec, value: &str) -> 
         "done: it is the new owner's. The Tenant of the former one can be deleted, and one that names the new owner be applied; \
          {values}"
     ))
+}
+
+/// Whether the namespace says already that it is the new owner's. Stopped there, nobody could have it any more, nor end it.
+fn has_begun(observed: &Observed, record: &TenantRecordSpec, to: &OwnerHash) -> bool {
+    let own = observed.namespace.as_deref().filter(|live| is_ours(live, record));
+    own.is_some_and(|live| {
+        namespace_facts(live).annotations.get(labels::OWNER_HASH).is_some_and(|mark| mark == to.as_str())
+    })
 }
 
 /// Marks that contradict the record are not painted over; those of this very transfer are no contradiction.

@@ -44,20 +44,6 @@ struct Failures {
     failed: u32,
 }
 
-impl Failures {
-    /// How often it came back for this reason before, this time counted from now on; `None` where it came through.
-    fn count(&mut self, next: Next) -> Option<u32> {
-        let count = match next {
-            Next::Overtaken => &mut self.overtaken,
-            Next::Retry | Next::RetryAfter(_) => &mut self.failed,
-            Next::OnEvent | Next::After(_) => return None,
-        };
-        let before = *count;
-        *count = count.saturating_add(1);
-        Some(before)
-    }
-}
-
 /// Locked only for a moment, and never while another lock is held.
 #[derive(Clone, Default)]
 struct Due(Arc<Mutex<HashMap<TenantName, Instant>>>);
@@ -116,11 +102,15 @@ impl Queue {
     /// A tenant was worked on, and comes back as it says.
     pub fn done(&mut self, name: &TenantName, next: Next, chance: f64) {
         self.running.remove(name);
-        let before = self.failures.entry(name.clone()).or_default().count(next);
-        if before.is_none() {
-            self.failures.remove(name);
-        }
-        let pause = pause_until(next, before.unwrap_or(0), chance);
+        let failures = match next {
+            Next::Overtaken => counted(&mut self.failures.entry(name.clone()).or_default().overtaken),
+            Next::Retry | Next::RetryAfter(_) => counted(&mut self.failures.entry(name.clone()).or_default().failed),
+            Next::OnEvent | Next::After(_) => {
+                self.failures.remove(name);
+                0
+            }
+        };
+        let pause = pause_until(next, failures, chance);
         if let Some(pause) = pause {
             self.entrance.at(name.clone(), Instant::now() + pause);
         }
@@ -143,6 +133,13 @@ impl Due {
         let due = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         due.iter().filter(|(name, at)| **at <= now && !except.contains(*name)).count()
     }
+}
+
+/// Counts one more; how many there were before.
+const fn counted(count: &mut u32) -> u32 {
+    let before = *count;
+    *count = before.saturating_add(1);
+    before
 }
 
 /// How long until a tenant is worked on again that failed so often before; `None` where only an event brings it back.

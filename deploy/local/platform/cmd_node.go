@@ -6,9 +6,6 @@ import (
 	"flag"
 	"net"
 
-	"k8s.io/client-go/tools/clientcmd"
-
-	"openclaw.io/local/platform/internal/kube"
 	"openclaw.io/local/platform/internal/netpol"
 	"openclaw.io/local/platform/internal/node"
 	"openclaw.io/local/platform/internal/outside"
@@ -61,11 +58,7 @@ func policies(args []string) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", *path)
-	if err != nil {
-		return err
-	}
-	client, err := kube.New(config)
+	client, err := clientOf(*path)
 	if err != nil {
 		return err
 	}

@@ -32,15 +32,20 @@ func provision(args []string) error {
 	if *nodeDir == "" {
 		*nodeDir = here
 	}
-	rest, err := clientcmd.BuildConfigFromFlags("", *config)
-	if err != nil {
-		return err
-	}
-	client, err := kube.New(rest)
+	client, err := clientOf(*config)
 	if err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	return provisioner.New(client, provisioner.Options{Dir: here, NodeDir: *nodeDir}).Run(ctx)
+}
+
+// clientOf is a client of the cluster of a kubeconfig.
+func clientOf(kubeconfig string) (*kube.Client, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	return kube.New(config)
 }

@@ -138,9 +138,8 @@ func run(ctx context.Context, options runOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	wanted := instance.Options{Dir: options.dir, Ports: filepath.Join(base(), "ports"), Program: program, Kwok: options.kwok,
-		Evidence: options.evidence, Node: nodeTools, Judge: judge}
-	wanted.Kwok = options.kwok && !options.realNode
+	wanted := instance.Options{Dir: options.dir, Ports: filepath.Join(base(), "ports"), Program: program,
+		Kwok: options.kwok && !options.realNode, Evidence: options.evidence, Node: nodeTools, Judge: judge}
 	if options.attach.Kubeconfig != "" {
 		wanted.Attach, wanted.Kwok = &options.attach, false
 	}

@@ -16,7 +16,7 @@ use crate::{
     tenant::{
         child::{Kind, ObjectKey},
         digest::Digest,
-        observed::{ClassView, DefinitionView, RecordView, TenantView, VolumeView},
+        observed::{ClassView, RecordView, TenantView, VolumeView},
         views,
     },
 };
@@ -29,6 +29,19 @@ fn is_stale(source: Source, incoming: (&Uid, &str), known: (&Uid, &str)) -> bool
     // Resource versions of one object are numbers that grow; what does not read so is taken as it comes.
     let versions = (incoming.1.parse::<u64>(), known.1.parse::<u64>());
     incoming.0 == known.0 && matches!(versions, (Ok(incoming), Ok(known)) if incoming < known)
+}
+
+/// Whether a later state is the known one in all but its version. Nothing but the version is copied for that.
+fn is_same_in_another_version<T: PartialEq>(
+    known: &T,
+    known_version: &str,
+    later: &mut T,
+    version: impl Fn(&mut T) -> &mut String,
+) -> bool {
+    let own = std::mem::replace(version(later), known_version.to_owned());
+    let is_same = known == later;
+    *version(later) = own;
+    is_same
 }
 
 impl Known {
@@ -60,7 +73,7 @@ impl Known {
             }
             Watched::Pod => self.upsert_pod(object),
             Watched::Volume => {
-                let Some(view) = views::volume(object) else { return Concerns::Nobody };
+                let Some(mut view) = views::volume(object) else { return Concerns::Nobody };
                 let before = self.volumes.get(&view.name);
                 if before.is_some_and(|before| {
                     is_stale(source, (&view.uid, &view.resource_version), (&before.uid, &before.resource_version))
@@ -69,9 +82,11 @@ impl Known {
                 }
                 let concerns = some(self.holder_of(&view));
                 let unchanged = before.is_some_and(|before| {
-                    VolumeView { resource_version: view.resource_version.clone(), ..before.as_ref().clone() } == view
+                    is_same_in_another_version(&**before, &before.resource_version, &mut view, |view| {
+                        &mut view.resource_version
+                    })
                 });
-                self.forget_volume(&view.name.clone());
+                self.forget_volume(&view.name);
                 if let Some(tenant) = &view.tenant {
                     self.marked_volumes.entry(tenant.clone()).or_default().insert(view.name.as_str().into(), ());
                 }
@@ -88,7 +103,7 @@ impl Known {
             Watched::PolicyEndpoint => self.upsert_witness(Engine::VpcCni, object),
             Watched::CiliumEndpoint => self.upsert_witness(Engine::Cilium, object),
             Watched::Definition => {
-                let Some(view) = views::definition(object) else { return Concerns::Nobody };
+                let Some(mut view) = views::definition(object) else { return Concerns::Nobody };
                 let before = self.definitions.get(views::name(object));
                 if before.is_some_and(|before| {
                     is_stale(source, (&view.uid, &view.resource_version), (&before.uid, &before.resource_version))
@@ -96,7 +111,9 @@ impl Known {
                     return Concerns::Nobody;
                 }
                 let same = before.is_some_and(|before| {
-                    DefinitionView { resource_version: view.resource_version.clone(), ..before.clone() } == view
+                    is_same_in_another_version(before, &before.resource_version, &mut view, |view| {
+                        &mut view.resource_version
+                    })
                 });
                 self.definitions.insert(views::name(object).to_owned(), view);
                 if same { Concerns::Nobody } else { Concerns::Everybody }
@@ -205,10 +222,10 @@ impl Known {
             if is_stale(source, (&view.uid, &view.resource_version), (&before.uid, &before.resource_version)) {
                 return Concerns::Nobody;
             }
-            let version = std::mem::replace(&mut view.resource_version, before.resource_version.clone());
-            let is_same = **before == view && **before_status == status;
-            view.resource_version = version;
-            if is_same {
+            let is_same = is_same_in_another_version(&**before, &before.resource_version, &mut view, |view| {
+                &mut view.resource_version
+            });
+            if is_same && **before_status == status {
                 let status = Arc::clone(before_status);
                 self.tenants.insert(name, (Arc::new(view), status));
                 return Concerns::Nobody;

@@ -32,6 +32,14 @@ pub(super) fn draw(number: u8) -> Nonce {
     Nonce::from_bytes([number; 16])
 }
 
+/// One of many draws, none of which comes twice.
+pub(super) fn draws(number: u64) -> Nonce {
+    let (round, first) = (number / 251, u8::try_from(number % 251).expect("below 251"));
+    let mut bytes = [first; 16];
+    bytes.iter_mut().zip(round.to_le_bytes()).for_each(|(byte, round)| *byte ^= round);
+    Nonce::from_bytes(bytes)
+}
+
 pub(super) fn settings() -> Arc<Settings> {
     Arc::new(Settings {
         operator_namespace: "openclaw-system".parse().expect("namespace"),

@@ -49,13 +49,20 @@ pub(super) fn before(world: &World, action: &Action) {
             let was_due = phase == Some(RecordPhase::Retained) && world.record_spec().due_since.is_some();
             was_due || matches!(phase, Some(RecordPhase::Purging | RecordPhase::Purged))
         }
-        // A transfer is marked on the namespace first, whoever's Tenant stands there.
-        Action::Update { child: Child::Namespace, .. } => marks_a_transfer(world),
+        // A transfer is marked on the namespace first, and ends what the former owner may see, whoever's Tenant stands there.
+        Action::Update { child: Child::Namespace, .. }
+        | Action::Delete { child: Child::OwnerBinding | Child::OwnerRole | Child::OwnerRoleBinding, .. }
+            if marks_a_transfer(world) =>
+        {
+            true
+        }
         // What is kept stays kept.
         Action::Aws(AwsAction::RestoreSecret { .. })
         // And what came into sight again of its ways in goes.
         | Action::DeleteStray { .. }
-        | Action::Delete { child: Child::InterceptorGrant | Child::OwnerRole | Child::OwnerRoleBinding, .. } => {
+        | Action::Delete {
+            child: Child::InterceptorGrant | Child::OwnerBinding | Child::OwnerRole | Child::OwnerRoleBinding, ..
+        } => {
             world.record_spec().phase == RecordPhase::Retained
         }
         _ => false,

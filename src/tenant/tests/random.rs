@@ -413,6 +413,11 @@ fn drift_in_kubernetes(world: &mut World, event: &Event) {
     }
 }
 
+/// A grant is known by its label, or by where the record looks for it. Losing both at once is not tried.
+fn are_grants_marked(world: &World) -> bool {
+    world.children[&Kind::ReferenceGrant].values().all(|grant| grant["metadata"]["labels"] != json!({}))
+}
+
 fn lose_the_record(world: &mut World, event: &Event) {
     let mirrors = |namespace: &Value| {
         namespace["metadata"]["labels"] != json!({}) && namespace["metadata"]["deletionTimestamp"].is_null()
@@ -420,6 +425,7 @@ fn lose_the_record(world: &mut World, event: &Event) {
     // Without its namespace nothing says whose a lost record was.
     let is_mirrored = world.child(Child::Namespace).is_some();
     if !is_mirrored
+        || !are_grants_marked(world)
         || !(one_may_go(world) || is_volume_marked(world))
         || !world.children[&Kind::Namespace].values().all(mirrors)
     {
@@ -470,6 +476,10 @@ fn quiet(world: &mut World) {
     // What was ordered last says whose the name is. A transfer that was withdrawn between its two steps is ordered again.
     world.settle_late();
     if let Some(to) = half_transferred(world) {
+        // Its retention may have ended meanwhile; what is over is kept before it changes hands.
+        let date = world.now + SignedDuration::from_secs(60 * DAY);
+        world.order(labels::KEEP_UNTIL, &date.to_string());
+        world.settle_late();
         world.order(labels::TRANSFER_TO, to);
         world.settle_late();
     }

@@ -10,7 +10,10 @@ use super::{
     world::World,
 };
 use crate::{
-    api::labels::{self, ROTATE_SECRETS},
+    api::{
+        labels::{self, ROTATE_SECRETS},
+        record::HistoryEvent,
+    },
     tenant::action::Action,
 };
 
@@ -137,6 +140,31 @@ fn a_record_that_is_lost_while_values_are_replaced_forgets_nothing() {
         world.settle();
         assert_eq!(world.ready(), (true, "Verified".into()), "after {rounds} rounds");
         assert_ne!(current(&world), known, "after {rounds} rounds");
+    }
+}
+
+/// The namespace says already that it is another's: what the former owner asks for from then on removes nothing of it, and leaves
+/// nothing in between two owners.
+#[test]
+fn a_transfer_that_has_begun_is_finished_whatever_the_former_owner_asks_for() {
+    for deleted_first in [true, false] {
+        let mut world = settled();
+        let volume = world.record_spec().storage.volume;
+        if deleted_first {
+            world.delete_tenant();
+        }
+        world.order(labels::TRANSFER_TO, "mallory");
+        world.round();
+        world.edit_tenant(|spec| spec["deletionPolicy"] = json!("Delete"));
+        world.delete_tenant();
+        world.settle();
+        let record = world.record_spec();
+        assert_eq!(record.history.last().map(|entry| entry.event), Some(HistoryEvent::Transferred), "{deleted_first}");
+        assert!(world.tenant.is_none(), "the former owner's Tenant goes, deleted first: {deleted_first}");
+        world.make_tenant(&mallory());
+        world.settle();
+        assert_eq!(world.ready(), (true, "Verified".into()), "deleted first: {deleted_first}");
+        assert_eq!(world.record_spec().storage.volume, volume, "nothing of it was removed");
     }
 }
 

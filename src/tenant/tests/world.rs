@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 use super::{
     cloud::Cloud,
     controllers,
-    fixtures::{alice, class_json, class_with_roles_json, draw, settings, spec_json, start},
+    fixtures::{alice, class_json, class_with_roles_json, draws, settings, spec_json, start},
     promises,
 };
 use crate::{
@@ -371,8 +371,7 @@ impl World {
         }
         self.sync();
         self.counter += 1;
-        let random = u8::try_from(self.counter % 251).expect("below 251");
-        self.cache.observe(&alice(), self.now, draw(random))
+        self.cache.observe(&alice(), self.now, draws(self.counter))
     }
 
     /// Kinds that the cluster may do without are installed, or taken away with all their objects.

@@ -79,8 +79,7 @@ func (p *Proxy) checkRole(ctx context.Context, call *Call) (*Reply, error) {
 }
 
 func (p *Proxy) getRole(ctx context.Context, name string) (arn, trust string, err error) {
-	form := url.Values{"Action": {"GetRole"}, "Version": {"2010-05-08"}, "RoleName": {name}}
-	reply, err := p.forward(ctx, p.ownQuery(IAM, form))
+	reply, err := p.forward(ctx, p.ownIAM(url.Values{"Action": {"GetRole"}, "RoleName": {name}}))
 	if err != nil || reply.Status == http.StatusNotFound {
 		return "", "", err
 	}
@@ -97,9 +96,11 @@ func (p *Proxy) getRole(ctx context.Context, name string) (arn, trust string, er
 	return answer.Role.Arn, trust, err
 }
 
-func (p *Proxy) ownQuery(service string, form url.Values) *Call {
+// ownIAM is a call of the proxy's own to IAM, in the one version that its API has.
+func (p *Proxy) ownIAM(form url.Values) *Call {
+	form.Set("Version", "2010-05-08")
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
-	return p.own(service, http.MethodPost, "/", nil, header, []byte(form.Encode()))
+	return p.own(IAM, http.MethodPost, "/", nil, header, []byte(form.Encode()))
 }
 
 // trustsPods reads as much of a trust policy as EKS is known to look at: who may do what, not under which conditions.

@@ -35,8 +35,7 @@ func (p *Proxy) rolePolicies(ctx context.Context, role string) ([]json.RawMessag
 }
 
 func (p *Proxy) askIAM(ctx context.Context, form url.Values, into any) error {
-	form.Set("Version", "2010-05-08")
-	reply, err := p.forward(ctx, p.ownQuery(IAM, form))
+	reply, err := p.forward(ctx, p.ownIAM(form))
 	if err != nil {
 		return err
 	}

@@ -20,9 +20,9 @@ func (p *Proxy) Setup(ctx context.Context) (clusterARN string, err error) {
 }
 
 func (p *Proxy) createRole(ctx context.Context, name, trust string) error {
-	form := url.Values{"Action": {"CreateRole"}, "Version": {"2010-05-08"}, "RoleName": {name}, "AssumeRolePolicyDocument": {trust},
+	form := url.Values{"Action": {"CreateRole"}, "RoleName": {name}, "AssumeRolePolicyDocument": {trust},
 		"Description": {"Shared by all tenants; what a session may do hangs on its tags"}}
-	reply, err := p.forward(ctx, p.ownQuery(IAM, form))
+	reply, err := p.forward(ctx, p.ownIAM(form))
 	if err != nil {
 		return err
 	}

@@ -86,6 +86,19 @@ func (c *Cache) place(kind string, files []string, more ...string) (string, erro
 	return dir, nil
 }
 
+// once makes what shows by the file or directory that it ends with, unless it is there. Of many processes one makes it; the others wait.
+func (c *Cache) once(dir, done, what string, work func() error) error {
+	if exists(done) {
+		return nil
+	}
+	return c.locked(dir, func() error {
+		if exists(done) {
+			return nil
+		}
+		return c.Log.Stage(what, work)
+	})
+}
+
 // locked runs work while no other process works on dir.
 func (c *Cache) locked(dir string, work func() error) error {
 	lock, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o644)

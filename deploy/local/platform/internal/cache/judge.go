@@ -23,27 +23,19 @@ func (c *Cache) Judge() (Judge, error) {
 	}
 	judge := Judge{Node: node, Script: filepath.Join(c.Source, "judge", "judge.mjs"), Packages: dir}
 	complete := filepath.Join(dir, "complete")
-	if exists(complete) {
-		return judge, nil
-	}
-	return judge, c.locked(dir, func() error {
-		if exists(complete) {
-			return nil
-		}
-		return c.Log.Stage("installing the judge of IAM policies (npm)", func() error {
-			for _, file := range []string{"package.json", "package-lock.json"} {
-				content, err := os.ReadFile(filepath.Join(c.Source, "judge", file))
-				if err != nil {
-					return err
-				}
-				if err := os.WriteFile(filepath.Join(dir, file), content, 0o644); err != nil {
-					return err
-				}
-			}
-			if err := run("npm", "ci", "--prefix", dir, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"); err != nil {
+	return judge, c.once(dir, complete, "installing the judge of IAM policies (npm)", func() error {
+		for _, file := range []string{"package.json", "package-lock.json"} {
+			content, err := os.ReadFile(filepath.Join(c.Source, "judge", file))
+			if err != nil {
 				return err
 			}
-			return os.WriteFile(complete, nil, 0o644)
-		})
+			if err := os.WriteFile(filepath.Join(dir, file), content, 0o644); err != nil {
+				return err
+			}
+		}
+		if err := run("npm", "ci", "--prefix", dir, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"); err != nil {
+			return err
+		}
+		return os.WriteFile(complete, nil, 0o644)
 	})
 }

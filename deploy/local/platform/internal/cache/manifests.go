@@ -75,22 +75,14 @@ func (c *Cache) manifests(kind, what string, archives ...archive) (string, error
 		return "", err
 	}
 	crds := filepath.Join(dir, "crds")
-	if exists(crds) {
-		return crds, nil
-	}
-	return crds, c.locked(dir, func() error {
-		if exists(crds) {
-			return nil
-		}
-		return c.Log.Stage("fetching "+what, func() error {
-			return installDir(crds, func(scratch string) error {
-				for _, one := range archives {
-					if err := one.fetch(scratch); err != nil {
-						return fmt.Errorf("%s: %w", one.what, err)
-					}
+	return crds, c.once(dir, crds, "fetching "+what, func() error {
+		return installDir(crds, func(scratch string) error {
+			for _, one := range archives {
+				if err := one.fetch(scratch); err != nil {
+					return fmt.Errorf("%s: %w", one.what, err)
 				}
-				return nil
-			})
+			}
+			return nil
 		})
 	})
 }

@@ -14,22 +14,18 @@ type NodeTools struct {
 	Images         []string // archives
 }
 
-// DNSImage and ProbeImage are what names are answered by, and what tests try connections with.
-const (
-	DNSImage   = "openclaw.local/coredns:1"
-	ProbeImage = "openclaw.local/agnhost:1"
-)
+// DNSImage is what names are answered by.
+const DNSImage = "openclaw.local/coredns:1"
 
 // Node builds whatever of a real node is missing.
 func (c *Cache) Node() (NodeTools, error) {
 	var tools NodeTools
-	var agnhost, dns, pause string
-	const kubernetes = "k8s.io/kubernetes/"
+	var dns, pause string
+	const cmd = "k8s.io/kubernetes/cmd/"
 	err := errors.Join(
 		c.build("kubernetes", kubernetesFlags, []tool{
-			{"kubelet", kubernetes + "cmd/kubelet", &tools.Kubelet, false},
-			{"kube-proxy", kubernetes + "cmd/kube-proxy", &tools.Proxy, false},
-			{"agnhost", kubernetes + "test/images/agnhost", &agnhost, false},
+			{"kubelet", cmd + "kubelet", &tools.Kubelet, false},
+			{"kube-proxy", cmd + "kube-proxy", &tools.Proxy, false},
 		}),
 		c.build("coredns", "-s -w", []tool{{"coredns", "openclaw.io/local/coredns", &dns, false}}),
 		c.build("platform", "-s -w", []tool{{"pause", "openclaw.io/local/platform/pause", &pause, false}}),
@@ -37,7 +33,7 @@ func (c *Cache) Node() (NodeTools, error) {
 	if err != nil {
 		return tools, err
 	}
-	for _, one := range []struct{ reference, program string }{{node.PauseImage, pause}, {DNSImage, dns}, {ProbeImage, agnhost}} {
+	for _, one := range []struct{ reference, program string }{{node.PauseImage, pause}, {DNSImage, dns}} {
 		archive, err := c.imageOf(one.reference, one.program)
 		if err != nil {
 			return tools, err
@@ -49,15 +45,8 @@ func (c *Cache) Node() (NodeTools, error) {
 
 // imageOf makes an image of one static program, beside that program.
 func (c *Cache) imageOf(reference, program string) (string, error) {
-	archive := program + ".tar"
-	if exists(archive) {
-		return archive, nil
-	}
-	name := filepath.Base(program)
-	return archive, c.locked(filepath.Dir(program), func() error {
-		if exists(archive) {
-			return nil
-		}
+	archive, name := program+".tar", filepath.Base(program)
+	return archive, c.once(filepath.Dir(program), archive, "making the image "+reference, func() error {
 		return image.Write(archive, image.Image{
 			Reference: reference, Entrypoint: []string{"/" + name}, User: "65532:65532",
 			Files: []image.File{{Path: "tmp", Mode: 0o1777}, {Path: name, Mode: 0o755, Source: program}},

@@ -23,14 +23,7 @@ func (c *Cache) python() (string, error) {
 		return "", err
 	}
 	complete := filepath.Join(dir, "complete")
-	if !exists(complete) {
-		err = c.locked(dir, func() error {
-			if exists(complete) {
-				return nil
-			}
-			return c.Log.Stage("installing the AWS emulators (Python)", func() error { return c.installPython(system, dir, complete) })
-		})
-	}
+	err = c.once(dir, complete, "installing the AWS emulators (Python)", func() error { return c.installPython(system, dir, complete) })
 	if err != nil {
 		return "", err
 	}

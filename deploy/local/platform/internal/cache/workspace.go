@@ -36,14 +36,8 @@ func (c *Cache) Workspace(openclaw, reference string) (string, error) {
 		return "", err
 	}
 	archive := filepath.Join(dir, "workspace.tar")
-	if exists(archive) {
-		return archive, nil
-	}
-	return archive, c.locked(dir, func() error {
-		if exists(archive) {
-			return nil
-		}
-		return c.Log.Stage("making the image "+reference, func() error { return c.makeWorkspace(dir, archive, openclaw, reference) })
+	return archive, c.once(dir, archive, "making the image "+reference, func() error {
+		return c.makeWorkspace(dir, archive, openclaw, reference)
 	})
 }
 

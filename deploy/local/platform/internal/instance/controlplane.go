@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"openclaw.io/local/platform/internal/kube"
+	"openclaw.io/local/platform/internal/node"
 	"openclaw.io/local/platform/internal/proc"
 )
 
@@ -60,7 +61,7 @@ func (i *Instance) startAPIServer() error {
 	_, err = i.group.Start(proc.Spec{Name: "kube-apiserver", Path: i.tools.APIServer, Args: append(ways,
 		"--etcd-servers="+i.etcdURL,
 		"--bind-address="+i.host.String(), "--advertise-address="+i.host.String(), fmt.Sprintf("--secure-port=%d", i.apiPort),
-		"--service-cluster-ip-range=10.96.0.0/16",
+		"--service-cluster-ip-range="+node.ServiceRange.String(),
 		"--tls-cert-file="+i.path("pki", "server.crt"), "--tls-private-key-file="+i.path("pki", "server.key"),
 		"--token-auth-file="+i.path("pki", "tokens.csv"),
 		"--service-account-issuer=https://kubernetes.default.svc",

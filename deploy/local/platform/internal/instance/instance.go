@@ -114,11 +114,16 @@ func (i *Instance) prepare() (err error) {
 		CA: string(i.ca.pem), Kubectl: i.tools.Kubectl, AuditLog: i.path("audit.log"), StorageClass: storageClass,
 		Gateway: Gateway{gatewayNamespace, gatewayName}, Python: i.tools.Python, GatewayAPI: i.tools.GatewayAPI, Optional: i.tools.Optional,
 	}
-	if err := errors.Join(writePKI(i.ca, i.path("pki"), i.host, i.nodeAddress), i.writeUsers()); err != nil {
+	if err := errors.Join(writePKI(i.ca, i.path("pki"), i.host), i.writeUsers()); err != nil {
 		return err
 	}
 	if i.options.Attach != nil {
 		return i.attach()
+	}
+	if i.options.Node != nil {
+		if err := writeNodePKI(i.ca, i.path("pki"), i.nodeAddress); err != nil {
+			return err
+		}
 	}
 	i.kube, err = kube.New(&rest.Config{
 		Host: i.serverURL(), BearerToken: i.tokens["platform"], TLSClientConfig: rest.TLSClientConfig{CAData: i.ca.pem},

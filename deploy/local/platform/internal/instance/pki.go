@@ -53,7 +53,7 @@ func newAuthority() (*authority, error) {
 
 // serving issues a certificate for a server on this machine.
 func (a *authority) serving(names ...string) (certPEM, keyPEM []byte, err error) {
-	addresses := []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(10, 96, 0, 1)}
+	addresses := []net.IP{net.IPv4(127, 0, 0, 1), node.APIService.AsSlice()}
 	for _, name := range names {
 		if address := net.ParseIP(name); address != nil {
 			addresses = append(addresses, address)
@@ -112,17 +112,9 @@ func randomToken() string {
 	return hex.EncodeToString(bytes)
 }
 
-// writePKI puts the files that the control plane and a real node read into dir.
-func writePKI(ca *authority, dir string, host, nodeAddress netip.Addr) error {
+// writePKI puts the files that the control plane reads into dir.
+func writePKI(ca *authority, dir string, host netip.Addr) error {
 	cert, key, err := ca.serving("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", host.String())
-	if err != nil {
-		return err
-	}
-	kubelet, kubeletKey, err := ca.serving(node.Name, nodeAddress.String())
-	if err != nil {
-		return err
-	}
-	client, clientKey, err := ca.client("kube-apiserver-kubelet-client", "system:masters")
 	if err != nil {
 		return err
 	}
@@ -134,9 +126,25 @@ func writePKI(ca *authority, dir string, host, nodeAddress netip.Addr) error {
 	if err != nil {
 		return err
 	}
-	files := map[string][]byte{"ca.crt": ca.pem, "server.crt": cert, "server.key": key, "service-accounts.key": accountPEM,
-		"kubelet.crt": kubelet, "kubelet.key": kubeletKey, "kubelet-client.crt": client, "kubelet-client.key": clientKey,
+	return writeFiles(dir, map[string][]byte{"ca.crt": ca.pem, "server.crt": cert, "server.key": key, "service-accounts.key": accountPEM})
+}
+
+// writeNodePKI adds those by which a real node's kubelet and the API server know each other.
+func writeNodePKI(ca *authority, dir string, address netip.Addr) error {
+	kubelet, kubeletKey, err := ca.serving(node.Name, address.String())
+	if err != nil {
+		return err
 	}
+	client, clientKey, err := ca.client("kube-apiserver-kubelet-client", "system:masters")
+	if err != nil {
+		return err
+	}
+	return writeFiles(dir, map[string][]byte{
+		"kubelet.crt": kubelet, "kubelet.key": kubeletKey, "kubelet-client.crt": client, "kubelet-client.key": clientKey,
+	})
+}
+
+func writeFiles(dir string, files map[string][]byte) error {
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			return err

@@ -24,7 +24,7 @@ func (i *Instance) layCable() error {
 		return nil
 	}
 	spec := &node.Spec{
-		Dir: i.path("node"), Cgroup: fmt.Sprintf("openclaw-platform-%d", i.apiPort), Host: i.host, Node: i.nodeAddress,
+		Dir: i.path("node"), Cgroup: i.cgroup(), Host: i.host, Node: i.nodeAddress,
 		Kubelet: i.options.Node.Kubelet, Proxy: i.options.Node.Proxy, Program: i.options.Program, Images: i.options.Node.Images,
 	}
 	spec.Agent = i.agentAddress()
@@ -56,9 +56,12 @@ func (i *Instance) layCable() error {
 	return nil
 }
 
+// cgroup is the name of the node's: no other instance has this port.
+func (i *Instance) cgroup() string { return fmt.Sprintf("openclaw-platform-%d", i.apiPort) }
+
 func (i *Instance) removeNode() {
 	if i.options.Node != nil {
-		if err := cgroup.Remove(fmt.Sprintf("openclaw-platform-%d", i.apiPort)); err != nil {
+		if err := cgroup.Remove(i.cgroup()); err != nil {
 			i.log.Say("the node's cgroup is left: %v", err)
 		}
 	}

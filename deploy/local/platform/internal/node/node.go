@@ -25,11 +25,8 @@ const (
 	Cable  = "node0"
 )
 
-// AgentAddress is where pods ask for credentials, and MetadataAddress where an instance would ask for its own (EKS user guide).
-var (
-	AgentAddress    = netip.MustParseAddrPort("169.254.170.23:80")
-	MetadataAddress = netip.MustParseAddr("169.254.169.254")
-)
+// AgentAddress is where pods ask for credentials (EKS user guide).
+var AgentAddress = netip.MustParseAddrPort("169.254.170.23:80")
 
 // PauseImage is what holds a pod's namespaces.
 const PauseImage = "openclaw.local/pause:1"

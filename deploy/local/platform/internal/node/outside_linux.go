@@ -2,14 +2,13 @@ package node
 
 import (
 	"fmt"
-	"os/exec"
 	"strconv"
 	"syscall"
 
 	"openclaw.io/local/platform/internal/outside"
 )
 
-// outside starts the world beyond this node, in a network namespace of its own, and lays a cable and routes there.
+// startOutside starts the world beyond this node, in a network namespace of its own, and lays a cable and routes there.
 func startOutside(spec *Spec, keeper *keeper) error {
 	pid, err := keeper.startWith("outside", syscall.CLONE_NEWNET, spec.Program, "outside")
 	if err != nil {
@@ -44,8 +43,8 @@ func Outside() error {
 		steps = append(steps, []string{"addr", "add", host.Address.String() + "/32", "dev", "lo"})
 	}
 	for _, step := range steps {
-		if out, err := exec.Command("ip", step...).CombinedOutput(); err != nil {
-			return fmt.Errorf("ip %v: %w: %s", step, err, out)
+		if err := run("ip", step...); err != nil {
+			return err
 		}
 	}
 	return nil
