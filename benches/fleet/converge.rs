@@ -72,6 +72,10 @@ fn stored(fleet: &Fleet) -> u64 {
     std::fs::metadata(file).expect("etcd's file").len()
 }
 
+/// For so long something may still be asked for the fleet. After a class change of 1,000 tenants kwok was seen to delete three hundred
+/// pods once more, by their names, that the operator had asked to go once: each is made again, and told of.
+const QUIET_WITHIN: u64 = 300;
+
 /// What was asked, once nothing more is asked for the fleet. The audit goes on: it describes one thing a second in AWS.
 pub async fn settled(fleet: &Fleet, mark: asked::Mark) -> asked::Asked {
     let instance = fleet.bed.instance;
@@ -81,7 +85,7 @@ pub async fn settled(fleet: &Fleet, mark: asked::Mark) -> asked::Asked {
         counts
     };
     let (mut before, mut went_on) = (work(&asked::since(instance, mark).await), String::new());
-    for _ in 0..60 {
+    for _ in 0..QUIET_WITHIN {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         let now = asked::since(instance, mark).await;
         let counts = work(&now);

@@ -2,10 +2,18 @@
 
 use serde_json::json;
 
-use crate::inside::{Pod, TOKEN_FILE, UNPOLICED, class, cluster, running};
+use crate::{
+    inside::{Pod, TOKEN_FILE, UNPOLICED, class, cluster, running},
+    support::Bed,
+};
+
+/// The secret of a tenant that its workspace needs.
+pub fn secret_of(bed: &Bed) -> String {
+    format!("openclaw/{}/gateway-token", bed.tenant)
+}
 
 /// Asks Secrets Manager itself for values, with the credentials that the pod gets and what the pod has to sign with.
-const READ: &str = r#"
+pub const READ: &str = r#"
 import { readFileSync } from "node:fs";
 const { names, key } = JSON.parse(process.argv[1]);
 // It looks there for whether it was started itself.
@@ -56,8 +64,7 @@ async fn who_has_no_association_gets_no_credentials() {
 async fn a_workspace_reads_its_own_secrets_and_nobody_elses() {
     let shared = class(cluster(), json!({}));
     let (alice, bob) = (running("reads", shared.clone()).await, running("read", shared).await);
-    let name = |of: &str| format!("openclaw/{of}/gateway-token");
-    let (own, others) = (name(&alice.tenant), name(&bob.tenant));
+    let (own, others) = (secret_of(&alice), secret_of(&bob));
     let names = json!([own, others, "payroll/anything"]);
     let answers = Pod::of(&alice).node(READ, &json!({ "names": names }));
     assert_eq!(answers, json!(["a value", "AccessDeniedException", "AccessDeniedException"]));

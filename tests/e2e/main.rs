@@ -8,7 +8,9 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 
+mod attacks;
 mod credentials;
+mod data;
 mod inside;
 mod packets;
 mod table;

@@ -18,6 +18,21 @@ pub fn committed(file: &str, title: &str, tables: &str) {
     assert_eq!(stands, *measured, "{}: OPENCLAW_WRITE=1 make e2e writes what was measured", path.display());
 }
 
+/// The same for a table inside a page that people write, between `<!-- name -->` and `<!-- /name -->`.
+pub fn committed_part(file: &str, name: &str, table: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(file);
+    println!("{table}");
+    let page = fs::read_to_string(&path).expect("the page");
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let (before, rest) = page.split_once(&begin).expect("where the table begins");
+    let (stands, after) = rest.split_once(&end).expect("where the table ends");
+    if env::var_os("OPENCLAW_WRITE").is_some() {
+        fs::write(&path, format!("{before}{begin}{table}{end}{after}")).expect("the table is written");
+        return;
+    }
+    assert_eq!(stands, table, "{}: OPENCLAW_WRITE=1 make e2e writes what was measured", path.display());
+}
+
 /// Renders rows under a head, aligned for people who read it as text.
 pub fn markdown(head: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..head.len())

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::{
+    credentials::secret_of,
     inside::{Pod, class, cluster, running},
     support::Bed,
 };
@@ -13,8 +14,8 @@ fn asked_with(bed: &Bed, token: &str) -> Result<String, String> {
 }
 
 async fn token_of(bed: &Bed) -> String {
-    let secret = format!("openclaw/{}/gateway-token", bed.tenant);
-    let value = bed.instance.secrets().get_secret_value().secret_id(&secret).send().await.expect("the token's value");
+    let value =
+        bed.instance.secrets().get_secret_value().secret_id(secret_of(bed)).send().await.expect("the token's value");
     value.secret_string().expect("text").to_owned()
 }
 
