@@ -48,7 +48,7 @@ const OUTPUT: [(&str, &str); 9] = [
 /// What other tests run, under other names: a command, and where which words say so.
 const ELSEWHERE: [(&str, &str, &str); 30] = [
     ("make test", ".ci/run", "exec make --no-print-directory test"),
-    ("make e2e", "Makefile", "$(call timed,end to end,tests/e2e/run.sh)"),
+    ("make e2e", ".ci/run", "make --no-print-directory e2e"),
     (
         "deploy/local/platform.sh up --real-node --openclaw DIR",
         "tests/e2e/inside.rs",

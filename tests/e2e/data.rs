@@ -1,104 +1,12 @@
 //! What a workspace has written is there again, whatever becomes of its pod, and is nobody else's; and no two containers ever hold it.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    thread::JoinHandle,
-    time::Duration,
-};
-
 use serde_json::json;
 
 use crate::{
-    inside::{Pod, class, cluster, running},
-    support::{Bed, condition},
+    inside::{class, cluster, running, small, without_operator},
+    support::{Bed, Instance, condition},
+    volume::{Watchman, another_pod, diary, holders, pod_uid, volume_of, write},
 };
-
-/// Where a workspace keeps what is its own.
-const STATE: &str = "/home/node/.openclaw";
-
-/// Looks again and again, from the node, how many containers have a volume mounted.
-struct Watchman {
-    ends: Arc<AtomicBool>,
-    most: Arc<AtomicUsize>,
-    looks: Arc<AtomicUsize>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Watchman {
-    fn of(volume: &str) -> Self {
-        let (ends, most, looks) = <(Arc<AtomicBool>, Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
-        let seen = (volume.to_owned(), Arc::clone(&ends), Arc::clone(&most), Arc::clone(&looks));
-        let thread = std::thread::spawn(move || {
-            let (volume, ends, most, looks) = seen;
-            while !ends.load(Ordering::SeqCst) {
-                most.fetch_max(holders(&volume), Ordering::SeqCst);
-                looks.fetch_add(1, Ordering::SeqCst);
-                std::thread::sleep(Duration::from_millis(20));
-            }
-        });
-        Self { ends, most, looks, thread: Some(thread) }
-    }
-
-    /// At most so many at once, and of how many looks.
-    fn saw(mut self) -> (usize, usize) {
-        self.ends.store(true, Ordering::SeqCst);
-        self.thread.take().expect("it runs").join().expect("it ended well");
-        (self.most.load(Ordering::SeqCst), self.looks.load(Ordering::SeqCst))
-    }
-}
-
-impl Drop for Watchman {
-    fn drop(&mut self) {
-        self.ends.store(true, Ordering::SeqCst);
-    }
-}
-
-/// How many containers have this volume where a workspace has its own: by their mount namespaces. One container may have several processes.
-fn holders(volume: &str) -> usize {
-    let processes = fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
-    let processes =
-        processes.filter(|entry| entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()));
-    let holds = |path: &Path| {
-        let mounts = fs::read_to_string(path.join("mountinfo")).unwrap_or_default();
-        // The fourth field is what of its file system is mounted, the fifth where.
-        let is_it = |line: &str| {
-            let mut fields = line.split(' ').skip(3);
-            let (root, at) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
-            at == STATE && root.ends_with(volume)
-        };
-        mounts.lines().any(is_it).then(|| fs::read_link(path.join("ns/mnt")).ok()).flatten()
-    };
-    processes.filter_map(|entry| holds(&entry.path())).collect::<BTreeSet<_>>().len()
-}
-
-fn volume_of(bed: &Bed) -> String {
-    let path = "--output=jsonpath={.spec.volumeName}";
-    bed.instance.kubectl(&["get", "persistentvolumeclaim", "--namespace", &bed.namespace(), &bed.tenant, path])
-}
-
-fn pod_uid(bed: &Bed) -> String {
-    let name = format!("{}-0", bed.tenant);
-    bed.instance.kubectl(&["get", "pod", "--namespace", &bed.namespace(), &name, "--output=jsonpath={.metadata.uid}"])
-}
-
-fn write(bed: &Bed, words: &str) {
-    let file = format!("{STATE}/workspace/diary");
-    let program = format!(
-        "const fs = await import('node:fs'); fs.mkdirSync('{STATE}/workspace', {{ recursive: true }}); \
-         fs.appendFileSync('{file}', '{words};')"
-    );
-    Pod::of(bed).run(&["node", "--input-type=module", "-e", &program]).expect("a workspace writes to its volume");
-}
-
-fn diary(bed: &Bed) -> Result<String, String> {
-    Pod::of(bed).run(&["cat", &format!("{STATE}/workspace/diary")])
-}
 
 #[tokio::test]
 #[ignore = "needs a real node: make e2e"]
@@ -133,7 +41,7 @@ async fn what_a_workspace_has_written_survives_and_is_held_by_one_container_at_a
     bed.gone().await;
     assert_eq!(holders(&volume), 0, "access ends before the Tenant goes");
     refused_to_another(&bed).await;
-    bed.ready_tenant(json!({ "resources": { "requests": { "cpu": "50m", "memory": "256Mi" } } })).await;
+    bed.ready_tenant(small()).await;
     assert_eq!(volume_of(&bed), volume, "the same owner gets the same volume");
     assert_eq!(diary(&bed).as_deref(), Ok("first;second;third;"), "after a deletion that retains");
     let (most, looks) = watchman.saw();
@@ -151,13 +59,22 @@ async fn refused_to_another(bed: &Bed) {
     bed.gone().await;
 }
 
-/// Waits until another pod than this one runs, and the tenant is Ready by it.
-async fn another_pod(bed: &Bed, former: &str) {
-    bed.until_so("another pod", || async {
-        let name = format!("{}-0", bed.tenant);
-        let pod = bed.get("Pod", Some(&bed.namespace()), &name).await?;
-        (pod["metadata"]["uid"] != former && pod["metadata"]["deletionTimestamp"].is_null()).then_some(())
-    })
-    .await;
-    bed.ready().await;
+/// Everything of the operator's goes, its definitions and with them all Tenants, and comes again.
+#[tokio::test]
+#[ignore = "needs a real node: make e2e"]
+async fn what_a_workspace_has_written_survives_a_reinstalled_operator_and_its_definitions() {
+    let bed = running("reinstalled", class(cluster(), json!({}))).await;
+    let (volume, pod) = (volume_of(&bed), pod_uid(&bed));
+    write(&bed, "before");
+    let definitions = ["tenants.openclaw.io", "tenantclasses.openclaw.io", "tenantrecords.openclaw.io"];
+    for definition in definitions {
+        bed.instance.kubectl(&["annotate", "crd", definition, "openclaw.io/deletion-allowed=true"]);
+    }
+    bed.instance.kubectl(&[["delete", "crd", "--timeout=60s"].as_slice(), &definitions].concat());
+    assert_eq!((pod_uid(&bed), holders(&volume)), (pod.clone(), 1), "it runs on, and nobody repairs it");
+    without_operator(Instance::install);
+    bed.apply_class(class(cluster(), json!({}))).await.expect("the class again");
+    bed.ready_tenant(small()).await;
+    assert_eq!((pod_uid(&bed), volume_of(&bed)), (pod, volume), "the very same");
+    assert_eq!(diary(&bed).as_deref(), Ok("before;"));
 }

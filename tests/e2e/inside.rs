@@ -1,6 +1,9 @@
 //! The cluster with a real node, tenants on it, and what is done from inside their pods.
 
-use std::{process::Command, sync::OnceLock};
+use std::{
+    process::Command,
+    sync::{Mutex, OnceLock},
+};
 
 use serde_json::{Value, json};
 
@@ -21,21 +24,36 @@ pub const TOKEN_FILE: &str = "/var/run/secrets/agent/token";
 /// The label by which a class knows that namespace.
 const DOOR_LABEL: (&str, &str) = ("e2e.openclaw.io/door", "true");
 
+/// The operator that runs on the cluster.
+static OPERATOR: Mutex<Option<OperatorProcess>> = Mutex::new(None);
+
 /// The cluster that all of these share, with one operator on it.
 pub fn cluster() -> &'static Instance {
-    static CLUSTER: OnceLock<(Instance, OperatorProcess)> = OnceLock::new();
-    let (instance, _) = CLUSTER.get_or_init(|| {
+    static CLUSTER: OnceLock<Instance> = OnceLock::new();
+    CLUSTER.get_or_init(|| {
         let packages = std::env::var("OPENCLAW_TEST_PACKAGES").expect("OPENCLAW_TEST_PACKAGES: make e2e sets it");
         let instance = Instance::start_with(&["--real-node", "--openclaw", &packages]);
         give_role(&instance);
-        let operator = instance.start_operator_with(&["--dns-addresses", "10.96.0.10"]);
+        start_operator(&instance);
         for (namespace, door) in [(UNPOLICED, "false"), (DOORS, DOOR_LABEL.1)] {
             instance.kubectl(&["create", "namespace", namespace]);
             instance.kubectl(&["label", "namespace", namespace, &format!("{}={door}", DOOR_LABEL.0)]);
         }
-        (instance, operator)
-    });
-    instance
+        instance
+    })
+}
+
+fn start_operator(instance: &Instance) {
+    let operator = instance.start_operator_with(&["--dns-addresses", "10.96.0.10"]);
+    *OPERATOR.lock().expect("not poisoned") = Some(operator);
+}
+
+/// Ends the operator in good order, and starts another when this is done.
+pub fn without_operator(done: impl FnOnce(&Instance)) {
+    let former = OPERATOR.lock().expect("not poisoned").take().expect("one runs");
+    assert!(former.stop(), "it ends in good order");
+    done(cluster());
+    start_operator(cluster());
 }
 
 /// Gives the tenants' role in AWS the documents that the operator generates: by these a workspace's requests are judged.
@@ -71,9 +89,13 @@ pub fn class(instance: &Instance, more: Value) -> Value {
 /// A tenant whose workspace runs.
 pub async fn running(test: &str, class: Value) -> Bed {
     let bed = Bed::with_class(cluster(), test, class).await;
-    // Several fit on the node of a small machine.
-    bed.ready_tenant(json!({ "resources": { "requests": { "cpu": "50m", "memory": "256Mi" } } })).await;
+    bed.ready_tenant(small()).await;
     bed
+}
+
+/// What a Tenant asks for of which several fit on the node of a small machine.
+pub fn small() -> Value {
+    json!({ "resources": { "requests": { "cpu": "50m", "memory": "256Mi" } } })
 }
 
 /// Something that can be done inside a pod.

@@ -14,4 +14,6 @@ mod data;
 mod inside;
 mod packets;
 mod table;
+mod turns;
+mod volume;
 mod workspace;

@@ -9,11 +9,11 @@ use crate::{
 };
 
 /// What the workspace answers whoever has this token, asked by OpenClaw's own program from inside its pod.
-fn asked_with(bed: &Bed, token: &str) -> Result<String, String> {
+pub fn asked_with(bed: &Bed, token: &str) -> Result<String, String> {
     Pod::of(bed).run(&["node", "openclaw.mjs", "gateway", "health", "--url", "ws://127.0.0.1:18789", "--token", token])
 }
 
-async fn token_of(bed: &Bed) -> String {
+pub async fn token_of(bed: &Bed) -> String {
     let value =
         bed.instance.secrets().get_secret_value().secret_id(secret_of(bed)).send().await.expect("the token's value");
     value.secret_string().expect("text").to_owned()
