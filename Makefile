@@ -18,8 +18,12 @@ help: ## Lists the targets
 demo: ## Starts the local platform and the operator, and makes three tenants
 	@deploy/demo.sh up
 
+.PHONY: demo-node
+demo-node: ## The same with a real node: OpenClaw itself runs in the tenants' pods (Linux, root)
+	@deploy/demo.sh node
+
 .PHONY: demo-down
-demo-down: ## Ends what make demo started
+demo-down: ## Ends what make demo and make demo-node started
 	@deploy/demo.sh down
 
 .PHONY: build

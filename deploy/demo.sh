@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
-# make demo, make demo-down: the operator at work on the local platform, with three tenants.
+# make demo, make demo-node, make demo-down: the operator at work on the local platform, with three tenants.
 #
 #   deploy/demo.sh up        builds, starts the platform, installs, starts the operator as its own ServiceAccount, applies the
 #                            tenants of deploy/examples and waits until all are Ready; again, it brings all of it up to date
 #   deploy/demo.sh operator  the same without the tenants
-#   deploy/demo.sh down      ends operator and platform; nothing is left
+#   deploy/demo.sh node      as up, on a platform with a real node, in whose pods OpenClaw itself runs (Linux, root)
+#   deploy/demo.sh down      ends operator and platform, of both; nothing is left
 #
-# OPENCLAW_DEMO_NAME (default: demo) names the platform's instance; OPENCLAW_DEMO_SECONDS (default: 180) is how long to wait.
+# OPENCLAW_DEMO_NAME (default: demo; with a real node demo-node) names the platform's instance; OPENCLAW_DEMO_SECONDS (default: 180)
+# is how long to wait.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-name=${OPENCLAW_DEMO_NAME:-demo}
+kind=${1:-} of_its_kind=demo
+[ "$kind" != node ] || of_its_kind=demo-node
+name=${OPENCLAW_DEMO_NAME:-$of_its_kind}
 patience=${OPENCLAW_DEMO_SECONDS:-180}
 platform=$top/deploy/local/platform.sh
 look=$top/deploy/demo/look.py
@@ -108,7 +112,25 @@ give_role() {
     "$OPENCLAW_PLATFORM_PYTHON" "$look" role "$dir/operator/iam"
 }
 
-instance_dir() { echo "${TMPDIR:-/tmp}/openclaw-platform-$(id -u)/$name"; }
+instance_dir() { echo "${TMPDIR:-/tmp}/openclaw-platform-$(id -u)/$1"; }
+
+# What a platform with a real node needs more, and the operator on it.
+real_node=() of_node=()
+openclaw() {
+  stage "OpenClaw and its Node, from npm"
+  # shellcheck source=tests/openclaw/install.sh
+  . "$top/tests/openclaw/install.sh"
+  install_openclaw
+  [ -n "$packages" ] || fail "a real node needs OpenClaw, which cannot be had here; why is said above" "make demo needs less."
+  real_node=(--real-node --openclaw "$packages") of_node=(--dns-addresses 10.96.0.10)
+}
+
+# Secrets Manager is emulated on an address of this machine, which workspaces may connect to only if their class says so.
+let_resolve() {
+  local address=${AWS_ENDPOINT_URL_SECRETS_MANAGER#http://}
+  kubectl patch tenantclass default --type merge >/dev/null \
+    --patch "{\"spec\":{\"network\":{\"cidrs\":[{\"cidr\":\"${address%:*}/32\",\"ports\":[${address##*:}]}]}}}"
+}
 
 operator() {
   local target config port
@@ -116,13 +138,14 @@ operator() {
   need cargo "the operator is written in Rust (https://rustup.rs)"
   need go "the local platform is built with Go 1.26 or newer (https://go.dev/doc/install)"
   need python3 "the AWS emulators need Python 3.10 or newer"
+  [ "$kind" != node ] || openclaw
 
   stage "build the operator"
   (cd "$top" && cargo build --locked --bin openclaw-tenant-operator) || fail "the build failed; cargo says why above" "Mend it and run make demo again."
   target=$(cd "$top" && cargo metadata --locked --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
 
   stage "start the local platform"
-  "$platform" up --name "$name" >/dev/null || fail "the local platform did not start; it says why above" "Ask for help with: deploy/local/platform.sh --help"
+  "$platform" up --name "$name" "${real_node[@]+"${real_node[@]}"}" >/dev/null || fail "the local platform did not start; it says why above" "Ask for help with: deploy/local/platform.sh --help"
   eval "$("$platform" env --name "$name")"
   unset AWS_PROFILE AWS_SESSION_TOKEN # of the person's own account, which this is not
   dir=$(dirname "$KUBECONFIG")
@@ -137,6 +160,7 @@ operator() {
   install >"$dir/operator/install.log" 2>&1 || { cat "$dir/operator/install.log" >&2; fail "the cluster did not take it"; }
   printf '%s' "$dim"; sed 's/^/  /' "$dir/operator/install.log"; printf '%s' "$plain"
 
+  [ "$kind" != node ] || let_resolve || fail "the class did not take the addresses of the emulated AWS account"
   eval "$(cluster "$dir/platform.json")"
   stage "give the tenants' role in AWS its trust and permissions (deploy/aws)"
   give_role >"$dir/operator/role.log" 2>&1 || { cat "$dir/operator/role.log" >&2; fail "the account did not take it"; }
@@ -148,7 +172,7 @@ operator() {
   KUBECONFIG=$config nohup "$dir/operator/openclaw-tenant-operator" run \
     --cluster-arn "$OPENCLAW_CLUSTER_ARN" --cluster-cidrs 10.96.0.0/16,10.244.0.0/16 \
     --emulator-endpoint "$AWS_ENDPOINT_URL_SECRETS_MANAGER" --health-address "127.0.0.1:$port" \
-    </dev/null >"$log" 2>&1 &
+    "${of_node[@]+"${of_node[@]}"}" </dev/null >"$log" 2>&1 &
   pid=$!
   disown
   echo "$pid" >"$dir/operator/pid"
@@ -180,9 +204,10 @@ up() {
   printf '\n%sHow long it took%s\n' "$bold" "$plain"
   printf '%s\n' "${stages[@]}"
   printf '%7ss  together\n' "$(since "$started")"
+  if [ "$kind" = node ]; then what_runs; else
+    printf '\nNothing runs in these pods: the nodes are played, and the addresses lead nowhere.\n'
+  fi
   cat <<END
-
-Nothing runs in these pods: the nodes are played, and the addresses lead nowhere.
 
 ${bold}Go on from here${plain}
   eval "\$(deploy/local/platform.sh env --name $name)"    kubectl and the AWS endpoints, for this shell
@@ -193,6 +218,20 @@ ${bold}Go on from here${plain}
   make demo-down                                        end it; nothing is left
 END
 }
+
+what_runs() {
+  printf '\n%sWhat runs in alice'"'"'s pod%s\n' "$bold" "$plain"
+  in_alice node openclaw.mjs --version | sed 's/^/  OpenClaw: /' || fail "OpenClaw does not answer in alice's pod"
+  cat <<END
+
+Real pods run on a real node, and packets that the policies forbid are dropped; the routes' addresses lead nowhere, as no gateway runs.
+
+  kubectl exec -it -n openclaw-alice alice-0 -c gateway -- bash     a shell in alice's workspace: try to get out of it
+  kubectl port-forward -n openclaw-alice pod/alice-0 18789          her gateway on http://127.0.0.1:18789
+END
+}
+
+in_alice() { kubectl exec --namespace openclaw-alice alice-0 --container gateway -- "$@"; }
 
 # The cluster as the operator is told of it, from the platform's description of itself.
 cluster() {
@@ -205,12 +244,18 @@ END
 }
 
 down() {
-  stop_operator "$(instance_dir)"
-  "$platform" down --name "$name"
+  local each all=(demo demo-node)
+  [ -z "${OPENCLAW_DEMO_NAME:-}" ] || all=("$OPENCLAW_DEMO_NAME")
+  for each in "${all[@]}"; do
+    stop_operator "$(instance_dir "$each")"
+    # Of the two one may never have been.
+    [ "${#all[@]}" -eq 1 ] || [ "$each" = demo ] || [ -e "$(instance_dir "$each")" ] || continue
+    "$platform" down --name "$each"
+  done
 }
 
 case ${1:-} in
-  up) up ;;
+  up | node) up ;;
   operator) operator ;;
   down) down ;;
   *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "${BASH_SOURCE[0]}"; exit 2 ;;

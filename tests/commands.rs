@@ -33,11 +33,12 @@ const PROGRAMS: [&str; 17] = [
 ];
 
 /// What stands in such blocks and is no command: a page, and what it begins with.
-const OUTPUT: [(&str, &str); 9] = [
+const OUTPUT: [(&str, &str); 10] = [
     ("charts/openclaw-tenant-operator/README.md", "this cluster has its operator already: "),
     ("deploy/local/README.md", "platform/"),
     ("deploy/local/README.md", "kubernetes/ kwok/"),
     ("deploy/local/README.md", "coredns/"),
+    ("deploy/local/README.md", "envoy/"),
     ("deploy/local/README.md", "helm/ promtool/"),
     ("deploy/local/README.md", "judge/"),
     ("deploy/local/README.md", "emulators/"),
@@ -46,8 +47,9 @@ const OUTPUT: [(&str, &str); 9] = [
 ];
 
 /// What other tests run, under other names: a command, and where which words say so.
-const ELSEWHERE: [(&str, &str, &str); 30] = [
+const ELSEWHERE: [(&str, &str, &str); 31] = [
     ("make test", ".ci/run", "exec make --no-print-directory test"),
+    ("make demo-node", "tests/e2e/leftovers.rs", "make(\"demo-node\")"),
     ("make e2e", ".ci/run", "make --no-print-directory e2e"),
     (
         "deploy/local/platform.sh up --real-node --openclaw DIR",

@@ -81,7 +81,9 @@ pub fn class(instance: &Instance, more: Value) -> Value {
     let (host, port) = endpoint.rsplit_once(':').expect("host and port");
     let port: u16 = port.parse().expect("a port");
     merge(&mut class["network"], json!({ "cidrs": [{ "cidr": format!("{host}/32"), "ports": [port] }] }));
-    merge(&mut class["network"], json!({ "ingressFrom": [{ "namespaceLabels": { DOOR_LABEL.0: DOOR_LABEL.1 } }] }));
+    let gateway = json!({ "kubernetes.io/metadata.name": instance.fact("/gateway/namespace") });
+    let doors = json!([{ "namespaceLabels": { DOOR_LABEL.0: DOOR_LABEL.1 } }, { "namespaceLabels": gateway }]);
+    merge(&mut class["network"], json!({ "ingressFrom": doors }));
     merge(&mut class, more);
     class
 }

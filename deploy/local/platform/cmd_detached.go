@@ -44,7 +44,7 @@ func up(args []string) error {
 	if _, err := c.Fill(); err != nil {
 		return err
 	}
-	if _, _, err := options.forNode(c); err != nil {
+	if err := options.forNode(c, &instance.Options{}); err != nil {
 		return err
 	}
 	return start(options)

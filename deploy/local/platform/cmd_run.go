@@ -122,8 +122,8 @@ func run(ctx context.Context, options runOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	nodeTools, judge, err := options.forNode(c)
-	if err != nil {
+	var wanted instance.Options
+	if err := options.forNode(c, &wanted); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -138,8 +138,8 @@ func run(ctx context.Context, options runOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	wanted := instance.Options{Dir: options.dir, Ports: filepath.Join(base(), "ports"), Program: program,
-		Kwok: options.kwok && !options.realNode, Evidence: options.evidence, Node: nodeTools, Judge: judge}
+	wanted.Dir, wanted.Ports, wanted.Program = options.dir, filepath.Join(base(), "ports"), program
+	wanted.Kwok, wanted.Evidence = options.kwok && !options.realNode, options.evidence
 	if options.attach.Kubeconfig != "" {
 		wanted.Attach, wanted.Kwok = &options.attach, false
 	}
@@ -174,33 +174,39 @@ func run(ctx context.Context, options runOptions) (err error) {
 	return errors.Join(err, finish(options, running))
 }
 
-// forNode builds what a real node needs; nothing where none is asked for.
-func (o *runOptions) forNode(c *cache.Cache) (tools *cache.NodeTools, judge cache.Judge, err error) {
+// forNode builds what a real node needs, and adds it to what is wanted; nothing where none is asked for.
+func (o *runOptions) forNode(c *cache.Cache, wanted *instance.Options) error {
 	if !o.realNode {
 		if o.openclaw != "" {
-			return nil, judge, errors.New("--openclaw is for containers, which only --real-node runs")
+			return errors.New("--openclaw is for containers, which only --real-node runs")
 		}
-		return nil, judge, nil
+		return nil
 	}
 	if o.attach.Kubeconfig != "" {
-		return nil, judge, errors.New("--attach serves a cluster that has nodes; --real-node starts one")
+		return errors.New("--attach serves a cluster that has nodes; --real-node starts one")
 	}
 	if err := node.Check(); err != nil {
-		return nil, judge, err
+		return err
 	}
 	built, err := c.Node()
 	if err != nil {
-		return nil, judge, err
+		return err
 	}
+	gateway, err := c.Gateway()
+	if err != nil {
+		return err
+	}
+	built.Images = append(built.Images, gateway.Image)
 	if o.openclaw != "" {
 		workspace, err := c.Workspace(o.openclaw, o.image)
 		if err != nil {
-			return nil, judge, err
+			return err
 		}
 		built.Images = append(built.Images, workspace)
 	}
-	judge, err = c.Judge()
-	return &built, judge, err
+	wanted.Node, wanted.Gateway = &built, &gateway
+	wanted.Judge, err = c.Judge()
+	return err
 }
 
 // finish removes the directory and sends the janitor home.

@@ -1,17 +1,13 @@
 package instance
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"regexp"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-
-	"openclaw.io/local/platform/internal/gateway"
 )
 
 // backupName keeps a backup's directory inside the instance's.
@@ -77,17 +73,4 @@ func (i *Instance) restore(directory string) error {
 	}
 	i.startStandIn()
 	return nil
-}
-
-// startStandIn plays the Gateway's controller.
-func (i *Instance) startStandIn() {
-	ctx, end := context.WithCancel(i.ctx)
-	i.standIn = end
-	go i.serving("the gateway stand-in", func() error {
-		err := gateway.New(i.kube).Run(ctx)
-		if ctx.Err() != nil {
-			return net.ErrClosed
-		}
-		return err
-	})
 }

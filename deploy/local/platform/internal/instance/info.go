@@ -35,6 +35,7 @@ type Info struct {
 type Gateway struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
+	Address   string `json:"address,omitempty"` // where it listens, if it moves traffic
 }
 
 // AWS is how the emulated account is reached.

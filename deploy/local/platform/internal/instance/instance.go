@@ -31,6 +31,7 @@ type Options struct {
 	Kwok     bool
 	Node     *toolcache.NodeTools // what a real node runs, where there is to be one
 	Judge    toolcache.Judge      // what judges the credentials of its pods
+	Gateway  *toolcache.Gateway   // what leads to its pods; without it the Gateway is played
 	Attach   *Attach              // serve a cluster that exists, instead of starting one
 	Evidence bool                 // record what a test run is examined by
 }
@@ -112,7 +113,7 @@ func (i *Instance) prepare() (err error) {
 	i.info = Info{
 		Dir: i.options.Dir, Pid: os.Getpid(), Program: i.options.Program, Kubeconfig: i.path("kubeconfig"), Server: i.serverURL(),
 		CA: string(i.ca.pem), Kubectl: i.tools.Kubectl, AuditLog: i.path("audit.log"), StorageClass: storageClass,
-		Gateway: Gateway{gatewayNamespace, gatewayName}, Python: i.tools.Python, GatewayAPI: i.tools.GatewayAPI, Optional: i.tools.Optional,
+		Gateway: Gateway{Namespace: gatewayNamespace, Name: gatewayName}, Python: i.tools.Python, GatewayAPI: i.tools.GatewayAPI, Optional: i.tools.Optional,
 	}
 	if err := errors.Join(writePKI(i.ca, i.path("pki"), i.host), i.writeUsers()); err != nil {
 		return err
@@ -196,6 +197,9 @@ func (i *Instance) installGateway() error {
 	if i.provisions() {
 		objects = bytes.ReplaceAll(objects, []byte("kubernetes.io/host-path"), []byte(provisioner.Name))
 	}
+	if !i.playsGateway() {
+		objects = bytes.ReplaceAll(objects, []byte("openclaw.io/local-gateway"), []byte(contourController))
+	}
 	return i.createAll(i.ctx, objects)
 }
 
@@ -236,6 +240,9 @@ func (i *Instance) connect() error {
 		return err
 	}
 	i.startStandIn()
+	if err := i.startGateway(); err != nil {
+		return err
+	}
 	if err := i.volumes.watch(i.ctx, i.kube, i.janitor); err != nil {
 		return err
 	}

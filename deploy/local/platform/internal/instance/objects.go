@@ -53,7 +53,7 @@ func (i *Instance) createAll(ctx context.Context, content []byte) error {
 	return nil
 }
 
-// installGatewayAPI creates the CRDs and waits until the API server serves them.
+// installGatewayAPI creates the CRDs, those of the Gateway's own controller as well, and waits until the API server serves them.
 func (i *Instance) installGatewayAPI(ctx context.Context) error {
 	errs := make(chan error, len(gatewayKinds))
 	for _, kind := range gatewayKinds {
@@ -69,6 +69,7 @@ func (i *Instance) installGatewayAPI(ctx context.Context) error {
 	for range gatewayKinds {
 		err = errors.Join(err, <-errs)
 	}
+	err = errors.Join(err, i.defineContour(ctx))
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,12 @@ func (i *Instance) awaitCluster(ctx context.Context) error {
 	}
 	if i.options.Node != nil {
 		expected = append(expected, expectation{"node " + node.Name + " is ready", kube.Nodes, "", node.Name, "Ready"})
-		if err := i.answers(ctx); err != nil {
+		if err := i.runs(ctx, "the cluster's names are answered", "kube-system", "coredns"); err != nil {
+			return err
+		}
+	}
+	if !i.playsGateway() {
+		if err := i.runs(ctx, "the Gateway leads on", gatewayNamespace, "envoy"); err != nil {
 			return err
 		}
 	}

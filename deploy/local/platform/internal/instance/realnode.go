@@ -75,16 +75,16 @@ func (i *Instance) startNames() error {
 	return i.createAll(i.ctx, mustObject("dns.yaml"))
 }
 
-// answers says whether names are answered.
-func (i *Instance) answers(ctx context.Context) error {
-	return kube.Await(ctx, "the cluster's names are answered", 60*time.Second, func(ctx context.Context) error {
-		found, err := i.kube.Resource(kube.Deployments).Namespace("kube-system").Get(ctx, "coredns", metav1.GetOptions{})
+// runs waits until the pods of what a real node has run.
+func (i *Instance) runs(ctx context.Context, what, namespace, deployment string) error {
+	return kube.Await(ctx, what, 60*time.Second, func(ctx context.Context) error {
+		found, err := i.kube.Resource(kube.Deployments).Namespace(namespace).Get(ctx, deployment, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
 		ready, _, _ := unstructured.NestedInt64(found.Object, "status", "readyReplicas")
 		if ready < 1 {
-			return fmt.Errorf("no ready pod of CoreDNS; see %s", i.path("node", "logs"))
+			return fmt.Errorf("no ready pod of %s; see %s", deployment, i.path("node", "logs"))
 		}
 		return nil
 	})

@@ -1,0 +1,118 @@
+package instance
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"openclaw.io/local/platform/internal/gateway"
+	"openclaw.io/local/platform/internal/proc"
+)
+
+// gatewayPort is where a real node hands on to Envoy: objects/envoy.yaml names it.
+const gatewayPort = "30080"
+
+// contourController is whose a GatewayClass says to be that is Contour's.
+const contourController = "projectcontour.io/gateway-controller"
+
+// contourConfig has Contour serve the one Gateway that there is.
+const contourConfig = "gateway: { gatewayRef: { namespace: " + gatewayNamespace + ", name: " + gatewayName + " } }\n"
+
+// playsGateway says whether a stand-in writes statuses of the Gateway and its routes, and no traffic is moved.
+func (i *Instance) playsGateway() bool { return i.options.Gateway == nil }
+
+// startStandIn plays the Gateway's controller, where there is no real one.
+func (i *Instance) startStandIn() {
+	if !i.playsGateway() {
+		return
+	}
+	ctx, end := context.WithCancel(i.ctx)
+	i.standIn = end
+	go i.serving("the gateway stand-in", func() error {
+		err := gateway.New(i.kube).Run(ctx)
+		if ctx.Err() != nil {
+			return net.ErrClosed
+		}
+		return err
+	})
+}
+
+// defineContour creates Contour's own kinds.
+func (i *Instance) defineContour(ctx context.Context) error {
+	if i.playsGateway() {
+		return nil
+	}
+	definitions, err := os.ReadFile(i.options.Gateway.Definitions)
+	if err != nil {
+		return err
+	}
+	return i.createAll(ctx, definitions)
+}
+
+// startGateway runs Contour on this machine and Envoy in a pod: what asks a real node's port gatewayPort is led as routes say.
+func (i *Instance) startGateway() error {
+	if i.playsGateway() {
+		return nil
+	}
+	xds, err := i.startContour()
+	if err != nil {
+		return err
+	}
+	config, err := i.envoyConfig(xds)
+	if err != nil {
+		return err
+	}
+	err = i.kube.Create(i.ctx, &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "envoy", "namespace": gatewayNamespace},
+		"data": map[string]any{"envoy.json": config},
+	}})
+	if err != nil {
+		return err
+	}
+	i.info.Gateway.Address = net.JoinHostPort(i.nodeAddress.String(), gatewayPort)
+	return i.createAll(i.ctx, mustObject("envoy.yaml"))
+}
+
+// startContour returns the port at which Envoy asks it.
+func (i *Instance) startContour() (int, error) {
+	var ports [3]int
+	for n := range ports {
+		var err error
+		if ports[n], err = i.ports.Take(); err != nil {
+			return 0, err
+		}
+	}
+	config := i.path("contour.yaml")
+	if err := os.WriteFile(config, []byte(contourConfig), 0o600); err != nil {
+		return 0, err
+	}
+	args := []string{
+		"serve", "--kubeconfig=" + i.path("pki", "platform.kubeconfig"), "--config-path=" + config, "--disable-leader-election",
+		// Over a cable that nobody else has.
+		"--insecure", "--xds-address=" + i.host.String(), fmt.Sprintf("--xds-port=%d", ports[0]),
+		"--http-address=" + i.host.String(), fmt.Sprintf("--http-port=%d", ports[1]),
+		"--health-address=" + i.host.String(), fmt.Sprintf("--health-port=%d", ports[2]),
+	}
+	// Kinds of the Gateway API that are not installed here.
+	for _, feature := range []string{"tcproutes", "tlsroutes", "grpcroutes", "backendtlspolicies"} {
+		args = append(args, "--disable-feature="+feature)
+	}
+	_, err := i.group.Start(proc.Spec{Name: "contour", Path: i.options.Gateway.Contour, Args: args})
+	return ports[0], err
+}
+
+func (i *Instance) envoyConfig(xds int) (string, error) {
+	path := i.path("envoy.json")
+	out, err := exec.Command(i.options.Gateway.Contour, "bootstrap", path, "--admin-address=/admin/admin.sock",
+		"--xds-address="+i.host.String(), "--xds-port="+strconv.Itoa(xds)).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("contour bootstrap: %w: %s", err, out)
+	}
+	content, err := os.ReadFile(path)
+	return string(content), err
+}
