@@ -110,6 +110,11 @@ class Release(unittest.TestCase):
         self.platform.until("alice to be Ready", lambda: self.platform.ready("alice"))
         self.platform.until("the metrics to say so", lambda: 'openclaw_tenants{phase="ready"} 1\n' in self.operator.metrics())
         self.assertIn('{service="secretsmanager",operation="CreateSecret",result="ok"} 1\n', self.operator.metrics())
+        # Classes count their tenants every few seconds, and say so; what follows compares to the last revision.
+        self.platform.until("the class to have counted alice", lambda: self.counted() == 1)
+
+    def counted(self):
+        return self.platform.get("tenantclass", "default").get("status", {}).get("rollout", {}).get("updated")
 
     def test_3_an_upgrade_upgrades_definitions_and_touches_no_tenant(self):
         # The Prometheus operator's own definitions, so that the API server judges what is for it.
