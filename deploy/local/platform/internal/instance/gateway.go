@@ -80,7 +80,7 @@ func (i *Instance) startGateway() error {
 
 // startContour returns the port at which Envoy asks it.
 func (i *Instance) startContour() (int, error) {
-	var ports [3]int
+	var ports [4]int
 	for n := range ports {
 		var err error
 		if ports[n], err = i.ports.Take(); err != nil {
@@ -97,6 +97,8 @@ func (i *Instance) startContour() (int, error) {
 		"--insecure", "--xds-address=" + i.host.String(), fmt.Sprintf("--xds-port=%d", ports[0]),
 		"--http-address=" + i.host.String(), fmt.Sprintf("--http-port=%d", ports[1]),
 		"--health-address=" + i.host.String(), fmt.Sprintf("--health-port=%d", ports[2]),
+		// Its own default is one port of the machine, which another instance has.
+		"--debug-http-address=" + i.host.String(), fmt.Sprintf("--debug-http-port=%d", ports[3]),
 	}
 	// Kinds of the Gateway API that are not installed here.
 	for _, feature := range []string{"tcproutes", "tlsroutes", "grpcroutes", "backendtlspolicies"} {
