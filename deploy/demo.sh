@@ -224,8 +224,9 @@ what_runs() {
   in_alice node openclaw.mjs --version | sed 's/^/  OpenClaw: /' || fail "OpenClaw does not answer in alice's pod"
   cat <<END
 
-Real pods run on a real node, and packets that the policies forbid are dropped; the routes' addresses lead nowhere, as no gateway runs.
+Real pods run on a real node, packets that the policies forbid are dropped, and a real gateway leads to them as the routes say.
 
+  curl --header 'Host: alice.openclaw.local' http://$OPENCLAW_GATEWAY_ADDRESS/     her page, through the gateway
   kubectl exec -it -n openclaw-alice alice-0 -c gateway -- bash     a shell in alice's workspace: try to get out of it
   kubectl port-forward -n openclaw-alice pod/alice-0 18789          her gateway on http://127.0.0.1:18789
 END
@@ -237,9 +238,10 @@ in_alice() { kubectl exec --namespace openclaw-alice alice-0 --container gateway
 cluster() {
   python3 - "$1" <<'END'
 import json, shlex, sys
-aws = json.load(open(sys.argv[1]))["aws"]
+platform = json.load(open(sys.argv[1]))
+aws, gateway = platform["aws"], platform["gateway"].get("address", "")
 print(f"export OPENCLAW_CLUSTER_NAME={shlex.quote(aws['clusterName'])} OPENCLAW_CLUSTER_ARN={shlex.quote(aws['clusterArn'])}"
-      f" OPENCLAW_TENANT_ROLE={shlex.quote(aws['tenantRoleArn'])}")
+      f" OPENCLAW_TENANT_ROLE={shlex.quote(aws['tenantRoleArn'])} OPENCLAW_GATEWAY_ADDRESS={shlex.quote(gateway)}")
 END
 }
 
