@@ -19,6 +19,7 @@ use crate::{
     inside::{Pod, class, cluster, running},
     support::{Bed, Instance, condition},
     table::{committed_part, markdown},
+    volume::volume_of,
 };
 
 /// One attempt: what it is, what stops it, and what it met.
@@ -84,19 +85,8 @@ fn as_service_account(bed: &Bed, arguments: &[&str]) -> Result<String, String> {
 
 /// Attempts on the container that holds the attacker.
 fn on_the_container(alice: &Pod<'_>, bob: &Bed) -> Vec<Attempt> {
-    let volume = bob.instance.kubectl(&[
-        "get",
-        "persistentvolume",
-        &bob.instance.kubectl(&[
-            "get",
-            "persistentvolumeclaim",
-            "--namespace",
-            &bob.namespace(),
-            &bob.tenant,
-            "--output=jsonpath={.spec.volumeName}",
-        ]),
-        "--output=jsonpath={.spec.hostPath.path}",
-    ]);
+    let path = "--output=jsonpath={.spec.hostPath.path}";
+    let volume = bob.instance.kubectl(&["get", "persistentvolume", &volume_of(bob), path]);
     assert!(Path::new(&volume).is_dir(), "{volume}: what is looked for is there");
     let write = |path: &str| shell(alice, &format!("(await import('node:fs')).writeFileSync('{path}', 'x')"));
     vec![
