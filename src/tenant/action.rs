@@ -375,6 +375,21 @@ impl Plan {
         matches!(&self.story, Story::Kept { template: Reached::AtGate, .. })
     }
 
+    /// Whether nothing is to be done, and nothing is waited for.
+    pub fn is_at_rest(&self) -> bool {
+        let is_done = match &self.story {
+            Story::Kept { parts, .. } => parts.values().all(PartState::is_done),
+            Story::Beginning(..) => false,
+            Story::Silent
+            | Story::Refused(_)
+            | Story::Paused { .. }
+            | Story::Leaving { .. }
+            | Story::Held { .. }
+            | Story::Gone(..) => true,
+        };
+        self.actions.is_empty() && is_done
+    }
+
     /// Whether administrators' orders are carried out by it.
     pub fn carries_out_orders(&self) -> bool {
         self.actions.iter().any(|action| matches!(action, Action::CarryOutOrders { .. }))

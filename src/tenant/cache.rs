@@ -42,6 +42,7 @@ use super::{
     progress::Reached,
     settings::Settings,
     views,
+    wanted::Remembered,
 };
 use crate::{
     api::{
@@ -159,6 +160,8 @@ struct Known {
     wakes_everybody: bool,
     /// The highest version that was seen of each kind.
     latest: HashMap<Watched, u64>,
+    /// What the wishes of tenants on their way came to.
+    remembered: HashMap<TenantName, Remembered>,
     /// What was said last about a record that no Tenant tells of.
     said: HashMap<TenantName, String>,
 }

@@ -22,9 +22,9 @@ pub enum ChildState {
     /// It is as the server makes of what it shall be, and that difference opens no door.
     EqualAsRendered,
     /// It is not there and shall be.
-    Absent(Value),
+    Absent,
     /// It is there and shall be different.
-    Differs(Value, Precondition),
+    Differs(Precondition),
     /// It is there and shall not be.
     Unwanted(Precondition),
     /// It is going; what comes after waits for that.
@@ -37,8 +37,23 @@ pub enum ChildState {
     Taken,
 }
 
+/// What an object shall be: by its hash, and built where more of it is asked for.
+pub struct Wish<'a> {
+    /// Of its content.
+    pub hash: ContentHash,
+    /// Builds it.
+    pub object: Box<dyn Fn() -> Value + 'a>,
+}
+
+impl Wish<'_> {
+    /// Of an object that is built.
+    pub fn of(child: Child, object: &Value) -> Wish<'_> {
+        Wish { hash: ContentHash::of_object(child.kind(), object), object: Box::new(|| object.clone()) }
+    }
+}
+
 /// How a child stands against what it shall be; `None` where it neither is nor shall be.
-pub fn state(observed: &Observed, child: Child, wanted: Option<Value>) -> Option<ChildState> {
+pub fn state(observed: &Observed, child: Child, wanted: Option<&Wish<'_>>) -> Option<ChildState> {
     let live = observed.child(child);
     match (wanted, live) {
         (None, None) => None,
@@ -51,7 +66,7 @@ pub fn state(observed: &Observed, child: Child, wanted: Option<Value>) -> Option
         // A load balancer's controller holds it until no route leads to the workspace, and goes by it until then.
         (Some(_), Some(live)) if live.deleting && child == Child::TargetGroup => None,
         (None, Some(live)) => Some(ChildState::Unwanted(precondition(live))),
-        (Some(wanted), None) => Some(ChildState::Absent(wanted)),
+        (Some(_), None) => Some(ChildState::Absent),
         (Some(_), Some(live)) if live.deleting => Some(ChildState::Going),
         (Some(wanted), Some(live)) => Some(compare(observed, child, wanted, live)),
     }
@@ -62,21 +77,22 @@ fn is_ours_to_touch(observed: &Observed, child: Child, live: &Digest) -> bool {
     child != Child::InterceptorGrant || scaling::is_our_grant(observed, live)
 }
 
-fn compare(observed: &Observed, child: Child, wanted: Value, live: &Digest) -> ChildState {
-    let hash = ContentHash::of_object(child.kind(), &wanted);
-    if live.content == hash {
+fn compare(observed: &Observed, child: Child, wanted: &Wish<'_>, live: &Digest) -> ChildState {
+    if live.content == wanted.hash {
         return ChildState::Equal;
     }
     // Kubernetes lets nobody change which role a binding gives: the other one goes first.
-    if matches!(&live.facts, Facts::Binding(role) if *role != role_of(&wanted)) {
+    if matches!(&live.facts, Facts::Binding(role) if *role != role_of(&(wanted.object)())) {
         return ChildState::Unwanted(precondition(live));
     }
-    let known =
-        observed.renderings.get(&child).filter(|known| known.wanted == hash && is_believed(observed, live, known));
+    let known = observed
+        .renderings
+        .get(&child)
+        .filter(|known| known.wanted == wanted.hash && is_believed(observed, live, known));
     match known {
         Some(known) if known.opens => ChildState::Opened(known.differs_at.clone()),
         Some(_) => ChildState::EqualAsRendered,
-        None => ChildState::Differs(wanted, precondition(live)),
+        None => ChildState::Differs(precondition(live)),
     }
 }
 
@@ -120,12 +136,12 @@ impl ChildState {
         matches!(self, Self::Equal | Self::EqualAsRendered)
     }
 
-    /// What to do about it.
-    pub fn action(&self, child: Child) -> Option<Action> {
+    /// What to do about it, with what it shall be.
+    pub fn action(&self, child: Child, object: impl FnOnce() -> Option<Value>) -> Option<Action> {
         match self.clone() {
             Self::Equal | Self::EqualAsRendered | Self::Going | Self::Opened(_) | Self::Unserved | Self::Taken => None,
-            Self::Absent(object) => Some(Action::Create { child, object }),
-            Self::Differs(object, precondition) => Some(Action::Update { child, object, precondition }),
+            Self::Absent => Some(Action::Create { child, object: object()? }),
+            Self::Differs(precondition) => Some(Action::Update { child, object: object()?, precondition }),
             Self::Unwanted(precondition) => Some(Action::Delete { child, precondition }),
         }
     }
@@ -142,7 +158,7 @@ impl ChildState {
                 ),
             )),
             Self::Equal | Self::EqualAsRendered => None,
-            Self::Absent(_) => Some(PartState::Working(Reason::Progressing, format!("{name} is being made"))),
+            Self::Absent => Some(PartState::Working(Reason::Progressing, format!("{name} is being made"))),
             Self::Differs(..) => Some(PartState::Working(Reason::Progressing, format!("{name} is being changed"))),
             Self::Unwanted(_) => Some(PartState::Working(Reason::Progressing, format!("{name} is being removed"))),
             Self::Going => Some(PartState::Working(Reason::Progressing, format!("{name} is being deleted"))),

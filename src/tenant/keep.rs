@@ -2,9 +2,7 @@
 //!
 //! PURE.
 
-use std::{collections::BTreeMap, time::Duration};
-
-use serde_json::Value;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     action::{Action, PartState, Parts, Plan, Precondition, SOON, Story},
@@ -13,9 +11,9 @@ use super::{
     child::{Child, ObjectKey, Part, Stage},
     cloud::{self, Half},
     comparison::{self, ChildState},
-    desired, explain, fit,
+    explain,
     ledger::{claimed_size, wanted_record},
-    observed::{Observed, RecordView, TenantView},
+    observed::{ClassView, Observed, RecordView, TenantView},
     parts::{Made, Survey, is_quota_enforced, parts, wait_for_earlier},
     progress::Reached,
     quota,
@@ -25,6 +23,7 @@ use super::{
     rotation, scaling,
     staging::{Aim, Gates, TemplateGate, child_actions},
     storage,
+    wanted::{self, Wanted},
     workload::{self, Standing},
 };
 use crate::api::{
@@ -108,16 +107,18 @@ fn built(
     let next = wanted_record(observed, spec, &first);
     let claim_size = storage::claim_size(observed, &first);
     let plan = Blueprint { claim_size, record: &next, ..first.clone() };
+    let made_from = wanted::built_from(&next);
+    let objects = Blueprint { record: &made_from, ..plan.clone() };
     // AWS is judged by the record as it is stored: a token that is not recorded is not used (S6).
     let stored = Blueprint { claim_size, ..first };
-    let mut wanted = scaling::through(observed, &plan, desired::all(&plan));
-    fit::check(&wanted)?;
+    let mut wanted = Wanted::of(&plan, &objects, shared(observed, class), observed)?;
+    scaling::through(observed, &plan, &mut wanted);
     let template = rollout::wanted_template(spec, &next, &wanted);
     let passage = template.as_ref().map_or(Passage::AtOnce, |template| rollout::passage(observed, &plan, template));
     let unplaced = plan.open && next.routing.placement.is_none();
     let quota_held = quota::hold(observed, plan.open && !plan.stopped, &mut wanted);
     let quota_recounted = quota::recount(observed, &mut wanted);
-    let children = survey(observed, wanted, &passage, template.as_ref());
+    let children = survey(observed, &mut wanted, &passage, template.as_ref());
     let survey = Survey { children, unplaced, quota_held, quota_recounted };
 
     let (identity, secrets) = aws_halves(observed, &stored);
@@ -155,8 +156,8 @@ fn built(
     } else {
         Aim::Runs { route_stands: survey.is_settled(Child::Route) }
     };
-    let gates = Gates { confined: standing.confined, recorded, template, aim };
-    actions.extend(child_actions(observed, &survey, gates, claim));
+    let gates = Gates { confined: standing.confined, recorded, template, aim, replicas: plan.replicas };
+    actions.extend(child_actions(observed, &survey, gates, claim, &wanted));
     // The one that the record is about to name again is none.
     let is_named = |key: &ObjectKey| key.namespace == next.routing.interceptor;
     actions.extend(retire::end_strays(observed, is_named));
@@ -243,20 +244,28 @@ fn record_action(observed: &Observed, record: &TenantRecordSpec, ledger: &Tenant
 
 fn survey(
     observed: &Observed,
-    wanted: BTreeMap<Child, Option<Value>>,
+    wanted: &mut Wanted<'_>,
     passage: &Passage,
     template: Option<&RecordedTemplate>,
 ) -> BTreeMap<Child, ChildState> {
     // The largest object has been hashed for the record already.
     let config_stands = template.is_some_and(|template| rollout::config_stands(observed, template));
-    let state = |(child, wanted): (Child, Option<Value>)| {
+    let mut state = |child: Child| {
         if child == Child::ConfigMap && config_stands {
-            return Some((child, ChildState::Equal));
+            return Some(ChildState::Equal);
         }
-        let held = passage.holds().then(|| rollout::held_state(observed, child, wanted.as_ref())).flatten();
-        Some((child, held.or_else(|| comparison::state(observed, child, wanted))?))
+        let held = if passage.holds() { rollout::held_state(observed, child, wanted) } else { None };
+        held.or_else(|| comparison::state(observed, child, wanted.wish(child).as_ref()))
     };
-    wanted.into_iter().filter_map(state).collect()
+    Child::ALL.iter().filter_map(|child| Some((*child, state(*child)?))).collect()
+}
+
+/// The class, where it is the one that all its tenants share.
+fn shared<'a>(observed: &'a Observed, class: &TenantClassSpec) -> Option<&'a Arc<TenantClassSpec>> {
+    match &observed.class {
+        ClassView::Found(found) if std::ptr::eq(&raw const **found, class) => Some(found),
+        ClassView::Found(_) | ClassView::Missing | ClassView::Invalid(_) => None,
+    }
 }
 
 pub(super) fn replace_record(view: &RecordView, next: &TenantRecordSpec) -> Action {

@@ -51,6 +51,7 @@ pub mod staging;
 pub mod status;
 pub mod storage;
 pub mod views;
+pub mod wanted;
 pub mod watching;
 pub mod workload;
 

@@ -22,6 +22,7 @@ use super::{
     gate::Turn,
     looks::Subject,
     settings::Settings,
+    wanted::Remembered,
 };
 use crate::{
     api::{
@@ -96,6 +97,8 @@ pub struct Observed {
     pub stray_grants: Vec<(ObjectKey, Arc<Digest>)>,
     /// What shows that something enforces the policies of its namespace.
     pub evidence: Evidence,
+    /// What the last decision's wish came to: it spares work, and decides nothing.
+    pub remembered: Remembered,
 }
 
 /// What shows that something enforces the policies of a namespace.

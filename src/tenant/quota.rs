@@ -7,50 +7,54 @@
 //! The API server counts an object before it stores it. Where whoever asked is gone by then, it may be counted and not be there,
 //! until the quota controller counts anew: every five minutes, and at once when `spec.hard` changes.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     child::Child,
     digest::QuotaFacts,
-    fit::{self, Amounts, CLAIMS, Defaults, STORAGE},
+    fit::{self, Amounts, CLAIMS, STORAGE},
     observed::Observed,
+    wanted::{Share, Wanted},
 };
 use crate::api::quantity::Quantity;
 
 /// Holds the wanted quota at what is used, where it would be lowered below that. Says what is held, if anything is. A workspace
 /// that `runs` may have no pod at this moment: its pod is away, or it sleeps.
-pub fn hold(observed: &Observed, runs: bool, wanted: &mut BTreeMap<Child, Option<Value>>) -> Option<String> {
+pub(super) fn hold(observed: &Observed, runs: bool, wanted: &mut Wanted<'_>) -> Option<String> {
     let live = live(observed)?;
     let needed = needed(observed, live, runs, wanted);
-    let hard = wanted.get_mut(&Child::ResourceQuota)?.as_mut()?.pointer_mut("/spec/hard")?;
-    let mut held = Vec::new();
-    for (resource, asked) in fit::amounts(hard) {
-        let (Some(stands), needed) = (live.hard.get(resource), needed.get(resource)) else { continue };
+    let held = |(resource, asked): (&&'static str, &Quantity)| {
+        let (stands, needed) = (live.hard.get(resource)?, needed.get(resource));
         // Never more than there is already: what somebody else has raised comes down to what is used.
         let kept = needed.map_or(*stands, |needed| *stands.min(needed));
-        if kept > asked {
-            hard[resource] = json!(kept);
-            held.push(format!("{resource} stays at {kept} where {asked} is asked for"));
-        }
+        (kept > *asked).then_some((*resource, kept, *asked))
+    };
+    let held: Vec<_> = wanted.share().hard.iter().filter_map(held).collect();
+    if held.is_empty() {
+        return None;
     }
-    (!held.is_empty()).then(|| held.join(", "))
+    let mut quota = wanted.object(Child::ResourceQuota)?;
+    let hard = quota.pointer_mut("/spec/hard")?;
+    for (resource, kept, _) in &held {
+        hard[*resource] = json!(kept);
+    }
+    wanted.replace(Child::ResourceQuota, Some(quota));
+    let told =
+        held.iter().map(|(resource, kept, asked)| format!("{resource} stays at {kept} where {asked} is asked for"));
+    Some(told.collect::<Vec<_>>().join(", "))
 }
 
 /// Has the quota counted anew where it has refused the workspace's own claim and that is not there: until it is counted, no claim is
 /// allowed. Nothing that stands is touched by that, and nobody gets more than before. Where claims of others take the room, the
 /// quota stays as it is until they are gone. Says what is waited for.
-pub fn recount(observed: &Observed, wanted: &mut BTreeMap<Child, Option<Value>>) -> Option<String> {
+pub(super) fn recount(observed: &Observed, wanted: &mut Wanted<'_>) -> Option<String> {
     // One that has lost its label is there, out of the watches' sight.
     if !observed.claim_is_nowhere {
         return None;
     }
     let used = live(observed)?.used.as_ref()?;
     let counted = |resource: &str| used.get(resource).copied().unwrap_or_default();
-    let claim = fit::claim(wanted.get(&Child::Claim)?.as_ref()?);
-    let hard = wanted.get_mut(&Child::ResourceQuota)?.as_mut()?.pointer_mut("/spec/hard")?;
-    let given = fit::amounts(hard);
+    let (claim, given) = (wanted.share().claim.as_ref()?, wanted.hard());
     let has_room = |(resource, needed): (&&'static str, &Quantity)| {
         given.get(resource).is_none_or(|given| counted(resource).plus(*needed) <= *given)
     };
@@ -63,7 +67,9 @@ pub fn recount(observed: &Observed, wanted: &mut BTreeMap<Child, Option<Value>>)
         counted(CLAIMS),
         counted(STORAGE)
     );
-    hard[CLAIMS] = json!(Quantity::units(0));
+    let mut quota = wanted.object(Child::ResourceQuota)?;
+    quota.pointer_mut("/spec/hard")?[CLAIMS] = json!(Quantity::units(0));
+    wanted.replace(Child::ResourceQuota, Some(quota));
     Some(told)
 }
 
@@ -73,10 +79,10 @@ fn live(observed: &Observed) -> Option<&QuotaFacts> {
 
 /// What is used, and what the workspace itself needs and does not use at this moment: the pod that is being replaced must
 /// not find its place taken away. `None` for what nobody knows the use of yet.
-fn needed(observed: &Observed, live: &QuotaFacts, runs: bool, wanted: &BTreeMap<Child, Option<Value>>) -> Amounts {
+fn needed(observed: &Observed, live: &QuotaFacts, runs: bool, wanted: &Wanted<'_>) -> Amounts {
     let Some(used) = &live.used else { return Amounts::new() };
     let mut needed = used.clone();
-    for (resource, amount) in absent(observed, runs, wanted) {
+    for (resource, amount) in absent(observed, runs, wanted.share()) {
         let sum = needed.entry(resource).or_default();
         *sum = sum.plus(amount);
     }
@@ -88,23 +94,20 @@ fn needed(observed: &Observed, live: &QuotaFacts, runs: bool, wanted: &BTreeMap<
 }
 
 /// What the workspace needs beside what it has: its pod, by the live template or the wanted one, and its claim.
-fn absent(observed: &Observed, runs: bool, wanted: &BTreeMap<Child, Option<Value>>) -> Amounts {
-    let object = |child: Child| wanted.get(&child).and_then(Option::as_ref);
+fn absent(observed: &Observed, runs: bool, share: &Share) -> Amounts {
     let mut all = Amounts::new();
     if runs && observed.pods.is_empty() {
-        let defaults = object(Child::LimitRange).map(Defaults::of).unwrap_or_default();
-        let next = object(Child::StatefulSet).map(|set| fit::containers(&set["spec"]["template"]));
         let former = observed.child(Child::StatefulSet).and_then(|live| live.facts.as_stateful_set());
-        let former = former.map(|facts| facts.containers.clone());
-        for containers in next.iter().chain(&former) {
-            for (resource, amount) in fit::pod(containers, &defaults).amounts {
+        let former = former.map(|facts| facts.containers.as_slice());
+        for containers in share.containers.as_deref().into_iter().chain(former) {
+            for (resource, amount) in fit::pod(containers, &share.defaults).amounts {
                 let largest: &mut Quantity = all.entry(resource).or_default();
                 *largest = amount.max(*largest);
             }
         }
     }
     if observed.child(Child::Claim).is_none() {
-        all.extend(object(Child::Claim).map(fit::claim).unwrap_or_default());
+        all.extend(share.claim.clone().unwrap_or_default());
     }
     all
 }

@@ -8,7 +8,7 @@ use super::{
     beginning::purge_after,
     child::{Child, ObjectKey, WhenAccessEnds},
     cloud::{self, Keeping},
-    comparison::{self, ChildState, precondition},
+    comparison::{self, ChildState, Wish, precondition},
     desired,
     digest::Digest,
     keep::replace_record,
@@ -249,12 +249,9 @@ pub(super) fn mirror(observed: &Observed, record: &TenantRecordSpec) -> Option<A
 pub(super) fn mark(observed: &Observed, record: &TenantRecordSpec) -> Option<Action> {
     let live = observed.namespace.as_deref().filter(|live| is_ours(live, record) && !live.deleting)?;
     let wanted = desired::namespace(&observed.name, record);
-    match comparison::state(observed, Child::Namespace, Some(wanted)) {
-        Some(ChildState::Differs(object, _)) => {
-            Some(Action::Update { child: Child::Namespace, object, precondition: precondition(live) })
-        }
-        _ => None,
-    }
+    let state = comparison::state(observed, Child::Namespace, Some(&Wish::of(Child::Namespace, &wanted)));
+    let differs = matches!(state, Some(ChildState::Differs(_)));
+    differs.then(|| Action::Update { child: Child::Namespace, object: wanted, precondition: precondition(live) })
 }
 
 fn farewell(observed: &Observed, tenant: &TenantView, record: &TenantRecordSpec) -> (Reason, String) {

@@ -3,7 +3,7 @@
 //! PURE. Section 8 of the design: whatever the class, a new version of the operator or a rotation changes passes one
 //! gate; what the Tenant itself changes does not wait. While a change waits, the former template is held.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -21,6 +21,7 @@ use super::{
     reason::Reason,
     retire::is_scaled,
     rotation, scaling,
+    wanted::Wanted,
     workload::{NewestPod, is_rolled, newest_pod},
 };
 use crate::api::{
@@ -66,17 +67,15 @@ pub const fn reached(passage: &Passage, confined: bool) -> Reached {
 }
 
 /// The template and configuration that are wanted, as the record would say it.
-pub fn wanted_template(
+pub(super) fn wanted_template(
     spec: &TenantSpec,
     record: &TenantRecordSpec,
-    wanted: &BTreeMap<Child, Option<Value>>,
+    wanted: &Wanted<'_>,
 ) -> Option<RecordedTemplate> {
-    let set = wanted.get(&Child::StatefulSet)?.as_ref()?;
-    let config = wanted.get(&Child::ConfigMap)?.as_ref()?;
     Some(RecordedTemplate {
-        hash: ContentHash::of_value(set.pointer("/spec/template")?).to_hex(),
+        hash: wanted.template()?.to_hex(),
         rendered: None,
-        config: ContentHash::of_object(Kind::ConfigMap, config).to_hex(),
+        config: wanted.hash(Child::ConfigMap)?.to_hex(),
         own: own_share(spec).to_hex(),
         secrets: applied_secrets(record),
         rolling: None,
@@ -167,12 +166,12 @@ fn live_template(observed: &Observed) -> Option<String> {
 
 /// How a child stands while the former template is held: the template and its configuration as they are, the rest as
 /// wanted.
-pub fn held_state(observed: &Observed, child: Child, wanted: Option<&Value>) -> Option<ChildState> {
+pub(super) fn held_state(observed: &Observed, child: Child, wanted: &mut Wanted<'_>) -> Option<ChildState> {
     let live = observed.child(child)?;
     match child {
         Child::ConfigMap => Some(ChildState::Equal),
         Child::StatefulSet => {
-            let frame = without_template(wanted?);
+            let frame = without_template(&wanted.object(child)?);
             let facts = live.facts.as_stateful_set()?;
             if facts.frame == Some(ContentHash::of_object(Kind::StatefulSet, &frame)) {
                 return Some(ChildState::Equal);
@@ -182,7 +181,8 @@ pub fn held_state(observed: &Observed, child: Child, wanted: Option<&Value>) -> 
             if known.is_some() {
                 return Some(ChildState::EqualAsRendered);
             }
-            Some(ChildState::Differs(frame, precondition(live)))
+            wanted.replace(child, Some(frame));
+            Some(ChildState::Differs(precondition(live)))
         }
         Child::Namespace
         | Child::ResourceQuota

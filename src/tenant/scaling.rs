@@ -3,10 +3,6 @@
 //! PURE. How many pods are wanted is the scaler's to say while it stands: what it has said is rendered as wanted, so that nothing
 //! the operator writes takes it back.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
-
 use super::{
     action::{Action, PartState},
     blueprint::{Backend, Blueprint},
@@ -19,6 +15,7 @@ use super::{
     reason::Reason,
     retire::is_scaled,
     rollout,
+    wanted::Wanted,
     workload::{has_ended, is_started},
 };
 use crate::api::class::{ScaleToZero, TenantClassSpec};
@@ -76,23 +73,18 @@ pub(super) fn rests(observed: &Observed) -> bool {
 }
 
 /// What is wanted, with a route through the interceptor once everything stands that leads on from there.
-pub(super) fn through(
-    observed: &Observed,
-    plan: &Blueprint<'_>,
-    mut wanted: BTreeMap<Child, Option<Value>>,
-) -> BTreeMap<Child, Option<Value>> {
+pub(super) fn through(observed: &Observed, plan: &Blueprint<'_>, wanted: &mut Wanted<'_>) {
     const BEFORE: [Child; 4] =
         [Child::Allowlist, Child::ScaledObject, Child::InterceptorGrant, Child::InterceptorRoute];
     let stands = |child: &Child| {
-        let state = comparison::state(observed, *child, wanted.get(child).cloned().flatten());
+        let state = comparison::state(observed, *child, wanted.wish(*child).as_ref());
         state.is_some_and(|state| state.is_settled())
     };
     let route = observed.child(Child::InterceptorRoute).and_then(|live| live.facts.as_judged());
     if plan.scaler.is_some() && route == Some(&Judgement::Ready) && BEFORE.iter().all(stands) {
         let through = Blueprint { backend: Backend::Interceptor, ..plan.clone() };
-        wanted.insert(Child::Route, desired::build(Child::Route, &through));
+        wanted.replace(Child::Route, desired::build(Child::Route, &through));
     }
-    wanted
 }
 
 /// A foreign grant is out of the watch's sight: whether it still stands in the way is looked at.

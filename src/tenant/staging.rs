@@ -2,8 +2,6 @@
 //!
 //! PURE.
 
-use serde_json::Value;
-
 use super::{
     action::Action,
     child::{Child, Stage},
@@ -11,6 +9,7 @@ use super::{
     observed::Observed,
     parts::Survey,
     retire,
+    wanted::Wanted,
 };
 
 /// What opens the stages of rule S5.
@@ -24,6 +23,8 @@ pub(super) struct Gates {
     pub(super) template: TemplateGate,
     /// What is wanted of the workspace.
     pub(super) aim: Aim,
+    /// How many pods are wanted.
+    pub(super) replicas: i64,
 }
 
 /// What is wanted of the workspace.
@@ -49,14 +50,20 @@ pub(super) enum TemplateGate {
     Changes,
 }
 
-pub(super) fn child_actions(observed: &Observed, survey: &Survey, gates: Gates, claim: bool) -> Vec<Action> {
+pub(super) fn child_actions(
+    observed: &Observed,
+    survey: &Survey,
+    gates: Gates,
+    claim: bool,
+    wanted: &Wanted<'_>,
+) -> Vec<Action> {
     let namespace_stands = survey.children.get(&Child::Namespace).is_some_and(ChildState::is_settled);
     let may_write = |child: Child, state: &ChildState| match child.stage() {
         Stage::Namespace => true,
         Stage::Confinement => namespace_stands && (child != Child::Claim || claim),
         // Not while a scaler may start it again; that one goes first, and is not waited for once it is asked to.
         Stage::Workspace
-            if child == Child::StatefulSet && stops_pods(observed, state) && retire::is_scaled(observed) =>
+            if child == Child::StatefulSet && stops_pods(observed, state, gates) && retire::is_scaled(observed) =>
         {
             false
         }
@@ -73,7 +80,7 @@ pub(super) fn child_actions(observed: &Observed, survey: &Survey, gates: Gates, 
         .children
         .iter()
         .filter(|(child, state)| may_write(**child, state))
-        .filter_map(|(child, state)| state.action(*child))
+        .filter_map(|(child, state)| state.action(*child, || wanted.object(*child)))
         .collect()
 }
 
@@ -87,9 +94,9 @@ fn may_write_workspace(observed: &Observed, child: Child, state: &ChildState, ga
     }
     let is_known = gates.template == TemplateGate::BringsBack;
     let is_new = match state {
-        ChildState::Absent(_) => true,
-        ChildState::Differs(wanted, _) => match child {
-            Child::StatefulSet => !is_known || starts_pods(observed, wanted),
+        ChildState::Absent => true,
+        ChildState::Differs(_) => match child {
+            Child::StatefulSet => !is_known || gates.replicas > live_replicas(observed),
             Child::ConfigMap => !is_known,
             _ => false,
         },
@@ -109,16 +116,8 @@ const fn is_way_through(child: Child) -> bool {
     matches!(child, Child::ScaledObject | Child::InterceptorRoute | Child::InterceptorGrant)
 }
 
-fn wanted_replicas(wanted: &Value) -> i64 {
-    wanted.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1)
-}
-
-fn starts_pods(observed: &Observed, wanted: &Value) -> bool {
-    wanted_replicas(wanted) > live_replicas(observed)
-}
-
-fn stops_pods(observed: &Observed, state: &ChildState) -> bool {
-    matches!(state, ChildState::Differs(wanted, _) if wanted_replicas(wanted) == 0 && live_replicas(observed) > 0)
+fn stops_pods(observed: &Observed, state: &ChildState, gates: Gates) -> bool {
+    matches!(state, ChildState::Differs(_)) && gates.replicas == 0 && live_replicas(observed) > 0
 }
 
 fn live_replicas(observed: &Observed) -> i64 {
@@ -133,7 +132,7 @@ fn ends_access(child: Child, state: &ChildState, gates: Gates) -> bool {
         ChildState::Differs(..) => child == Child::StatefulSet && gates.aim == Aim::Ends,
         ChildState::Equal
         | ChildState::EqualAsRendered
-        | ChildState::Absent(_)
+        | ChildState::Absent
         | ChildState::Going
         | ChildState::Unserved
         | ChildState::Taken

@@ -71,6 +71,7 @@ impl Known {
             served: self.served_kinds(),
             stray_grants: self.grants_of(name, spec),
             evidence: Evidence::default(),
+            remembered: self.remembered.entry(name.clone()).or_default().clone(),
         };
         match spec {
             Some(spec) => self.observe_recorded(&mut observed, spec),

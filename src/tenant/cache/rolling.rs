@@ -24,10 +24,13 @@ impl Cache {
 
     /// A tenant was decided about. One that has no business at the roll-out gate gives back what it was given; one that is
     /// not kept (refused, paused, being deleted) holds no place either, at the gate or on a gateway: nobody works on its
-    /// becoming ready. What an order asks for stays held until the record says it.
+    /// becoming ready. What an order asks for stays held until the record says it. Nothing more is remembered of one at rest.
     pub fn stand_at_gate(&self, observed: &Observed, plan: &Plan) {
         let name = &observed.name;
         let mut known = self.lock();
+        if plan.is_at_rest() {
+            known.remembered.remove(name);
+        }
         if !plan.is_at_gate() {
             known.gate.leave(name);
         }

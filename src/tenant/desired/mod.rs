@@ -20,7 +20,7 @@ mod stateful_set;
 mod target_group;
 pub mod workload;
 
-use std::{cell::LazyCell, collections::BTreeMap};
+use std::{cell::OnceCell, collections::BTreeMap};
 
 use serde_json::{Map, Value, json};
 
@@ -36,21 +36,34 @@ pub use stateful_set::{CLAIM_VOLUME, CONTAINER};
 
 /// All objects as they are wanted now; `None` is wanted away.
 pub fn all(blueprint: &Blueprint<'_>) -> BTreeMap<Child, Option<Value>> {
-    let files = LazyCell::new(|| config_map::data(blueprint));
+    let files = Files::of(blueprint);
     Child::ALL.iter().map(|child| (*child, build_with(*child, blueprint, &files))).collect()
 }
 
 /// The object of a child as it is wanted now; `None` where it is wanted away.
 pub fn build(child: Child, blueprint: &Blueprint<'_>) -> Option<Value> {
-    build_with(child, blueprint, &LazyCell::new(|| config_map::data(blueprint)))
+    build_with(child, blueprint, &Files::of(blueprint))
 }
 
-/// Configuration is the largest of what a tenant has, and two objects need it: it is made once, if at all.
-fn build_with<F: FnOnce() -> BTreeMap<String, String>>(
-    child: Child,
-    blueprint: &Blueprint<'_>,
-    files: &LazyCell<BTreeMap<String, String>, F>,
-) -> Option<Value> {
+/// The files of a configuration. They are the largest of what a tenant has, and two objects need them: they are made once, if at all.
+pub(super) struct Files<'a> {
+    blueprint: &'a Blueprint<'a>,
+    made: OnceCell<BTreeMap<String, String>>,
+}
+
+impl<'a> Files<'a> {
+    /// Of this blueprint.
+    pub(super) const fn of(blueprint: &'a Blueprint<'a>) -> Self {
+        Self { blueprint, made: OnceCell::new() }
+    }
+
+    fn made(&self) -> &BTreeMap<String, String> {
+        self.made.get_or_init(|| config_map::data(self.blueprint))
+    }
+}
+
+/// The same with files that another object may have had made already.
+pub(super) fn build_with(child: Child, blueprint: &Blueprint<'_>, files: &Files<'_>) -> Option<Value> {
     match child {
         Child::Namespace => Some(namespace::namespace(blueprint.tenant, blueprint.record)),
         Child::ResourceQuota => Some(resource_quota::resource_quota(blueprint)),
@@ -61,9 +74,9 @@ fn build_with<F: FnOnce() -> BTreeMap<String, String>>(
         Child::DisruptionBudget => Some(disruption_budget::disruption_budget(blueprint)),
         Child::ServiceAccount => Some(service_account::service_account(blueprint)),
         Child::Claim => Some(claim::claim(blueprint)),
-        Child::ConfigMap => Some(config_map::config_map(blueprint, files)),
+        Child::ConfigMap => Some(config_map::config_map(blueprint, files.made())),
         Child::Service => Some(service::service(blueprint)),
-        Child::StatefulSet => Some(stateful_set::stateful_set(blueprint, &config_map::hash(blueprint, files))),
+        Child::StatefulSet => Some(stateful_set::stateful_set(blueprint, &config_map::hash(blueprint, files.made()))),
         Child::ScaledObject => scaler::scaled_object(blueprint),
         Child::InterceptorRoute => scaler::interceptor_route(blueprint),
         Child::InterceptorGrant => scaler::interceptor_grant(blueprint),

@@ -28,6 +28,7 @@ mod progress;
 mod purity;
 mod quotas;
 mod random;
+mod remembering;
 mod removal;
 mod rolling;
 mod rotating;

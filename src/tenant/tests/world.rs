@@ -25,6 +25,7 @@ use crate::{
         plan::plan,
         settings::Settings,
         status::{Telling, status},
+        wanted::Remembered,
     },
 };
 
@@ -450,6 +451,8 @@ impl World {
         self.let_arrive();
         let observed = self.observe();
         let decided = plan(&observed);
+        let afresh = plan(&Observed { remembered: Remembered::default(), ..observed.clone() });
+        assert_eq!(decided, afresh, "what is remembered decides nothing");
         self.cache.stand_at_gate(&observed, &decided);
         promises::story(self, &observed, &decided);
         for action in &decided.actions {

@@ -1,0 +1,44 @@
+//! What a wish came to is remembered for as long as a tenant is on its way. That it changes no decision is shown by every round of every
+//! other test: `World::round_with` decides twice.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::{controllers, mishaps::settled, world::World};
+
+/// Rounds until nothing is left to do; which wishes were remembered in them.
+fn remembered(world: &mut World) -> (usize, BTreeSet<usize>) {
+    let (mut rounds, mut wishes) = (0, BTreeSet::new());
+    for _ in 0..60 {
+        let acted = !world.round().actions.is_empty();
+        let moved = controllers::run(world);
+        if !acted && !moved {
+            return (rounds, wishes);
+        }
+        rounds += 1;
+        wishes.extend(world.observe().remembered.number());
+        world.now += jiff::SignedDuration::from_secs(2);
+    }
+    panic!("no rest");
+}
+
+#[test]
+fn a_wish_is_built_when_something_in_it_changes_and_not_in_each_round() {
+    let (rounds, wishes) = remembered(&mut World::with_alice());
+    assert!(rounds >= 8 && wishes.len() <= 4, "{rounds} rounds, {} wishes", wishes.len());
+}
+
+#[test]
+fn nothing_is_remembered_of_a_tenant_at_rest() {
+    let mut world = settled();
+    world.round();
+    assert_eq!(world.observe().remembered.number(), None);
+    world.usual_class["network"]["cidrs"] = json!([{ "cidr": "10.1.0.0/24" }]);
+    let class = world.usual_class.clone();
+    world.set_class(&class);
+    world.round();
+    assert!(world.observe().remembered.number().is_some(), "it is on its way again");
+    world.settle();
+    assert_eq!(world.observe().remembered.number(), None);
+}
