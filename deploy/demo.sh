@@ -125,11 +125,17 @@ openclaw() {
   real_node=(--real-node --openclaw "$packages") of_node=(--dns-addresses 10.96.0.10)
 }
 
-# Secrets Manager is emulated on an address of this machine, which workspaces may connect to only if their class says so.
-let_resolve() {
+# What the class of a real node says otherwise. Secrets Manager is emulated on an address of this machine, which workspaces may connect to
+# only if their class says so; and the Gateway ends TLS, without which OpenClaw's page lets nobody in.
+fit_class() {
   local address=${AWS_ENDPOINT_URL_SECRETS_MANAGER#http://}
-  kubectl patch tenantclass default --type merge >/dev/null \
-    --patch "{\"spec\":{\"network\":{\"cidrs\":[{\"cidr\":\"${address%:*}/32\",\"ports\":[${address##*:}]}]}}}"
+  kubectl patch tenantclass default --type json --patch-file /dev/stdin >/dev/null <<END
+[
+  { "op": "add", "path": "/spec/network/cidrs", "value": [{ "cidr": "${address%:*}/32", "ports": [${address##*:}] }] },
+  { "op": "replace", "path": "/spec/routing/gateways/0/sectionName", "value": "https" },
+  { "op": "replace", "path": "/spec/routing/gateways/0/scheme", "value": "https" }
+]
+END
 }
 
 operator() {
@@ -160,7 +166,7 @@ operator() {
   install >"$dir/operator/install.log" 2>&1 || { cat "$dir/operator/install.log" >&2; fail "the cluster did not take it"; }
   printf '%s' "$dim"; sed 's/^/  /' "$dir/operator/install.log"; printf '%s' "$plain"
 
-  [ "$kind" != node ] || let_resolve || fail "the class did not take the addresses of the emulated AWS account"
+  [ "$kind" != node ] || fit_class || fail "the class did not take what a real node has otherwise"
   eval "$(cluster "$dir/platform.json")"
   stage "give the tenants' role in AWS its trust and permissions (deploy/aws)"
   give_role >"$dir/operator/role.log" 2>&1 || { cat "$dir/operator/role.log" >&2; fail "the account did not take it"; }
@@ -226,7 +232,9 @@ what_runs() {
 
 Real pods run on a real node, packets that the policies forbid are dropped, and a real gateway leads to them as the routes say.
 
-  curl --header 'Host: alice.openclaw.local' http://$OPENCLAW_GATEWAY_ADDRESS/     her page, through the gateway
+  curl --insecure --connect-to ::$OPENCLAW_GATEWAY_ADDRESS https://alice.openclaw.local/     her page, through the gateway
+  chromium --user-data-dir=/tmp/openclaw-demo --ignore-certificate-errors --host-resolver-rules="MAP * $OPENCLAW_GATEWAY_ADDRESS" \\
+    "\$("\$OPENCLAW_PLATFORM_PYTHON" deploy/demo/look.py page alice)"     the same in a browser, logged in
   kubectl exec -it -n openclaw-alice alice-0 -c gateway -- bash     a shell in alice's workspace: try to get out of it
   kubectl port-forward -n openclaw-alice pod/alice-0 18789          her gateway on http://127.0.0.1:18789
 END
@@ -239,7 +247,7 @@ cluster() {
   python3 - "$1" <<'END'
 import json, shlex, sys
 platform = json.load(open(sys.argv[1]))
-aws, gateway = platform["aws"], platform["gateway"].get("address", "")
+aws, gateway = platform["aws"], platform["gateway"].get("secureAddress", "")
 print(f"export OPENCLAW_CLUSTER_NAME={shlex.quote(aws['clusterName'])} OPENCLAW_CLUSTER_ARN={shlex.quote(aws['clusterArn'])}"
       f" OPENCLAW_TENANT_ROLE={shlex.quote(aws['tenantRoleArn'])} OPENCLAW_GATEWAY_ADDRESS={shlex.quote(gateway)}")
 END

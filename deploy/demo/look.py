@@ -7,6 +7,7 @@ that a platform engineer does.
   look.py role DIRECTORY                  gives the role that tenants share the documents of `iam --output DIRECTORY` (needs
                                           boto3)
   look.py account                         what the emulated account holds (needs boto3); never a secret's value
+  look.py page NAME                       where the tenant's owner gets in, with the token: for a browser (needs boto3)
 
 The others need no more than the standard library. Ends with 0 where what it waited for came true.
 """
@@ -243,6 +244,20 @@ def account():
     return 0
 
 
+def page(name):
+    import boto3
+
+    def kubectl(kind, path):
+        command = ["kubectl", "get", kind, name, f"--output=jsonpath={path}"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    url = kubectl("tenant", "{.status.url}")
+    secret = kubectl("tenantrecord", '{.spec.secrets.items[?(@.name=="gateway-token")].arn}')
+    token = boto3.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"]
+    print(f"{url}#token={token}")
+    return 0
+
+
 def show(tags):
     pairs = " ".join(f"{key}={shortened(tags[key])}" for key in sorted(tags))
     print(textwrap.fill(pairs, 120, initial_indent="      ", subsequent_indent="      ", break_on_hyphens=False))
@@ -252,7 +267,7 @@ def shortened(value):
     return value if len(value) <= 48 or value.startswith("arn:") else value[:10] + "…"
 
 
-COMMANDS = {"port": port, "ready": ready, "tenants": tenants, "role": role, "account": account}
+COMMANDS = {"port": port, "ready": ready, "tenants": tenants, "role": role, "account": account, "page": page}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    inside::{class, cluster, running, small, without_operator},
+    inside::{class, cluster, is_elsewhere, running, small, without_operator},
     support::{Bed, Instance, condition},
     volume::{Watchman, another_pod, diary, holders, pod_uid, volume_of, write},
 };
@@ -11,6 +11,9 @@ use crate::{
 #[tokio::test]
 #[ignore = "needs a real node: make e2e"]
 async fn what_a_workspace_has_written_survives_and_is_held_by_one_container_at_a_time() {
+    if is_elsewhere("to see the mounts of its node") {
+        return;
+    }
     let bed = running("diary", class(cluster(), json!({}))).await;
     let volume = volume_of(&bed);
     assert_eq!(holders(&volume), 1, "the one container that runs is seen");
@@ -63,6 +66,9 @@ async fn refused_to_another(bed: &Bed) {
 #[tokio::test]
 #[ignore = "needs a real node: make e2e"]
 async fn what_a_workspace_has_written_survives_a_reinstalled_operator_and_its_definitions() {
+    if is_elsewhere("to end operator and definitions") {
+        return;
+    }
     let bed = running("reinstalled", class(cluster(), json!({}))).await;
     let (volume, pod) = (volume_of(&bed), pod_uid(&bed));
     write(&bed, "before");

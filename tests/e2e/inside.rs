@@ -1,6 +1,7 @@
 //! The cluster with a real node, tenants on it, and what is done from inside their pods.
 
 use std::{
+    ops::Deref,
     process::Command,
     sync::{Mutex, OnceLock},
 };
@@ -27,9 +28,12 @@ const DOOR_LABEL: (&str, &str) = ("e2e.openclaw.io/door", "true");
 /// The operator that runs on the cluster.
 static OPERATOR: Mutex<Option<OperatorProcess>> = Mutex::new(None);
 
-/// The cluster that all of these share, with one operator on it.
+/// The cluster that all of these share, with one operator on it: a platform with a real node, or one that is there already.
 pub fn cluster() -> &'static Instance {
     static CLUSTER: OnceLock<Instance> = OnceLock::new();
+    if Instance::is_foreign() {
+        return Instance::shared();
+    }
     CLUSTER.get_or_init(|| {
         let packages = std::env::var("OPENCLAW_TEST_PACKAGES").expect("OPENCLAW_TEST_PACKAGES: make e2e sets it");
         let instance = Instance::start_with(&["--real-node", "--openclaw", &packages]);
@@ -41,6 +45,24 @@ pub fn cluster() -> &'static Instance {
         }
         instance
     })
+}
+
+/// Whether a test has to be left out: a cluster that was there already has no node that this machine may look into, disturb or end.
+pub fn is_elsewhere(needs: &str) -> bool {
+    let is_foreign = Instance::is_foreign();
+    if is_foreign {
+        println!("skipped: it needs {needs}, as the local platform has");
+    }
+    is_foreign
+}
+
+/// Whether a test has to be left out because nobody says where a Gateway moves traffic.
+pub fn has_no_way_in(address: &str) -> bool {
+    let has_none = !cluster().knows(address);
+    if has_none {
+        println!("skipped: platform.json says nothing at {address}");
+    }
+    has_none
 }
 
 fn start_operator(instance: &Instance) {
@@ -88,11 +110,39 @@ pub fn class(instance: &Instance, more: Value) -> Value {
     class
 }
 
+/// A tenant whose workspace runs, until its test has passed: a score of them would leave a small machine no memory and no time.
+pub struct Running(Bed);
+
+impl Running {
+    /// Once the Tenant is Ready.
+    pub async fn on(bed: Bed) -> Self {
+        bed.ready_tenant(small()).await;
+        Self(bed)
+    }
+}
+
+impl Deref for Running {
+    type Target = Bed;
+
+    fn deref(&self) -> &Bed {
+        &self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let suspended = json!({ "spec": { "suspend": true } }).to_string();
+            // Where the test has deleted the Tenant nothing runs.
+            let _ =
+                self.instance.try_kubectl(&["patch", "tenant", &self.tenant, "--type=merge", "--patch", &suspended]);
+        }
+    }
+}
+
 /// A tenant whose workspace runs.
-pub async fn running(test: &str, class: Value) -> Bed {
-    let bed = Bed::with_class(cluster(), test, class).await;
-    bed.ready_tenant(small()).await;
-    bed
+pub async fn running(test: &str, class: Value) -> Running {
+    Running::on(Bed::with_class(cluster(), test, class).await).await
 }
 
 /// What a Tenant asks for of which several fit on the node of a small machine.

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::PATIENCE;
+use crate::{inside::is_elsewhere, support::PATIENCE};
 
 /// A platform of a name of its own, in a process group of its own, as a terminal would start it.
 struct Platform {
@@ -137,6 +137,9 @@ fn find(from: &Path, name: &str, depth: usize) -> Option<PathBuf> {
 #[test]
 #[ignore = "needs a real node: make e2e"]
 fn nothing_is_left_of_a_platform_that_is_interrupted_or_killed() {
+    if is_elsewhere("a platform of its own") {
+        return;
+    }
     let early = Platform::start("early");
     early.has_begun();
     let traces = early.traces();
@@ -158,9 +161,21 @@ fn nothing_is_left_of_a_platform_that_is_interrupted_or_killed() {
     killed.ended(&traces);
 }
 
+/// What the demo's last words say to open in a browser.
+fn page_of_alice(name: &str) -> String {
+    let script = r#"eval "$(deploy/local/platform.sh env --name "$0")" && "$OPENCLAW_PLATFORM_PYTHON" deploy/demo/look.py page alice"#;
+    let mut command = Command::new("bash");
+    let output = command.args(["-c", script, name]).current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("bash");
+    let said = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&said).into_owned()
+}
+
 #[test]
 #[ignore = "needs a real node: make e2e"]
 fn the_demo_on_a_real_node_runs_openclaw_and_leaves_nothing() {
+    if is_elsewhere("a platform of its own") {
+        return;
+    }
     let name = format!("e2e-demo-{}", std::process::id());
     let make = |target: &str| {
         let mut command = Command::new("make");
@@ -170,7 +185,9 @@ fn the_demo_on_a_real_node_runs_openclaw_and_leaves_nothing() {
         (output.status.success(), String::from_utf8_lossy(&said).into_owned())
     };
     let (well, said) = make("demo-node");
+    let page = page_of_alice(&name);
     let ended = make("demo-down");
+    assert!(page.starts_with("https://alice.openclaw.local/#token="), "{page}");
     assert!(well, "{said}");
     for expected in ["alice", "bob", "carol", "What runs in alice's pod", "OpenClaw: ", "kubectl exec -it"] {
         assert!(said.contains(expected), "{expected} is missing in: {said}");

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    inside::{class, cluster, running},
+    inside::{class, cluster, has_no_way_in, running},
     support::{Bed, condition, merge},
 };
 
@@ -56,6 +56,9 @@ async fn leads_to(bed: &Bed, host: &str, path: &str) {
 #[tokio::test]
 #[ignore = "needs a real node: make e2e"]
 async fn in_host_mode_a_host_leads_to_its_workspace_for_as_long_as_it_is_open() {
+    if has_no_way_in("/gateway/address") {
+        return;
+    }
     let bed = running("host", class(cluster(), json!({}))).await;
     let host = format!("{}.openclaw.local", bed.tenant);
     assert_eq!(bed.ready().await["status"]["url"], format!("http://{host}/"));
@@ -72,6 +75,9 @@ async fn in_host_mode_a_host_leads_to_its_workspace_for_as_long_as_it_is_open() 
 #[tokio::test]
 #[ignore = "needs a real node: make e2e"]
 async fn in_path_mode_a_path_leads_to_its_workspace_and_no_other_does() {
+    if has_no_way_in("/gateway/address") {
+        return;
+    }
     let mut shared = class(cluster(), json!({}));
     merge(&mut shared["routing"], json!({ "mode": "Path", "acceptSharedOrigin": true }));
     let bed = running("path", shared).await;

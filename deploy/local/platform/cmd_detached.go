@@ -44,7 +44,7 @@ func up(args []string) error {
 	if _, err := c.Fill(); err != nil {
 		return err
 	}
-	if err := options.forNode(c, &instance.Options{}); err != nil {
+	if err := options.fill(c, &instance.Options{}); err != nil {
 		return err
 	}
 	return start(options)

@@ -28,7 +28,10 @@ func newCache(log *progress.Log) (*cache.Cache, error) {
 }
 
 func build(args []string) error {
-	if err := parse(flag.NewFlagSet("build", flag.ContinueOnError), args); err != nil {
+	var wanted nodeOptions
+	flags := flag.NewFlagSet("build", flag.ContinueOnError)
+	wanted.flags(flags)
+	if err := parse(flags, args); err != nil {
 		return err
 	}
 	log := progress.New(os.Stderr)
@@ -39,17 +42,31 @@ func build(args []string) error {
 	if _, err := c.Fill(); err != nil {
 		return err
 	}
+	if err := wanted.fill(c, &instance.Options{}); err != nil {
+		return err
+	}
 	log.Summary("everything is in " + c.Root)
 	return nil
 }
 
 type runOptions struct {
 	place
+	nodeOptions
 	kwok, keep, untilEOF bool
-	realNode             bool
-	openclaw, image      string // of the workspaces on a real node
-	evidence             bool   // leave behind what a test run is examined by
+	evidence             bool // leave behind what a test run is examined by
 	attach               instance.Attach
+}
+
+// nodeOptions ask for a real node.
+type nodeOptions struct {
+	realNode        bool
+	openclaw, image string // of the workspaces on it
+}
+
+func (o *nodeOptions) flags(flags *flag.FlagSet) {
+	flags.BoolVar(&o.realNode, "real-node", false, "one real node instead of played ones: containers run, network policies are enforced (Linux, root)")
+	flags.StringVar(&o.openclaw, "openclaw", "", "with --real-node: the directory into which tests/openclaw/install.sh has put OpenClaw; an image is made of it")
+	flags.StringVar(&o.image, "openclaw-image", "ghcr.io/openclaw/openclaw:2026.9.6", "with --openclaw: what that image is called, as a class names it")
 }
 
 // evidenceVariable names the directory in which `run` leaves its instance's directory, with everything in it that a test
@@ -58,10 +75,8 @@ const evidenceVariable = "OPENCLAW_EVIDENCE_DIR"
 
 func (o *runOptions) flags(flags *flag.FlagSet) {
 	o.place.flags(flags)
+	o.nodeOptions.flags(flags)
 	flags.BoolVar(&o.kwok, "kwok", true, "play nodes and pods; without it pods stay Pending until nodes come from elsewhere")
-	flags.BoolVar(&o.realNode, "real-node", false, "one real node instead of played ones: containers run, network policies are enforced (Linux, root)")
-	flags.StringVar(&o.openclaw, "openclaw", "", "with --real-node: the directory into which tests/openclaw/install.sh has put OpenClaw; an image is made of it")
-	flags.StringVar(&o.image, "openclaw-image", "ghcr.io/openclaw/openclaw:2026.9.6", "with --openclaw: what that image is called, as a class names it")
 	flags.StringVar(&o.attach.Kubeconfig, "attach", "", "serve the cluster of this kubeconfig instead of starting one (see deploy/kind)")
 	flags.BoolVar(&o.attach.AnyContext, "attach-any", false, "also a cluster that kind did not make")
 	flags.StringVar(&o.attach.WebhookListen, "webhook-listen", "127.0.0.1", "with --attach: address to listen on for the API server")
@@ -123,7 +138,7 @@ func run(ctx context.Context, options runOptions) (err error) {
 		return err
 	}
 	var wanted instance.Options
-	if err := options.forNode(c, &wanted); err != nil {
+	if err := options.fill(c, &wanted); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -174,16 +189,21 @@ func run(ctx context.Context, options runOptions) (err error) {
 	return errors.Join(err, finish(options, running))
 }
 
-// forNode builds what a real node needs, and adds it to what is wanted; nothing where none is asked for.
-func (o *runOptions) forNode(c *cache.Cache, wanted *instance.Options) error {
+// fill is that of a node, which a cluster that is served has already.
+func (o *runOptions) fill(c *cache.Cache, wanted *instance.Options) error {
+	if o.realNode && o.attach.Kubeconfig != "" {
+		return errors.New("--attach serves a cluster that has nodes; --real-node starts one")
+	}
+	return o.nodeOptions.fill(c, wanted)
+}
+
+// fill builds what a real node needs, and adds it to what is wanted; nothing where none is asked for.
+func (o *nodeOptions) fill(c *cache.Cache, wanted *instance.Options) error {
 	if !o.realNode {
 		if o.openclaw != "" {
 			return errors.New("--openclaw is for containers, which only --real-node runs")
 		}
 		return nil
-	}
-	if o.attach.Kubeconfig != "" {
-		return errors.New("--attach serves a cluster that has nodes; --real-node starts one")
 	}
 	if err := node.Check(); err != nil {
 		return err

@@ -14,7 +14,8 @@ import (
 const usage = `The local platform: a Kubernetes control plane, played nodes or a real one, an emulated AWS account, and stand-ins for the Gateway
 and the Pod Identity webhook, as ordinary processes on loopback. No container engine, no cloud.
 
-  platform.sh build                          fill the cache (minutes the first time, then seconds)
+  platform.sh build                          fill the cache (minutes the first time, then seconds); with --real-node [--openclaw DIR]
+                                             with what that needs
   platform.sh up   [--name NAME]             start an instance in the background and wait until it is ready
   platform.sh up   --real-node [--openclaw DIR]
                                              the same with a node that runs containers and enforces network policies (Linux, root)

@@ -118,6 +118,12 @@ impl Instance {
         Self { facts, kubeconfig, operators: Mutex::default(), process: None }
     }
 
+    /// Whether a cluster is used that is there already.
+    #[allow(dead_code, reason = "tests/e2e asks")]
+    pub fn is_foreign() -> bool {
+        foreign_cluster().is_some()
+    }
+
     /// A platform of this test's own, with everything installed but no operator running. It ends with the test.
     pub fn own() -> &'static Self {
         Self::start().of_this_test()
@@ -228,6 +234,13 @@ impl Instance {
     }
 
     /// What the platform says about itself, by JSON pointer.
+    /// Whether there is such a fact about it.
+    #[allow(dead_code, reason = "tests/e2e asks")]
+    pub fn knows(&self, pointer: &str) -> bool {
+        self.facts.pointer(pointer).is_some()
+    }
+
+    /// A fact about it, by its place in platform.json.
     pub fn fact(&self, pointer: &str) -> &str {
         let fact = self.facts.pointer(pointer).and_then(Value::as_str);
         fact.unwrap_or_else(|| panic!("platform.json does not say {pointer}"))

@@ -3,9 +3,11 @@ package instance
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -14,8 +16,11 @@ import (
 	"openclaw.io/local/platform/internal/proc"
 )
 
-// gatewayPort is where a real node hands on to Envoy: objects/envoy.yaml names it.
-const gatewayPort = "30080"
+// Where a real node hands on to Envoy: objects/envoy.yaml names them.
+const gatewayPort, secureGatewayPort = "30080", "30443"
+
+// gatewayTLS is the Secret with the certificate of whom browsers ask.
+const gatewayTLS = "openclaw-gateway-tls"
 
 // contourController is whose a GatewayClass says to be that is Contour's.
 const contourController = "projectcontour.io/gateway-controller"
@@ -75,7 +80,42 @@ func (i *Instance) startGateway() error {
 		return err
 	}
 	i.info.Gateway.Address = net.JoinHostPort(i.nodeAddress.String(), gatewayPort)
+	i.info.Gateway.SecureAddress = net.JoinHostPort(i.nodeAddress.String(), secureGatewayPort)
 	return i.createAll(i.ctx, mustObject("envoy.yaml"))
+}
+
+// secured adds to each listener of the Gateway one that ends TLS, with a certificate of the instance's own authority: OpenClaw's page lets
+// nobody in that has come without (docs/decisions/0005).
+func secured(object *unstructured.Unstructured) error {
+	listeners, _, err := unstructured.NestedSlice(object.Object, "spec", "listeners")
+	if err != nil {
+		return err
+	}
+	for _, plain := range slices.Clone(listeners) {
+		secure := maps.Clone(plain.(map[string]any))
+		secure["name"] = secureName(secure["name"].(string))
+		secure["protocol"], secure["port"] = "HTTPS", int64(443)
+		secure["tls"] = map[string]any{"mode": "Terminate", "certificateRefs": []any{map[string]any{"name": gatewayTLS}}}
+		listeners = append(listeners, secure)
+	}
+	return unstructured.SetNestedSlice(object.Object, listeners, "spec", "listeners")
+}
+
+// gatewayCertificate is the Secret that those listeners name.
+func (i *Instance) gatewayCertificate() (*unstructured.Unstructured, error) {
+	certificate, key, err := i.ca.serving("openclaw.local", "*.openclaw.local")
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": gatewayTLS, "namespace": gatewayNamespace},
+		"type": "kubernetes.io/tls", "data": map[string]any{"tls.crt": encode(certificate), "tls.key": encode(key)},
+	}}, err
+}
+
+// secureName is what the listener beside that one is called: https, shared-https.
+func secureName(plain string) string {
+	if plain == "http" {
+		return "https"
+	}
+	return plain + "-https"
 }
 
 // startContour returns the port at which Envoy asks it.

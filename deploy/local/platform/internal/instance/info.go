@@ -35,7 +35,9 @@ type Info struct {
 type Gateway struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	Address   string `json:"address,omitempty"` // where it listens, if it moves traffic
+	// Where it listens, if it moves traffic: plainly, and with TLS by a certificate of the instance's CA.
+	Address       string `json:"address,omitempty"`
+	SecureAddress string `json:"secureAddress,omitempty"`
 }
 
 // AWS is how the emulated account is reached.

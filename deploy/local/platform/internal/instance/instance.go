@@ -197,10 +197,27 @@ func (i *Instance) installGateway() error {
 	if i.provisions() {
 		objects = bytes.ReplaceAll(objects, []byte("kubernetes.io/host-path"), []byte(provisioner.Name))
 	}
-	if !i.playsGateway() {
-		objects = bytes.ReplaceAll(objects, []byte("openclaw.io/local-gateway"), []byte(contourController))
+	if i.playsGateway() {
+		return i.createAll(i.ctx, objects)
 	}
-	return i.createAll(i.ctx, objects)
+	objects = bytes.ReplaceAll(objects, []byte("openclaw.io/local-gateway"), []byte(contourController))
+	parsed, err := kube.Parse(objects)
+	if err != nil {
+		return err
+	}
+	certificate, err := i.gatewayCertificate()
+	if err != nil {
+		return err
+	}
+	for _, object := range append(parsed, certificate) {
+		if object.GetKind() == "Gateway" {
+			err = secured(object)
+		}
+		if err = errors.Join(err, i.kube.Create(i.ctx, object)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (i *Instance) bringUpCluster() error {

@@ -30,6 +30,7 @@ var (
 	Services        = core("services")
 	ServiceAccounts = core("serviceaccounts")
 	ConfigMaps      = core("configmaps")
+	Secrets         = core("secrets")
 	Claims          = core("persistentvolumeclaims")
 	Volumes         = core("persistentvolumes")
 
@@ -52,7 +53,7 @@ var (
 
 var byKind = map[string]schema.GroupVersionResource{
 	"Namespace": Namespaces, "Node": Nodes, "CustomResourceDefinition": CRDs, "StorageClass": StorageClasses,
-	"ServiceAccount": ServiceAccounts, "ConfigMap": ConfigMaps, "Service": Services, "Deployment": Deployments,
+	"ServiceAccount": ServiceAccounts, "ConfigMap": ConfigMaps, "Secret": Secrets, "Service": Services, "Deployment": Deployments,
 	"ClusterRole": ClusterRoles, "ClusterRoleBinding": ClusterRoleBindings,
 	"MutatingWebhookConfiguration": Webhooks, "GatewayClass": GatewayClasses, "Gateway": Gateways,
 }

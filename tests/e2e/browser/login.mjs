@@ -1,0 +1,75 @@
+// Opens a workspace's page with a token in a browser, as its owner does, and says what becomes of it. Takes one argument, JSON:
+//
+//   browser   the program
+//   packages  where npm has put playwright-core
+//   page      the workspace's URL, https
+//   token     what is handed over behind its #
+//   gateway   HOST:PORT at which the Gateway listens
+//   ca        PEM: who signs the Gateway's certificate
+//   picture   where to put one of what is seen at the end
+//
+// Prints JSON: `outcome` is "connected", "refused" or "nobody" (there is no page), `said` the words on the page.
+import { X509Certificate, createHash } from "node:crypto";
+import { createRequire } from "node:module";
+import tls from "node:tls";
+
+const asked = JSON.parse(process.argv[2]);
+const { chromium } = createRequire(`${asked.packages}/`)("playwright-core");
+const PATIENCE = 30_000;
+
+/** The Gateway's key, after its certificate was checked against its authority and the page's host. */
+function keyOf(gateway, ca, servername) {
+  const [host, port] = gateway.split(":");
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect({ host, port: Number(port), ca, servername }, () => {
+      const { publicKey } = new X509Certificate(socket.getPeerCertificate().raw);
+      socket.end();
+      resolve(createHash("sha256").update(publicKey.export({ type: "spki", format: "der" })).digest("base64"));
+    });
+    socket.on("error", reject);
+  });
+}
+
+/** What the page comes to: OpenClaw's own words on the WebSocket count, and what a person sees agrees with them. */
+async function comesTo(page, hello) {
+  const inside = page.locator("openclaw-app-sidebar, .shell").first();
+  const refused = page.locator(".login-gate__failure").first();
+  await inside.or(refused).first().waitFor({ state: "visible", timeout: PATIENCE });
+  if (await refused.isVisible()) return { outcome: "refused", said: await refused.innerText() };
+  await hello;
+  // What it loads then takes the place of grey bars.
+  await page.waitForFunction(() => !document.querySelector('[class*="skeleton"]'), undefined, { timeout: PATIENCE });
+  return { outcome: "connected", said: await page.locator("body").innerText() };
+}
+
+const url = new URL(asked.page);
+// Without a route for a host the Gateway has no certificate for it, and hangs up.
+const key = await keyOf(asked.gateway, asked.ca, url.hostname).catch((error) => {
+  if (error.code !== "ECONNRESET") throw error;
+  console.log(JSON.stringify({ outcome: "nobody", said: "the Gateway hangs up" }));
+  process.exit();
+});
+const browser = await chromium.launch({
+  executablePath: asked.browser,
+  args: [
+    // The names are in nobody's DNS.
+    `--host-resolver-rules=MAP * ${asked.gateway}`,
+    `--ignore-certificate-errors-spki-list=${key}`,
+    // Its sandbox is not for root.
+    "--no-sandbox",
+  ],
+});
+try {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  const hello = new Promise((resolve) => {
+    page.on("websocket", (socket) => socket.on("framereceived", ({ payload }) => {
+      if (String(payload).includes('"hello-ok"')) resolve();
+    }));
+  });
+  await page.goto(`${url}#token=${asked.token}`, { waitUntil: "domcontentloaded", timeout: PATIENCE });
+  const seen = await comesTo(page, hello);
+  await page.screenshot({ path: asked.picture });
+  console.log(JSON.stringify(seen));
+} finally {
+  await browser.close();
+}
