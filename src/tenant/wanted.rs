@@ -2,7 +2,7 @@
 //!
 //! PURE. A tenant is decided about some thirty times until it is Ready, and what is wanted of it changes three or four times meanwhile. So what an
 //! object's hash is, is remembered together with all that the object was made from, and an object is built where somebody sends it. That
-//! spares work and changes no decision (`tests/world.rs` decides everything twice).
+//! spares work and changes no decision (`src/tenant/tests/world.rs` decides everything twice).
 
 use std::{
     borrow::Cow,

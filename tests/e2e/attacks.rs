@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::{
     credentials::{READ, secret_of},
     inside::{Pod, class, cluster, is_elsewhere, running},
-    support::{Bed, Instance, condition},
+    support::{Bed, Instance},
     table::{committed_part, markdown},
     volume::volume_of,
 };
@@ -281,8 +281,7 @@ async fn a_shell_in_a_workspace_gets_nowhere() {
         Ok("a value".to_owned()),
         "carried off, they are good until"
     );
-    alice.patch_tenant(json!({ "spec": { "suspend": true } })).await.expect("suspended");
-    alice.until("suspended", |tenant| condition(tenant, "Ready")["reason"] == "Suspended").await;
+    alice.suspended().await;
     attempts.push(Attempt::new(
         "carry credentials off, and use them after access has ended",
         "IAM: the tags that open the secret are gone",

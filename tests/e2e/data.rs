@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     inside::{class, cluster, is_elsewhere, running, small, without_operator},
-    support::{Bed, Instance, condition},
+    support::{Bed, Instance},
     volume::{Watchman, another_pod, diary, holders, pod_uid, volume_of, write},
 };
 
@@ -20,11 +20,9 @@ async fn what_a_workspace_has_written_survives_and_is_held_by_one_container_at_a
     let watchman = Watchman::of(&volume);
     write(&bed, "first");
 
-    bed.patch_tenant(json!({ "spec": { "suspend": true } })).await.expect("suspended");
-    bed.until("suspended", |tenant| condition(tenant, "Ready")["reason"] == "Suspended").await;
+    bed.suspended().await;
     assert_eq!(holders(&volume), 0, "Suspended says that no pod runs");
-    bed.patch_tenant(json!({ "spec": { "suspend": false } })).await.expect("resumed");
-    bed.ready().await;
+    bed.resumed().await;
     assert_eq!(diary(&bed).as_deref(), Ok("first;"), "after suspend and resume");
     write(&bed, "second");
 

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Instance, OperatorProcess, example_class, merge};
+use crate::support::{Bed, Instance, OperatorProcess, condition, example_class, merge};
 
 /// The container of a workspace in which OpenClaw runs.
 const GATEWAY: &str = "gateway";
@@ -118,6 +118,18 @@ impl Running {
     pub async fn on(bed: Bed) -> Self {
         bed.ready_tenant(small()).await;
         Self(bed)
+    }
+
+    /// Suspends it, until its Tenant says that access has ended.
+    pub async fn suspended(&self) {
+        self.patch_tenant(json!({ "spec": { "suspend": true } })).await.expect("a suspended Tenant");
+        self.until("suspended", |tenant| condition(tenant, "Ready")["reason"] == "Suspended").await;
+    }
+
+    /// Lets its owner in again, until it is Ready.
+    pub async fn resumed(&self) {
+        self.patch_tenant(json!({ "spec": { "suspend": false } })).await.expect("a resumed Tenant");
+        self.ready().await;
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     inside::{class, cluster, has_no_way_in, running},
-    support::{Bed, condition, merge},
+    support::{Bed, merge},
     workspace::token_of,
 };
 
@@ -71,8 +71,7 @@ async fn a_browser_gets_in_where_the_status_says_with_the_workspaces_own_token_a
     assert_eq!(seen.outcome, "refused", "with another's token: {}", seen.said);
     assert!(seen.said.contains("rejected the supplied Gateway secret"), "{}", seen.said);
 
-    alice.patch_tenant(json!({ "spec": { "suspend": true } })).await.expect("suspended");
-    alice.until("suspended", |tenant| condition(tenant, "Ready")["reason"] == "Suspended").await;
+    alice.suspended().await;
     let seen = log_in(&page, &own, "nothing");
     assert_eq!(seen.outcome, "nobody", "Suspended says that nobody gets in: {}", seen.said);
 }

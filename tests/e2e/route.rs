@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     inside::{class, cluster, has_no_way_in, running},
-    support::{Bed, condition, merge},
+    support::{Bed, merge},
 };
 
 /// What a Gateway answers for what is nobody's.
@@ -64,11 +64,9 @@ async fn in_host_mode_a_host_leads_to_its_workspace_for_as_long_as_it_is_open() 
     assert_eq!(bed.ready().await["status"]["url"], format!("http://{host}/"));
     leads_to(&bed, &host, "/").await;
     assert_eq!(ask("nobody.openclaw.local", "/").0, NOBODY, "a host that is nobody's");
-    bed.patch_tenant(json!({ "spec": { "suspend": true } })).await.expect("suspended");
-    bed.until("suspended", |tenant| condition(tenant, "Ready")["reason"] == "Suspended").await;
+    bed.suspended().await;
     assert_eq!(ask(&host, "/").0, NOBODY, "Suspended says that no way leads there");
-    bed.patch_tenant(json!({ "spec": { "suspend": false } })).await.expect("resumed");
-    bed.ready().await;
+    bed.resumed().await;
     leads_to(&bed, &host, "/").await;
 }
 

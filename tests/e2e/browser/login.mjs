@@ -15,7 +15,7 @@ import tls from "node:tls";
 
 const asked = JSON.parse(process.argv[2]);
 const { chromium } = createRequire(`${asked.packages}/`)("playwright-core");
-const PATIENCE = 30_000;
+const PATIENCE = 60_000;
 
 /** The Gateway's key, after its certificate was checked against its authority and the page's host. */
 function keyOf(gateway, ca, servername) {
@@ -30,22 +30,23 @@ function keyOf(gateway, ca, servername) {
   });
 }
 
-/** What the page comes to: OpenClaw's own words on the WebSocket count, and what a person sees agrees with them. */
+/** What the page comes to: OpenClaw's own word on the WebSocket, or its words of refusal; and what a person sees has to agree. */
 async function comesTo(page, hello) {
-  const inside = page.locator("openclaw-app-sidebar, .shell").first();
   const refused = page.locator(".login-gate__failure").first();
-  await inside.or(refused).first().waitFor({ state: "visible", timeout: PATIENCE });
-  if (await refused.isVisible()) return { outcome: "refused", said: await refused.innerText() };
-  await hello;
+  const refusal = refused.waitFor({ state: "visible", timeout: PATIENCE }).then(() => "refused");
+  refusal.catch(() => {}); // it never comes to who is let in
+  const outcome = await Promise.race([hello.then(() => "connected"), refusal]);
+  if (outcome === "refused") return { outcome, said: await refused.innerText() };
+  await page.locator("openclaw-app-sidebar, .shell").first().waitFor({ state: "visible", timeout: PATIENCE });
   // What it loads then takes the place of grey bars.
   await page.waitForFunction(() => !document.querySelector('[class*="skeleton"]'), undefined, { timeout: PATIENCE });
-  return { outcome: "connected", said: await page.locator("body").innerText() };
+  return { outcome, said: await page.locator("body").innerText() };
 }
 
 const url = new URL(asked.page);
-// Without a route for a host the Gateway has no certificate for it, and hangs up.
+// Without a route for a host the Gateway has no certificate for it and hangs up; without any it does not listen.
 const key = await keyOf(asked.gateway, asked.ca, url.hostname).catch((error) => {
-  if (error.code !== "ECONNRESET") throw error;
+  if (!["ECONNRESET", "ECONNREFUSED"].includes(error.code)) throw error;
   console.log(JSON.stringify({ outcome: "nobody", said: "the Gateway hangs up" }));
   process.exit();
 });
