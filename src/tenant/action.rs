@@ -375,19 +375,18 @@ impl Plan {
         matches!(&self.story, Story::Kept { template: Reached::AtGate, .. })
     }
 
+    /// Whether something is waited for.
+    pub fn is_waiting(&self) -> bool {
+        match &self.story {
+            Story::Kept { parts, .. } => !parts.values().all(PartState::is_done),
+            Story::Beginning(..) | Story::Leaving { .. } | Story::Held { .. } => true,
+            Story::Silent | Story::Refused(_) | Story::Paused { .. } | Story::Gone(..) => false,
+        }
+    }
+
     /// Whether nothing is to be done, and nothing is waited for.
     pub fn is_at_rest(&self) -> bool {
-        let is_done = match &self.story {
-            Story::Kept { parts, .. } => parts.values().all(PartState::is_done),
-            Story::Beginning(..) => false,
-            Story::Silent
-            | Story::Refused(_)
-            | Story::Paused { .. }
-            | Story::Leaving { .. }
-            | Story::Held { .. }
-            | Story::Gone(..) => true,
-        };
-        self.actions.is_empty() && is_done
+        self.actions.is_empty() && !self.is_waiting()
     }
 
     /// Whether administrators' orders are carried out by it.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     action::{Action, PartState, Precondition},
-    child::Child,
+    child::{Child, Kind},
     digest::{ContentHash, Digest, Facts, role_of},
     observed::{Observed, Rendering},
     reason::Reason,
@@ -37,23 +37,26 @@ pub enum ChildState {
     Taken,
 }
 
-/// What an object shall be: by its hash, and built where more of it is asked for.
-pub struct Wish<'a> {
-    /// Of its content.
+/// What an object shall be, as far as it is compared.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Hash of its content.
     pub hash: ContentHash,
-    /// Builds it.
-    pub object: Box<dyn Fn() -> Value + 'a>,
+    /// The role that it gives; empty where it is no binding.
+    role: String,
 }
 
-impl Wish<'_> {
+impl Wish {
     /// Of an object that is built.
-    pub fn of(child: Child, object: &Value) -> Wish<'_> {
-        Wish { hash: ContentHash::of_object(child.kind(), object), object: Box::new(|| object.clone()) }
+    pub fn of(child: Child, object: &Value) -> Self {
+        let is_binding = matches!(child.kind(), Kind::RoleBinding | Kind::ClusterRoleBinding);
+        let role = if is_binding { role_of(object) } else { String::new() };
+        Self { hash: ContentHash::of_object(child.kind(), object), role }
     }
 }
 
 /// How a child stands against what it shall be; `None` where it neither is nor shall be.
-pub fn state(observed: &Observed, child: Child, wanted: Option<&Wish<'_>>) -> Option<ChildState> {
+pub fn state(observed: &Observed, child: Child, wanted: Option<&Wish>) -> Option<ChildState> {
     let live = observed.child(child);
     match (wanted, live) {
         (None, None) => None,
@@ -77,12 +80,12 @@ fn is_ours_to_touch(observed: &Observed, child: Child, live: &Digest) -> bool {
     child != Child::InterceptorGrant || scaling::is_our_grant(observed, live)
 }
 
-fn compare(observed: &Observed, child: Child, wanted: &Wish<'_>, live: &Digest) -> ChildState {
+fn compare(observed: &Observed, child: Child, wanted: &Wish, live: &Digest) -> ChildState {
     if live.content == wanted.hash {
         return ChildState::Equal;
     }
     // Kubernetes lets nobody change which role a binding gives: the other one goes first.
-    if matches!(&live.facts, Facts::Binding(role) if *role != role_of(&(wanted.object)())) {
+    if matches!(&live.facts, Facts::Binding(role) if *role != wanted.role) {
         return ChildState::Unwanted(precondition(live));
     }
     let known = observed

@@ -2,7 +2,7 @@
 //!
 //! PURE.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     action::{Action, PartState, Parts, Plan, Precondition, SOON, Story},
@@ -13,7 +13,7 @@ use super::{
     comparison::{self, ChildState},
     explain,
     ledger::{claimed_size, wanted_record},
-    observed::{ClassView, Observed, RecordView, TenantView},
+    observed::{Observed, RecordView, TenantView},
     parts::{Made, Survey, is_quota_enforced, parts, wait_for_earlier},
     progress::Reached,
     quota,
@@ -111,7 +111,7 @@ fn built(
     let objects = Blueprint { record: &made_from, ..plan.clone() };
     // AWS is judged by the record as it is stored: a token that is not recorded is not used (S6).
     let stored = Blueprint { claim_size, ..first };
-    let mut wanted = Wanted::of(&plan, &objects, shared(observed, class), observed)?;
+    let mut wanted = Wanted::of(&plan, &objects, observed)?;
     scaling::through(observed, &plan, &mut wanted);
     let template = rollout::wanted_template(spec, &next, &wanted);
     let passage = template.as_ref().map_or(Passage::AtOnce, |template| rollout::passage(observed, &plan, template));
@@ -258,14 +258,6 @@ fn survey(
         held.or_else(|| comparison::state(observed, child, wanted.wish(child).as_ref()))
     };
     Child::ALL.iter().filter_map(|child| Some((*child, state(*child)?))).collect()
-}
-
-/// The class, where it is the one that all its tenants share.
-fn shared<'a>(observed: &'a Observed, class: &TenantClassSpec) -> Option<&'a Arc<TenantClassSpec>> {
-    match &observed.class {
-        ClassView::Found(found) if std::ptr::eq(&raw const **found, class) => Some(found),
-        ClassView::Found(_) | ClassView::Missing | ClassView::Invalid(_) => None,
-    }
 }
 
 pub(super) fn replace_record(view: &RecordView, next: &TenantRecordSpec) -> Action {

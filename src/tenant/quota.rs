@@ -33,12 +33,7 @@ pub(super) fn hold(observed: &Observed, runs: bool, wanted: &mut Wanted<'_>) -> 
     if held.is_empty() {
         return None;
     }
-    let mut quota = wanted.object(Child::ResourceQuota)?;
-    let hard = quota.pointer_mut("/spec/hard")?;
-    for (resource, kept, _) in &held {
-        hard[*resource] = json!(kept);
-    }
-    wanted.replace(Child::ResourceQuota, Some(quota));
+    give(wanted, held.iter().map(|(resource, kept, _)| (*resource, *kept)))?;
     let told =
         held.iter().map(|(resource, kept, asked)| format!("{resource} stays at {kept} where {asked} is asked for"));
     Some(told.collect::<Vec<_>>().join(", "))
@@ -67,10 +62,19 @@ pub(super) fn recount(observed: &Observed, wanted: &mut Wanted<'_>) -> Option<St
         counted(CLAIMS),
         counted(STORAGE)
     );
-    let mut quota = wanted.object(Child::ResourceQuota)?;
-    quota.pointer_mut("/spec/hard")?[CLAIMS] = json!(Quantity::units(0));
-    wanted.replace(Child::ResourceQuota, Some(quota));
+    give(wanted, [(CLAIMS, Quantity::units(0))])?;
     Some(told)
+}
+
+/// Wants the quota to give so much of these.
+fn give(wanted: &mut Wanted<'_>, amounts: impl IntoIterator<Item = (&'static str, Quantity)>) -> Option<()> {
+    let mut quota = wanted.object(Child::ResourceQuota)?;
+    let hard = quota.pointer_mut("/spec/hard")?;
+    for (resource, amount) in amounts {
+        hard[resource] = json!(amount);
+    }
+    wanted.replace(Child::ResourceQuota, Some(quota));
+    Some(())
 }
 
 fn live(observed: &Observed) -> Option<&QuotaFacts> {

@@ -360,14 +360,10 @@ fn outcome(plan: &Plan, pass: &Pass) -> Outcome {
         Outcome::Failed
     } else if pass.wrote {
         Outcome::Changed
+    } else if plan.is_waiting() {
+        Outcome::Waiting
     } else {
-        match &plan.story {
-            Story::Kept { parts, .. } if !parts.values().all(super::action::PartState::is_done) => Outcome::Waiting,
-            Story::Beginning(..) | Story::Leaving { .. } | Story::Held { .. } => Outcome::Waiting,
-            Story::Silent | Story::Refused(_) | Story::Kept { .. } | Story::Paused { .. } | Story::Gone(..) => {
-                Outcome::Unchanged
-            }
-        }
+        Outcome::Unchanged
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) fn wanted_template(
     Some(RecordedTemplate {
         hash: wanted.template()?.to_hex(),
         rendered: None,
-        config: wanted.hash(Child::ConfigMap)?.to_hex(),
+        config: wanted.wish(Child::ConfigMap)?.hash.to_hex(),
         own: own_share(spec).to_hex(),
         secrets: applied_secrets(record),
         rolling: None,

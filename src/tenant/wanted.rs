@@ -19,7 +19,7 @@ use super::{
     desired::{self, Files},
     digest::ContentHash,
     fit::{self, Amounts, Container, Defaults},
-    observed::Observed,
+    observed::{ClassView, Observed},
     settings::Settings,
 };
 use crate::api::{
@@ -56,8 +56,8 @@ pub(super) struct Wanted<'a> {
 struct Known {
     #[cfg(test)]
     number: usize,
-    /// `None` of what is wanted away; without the namespace.
-    hashes: BTreeMap<Child, Option<ContentHash>>,
+    /// Of what is not wanted away; without the namespace.
+    wishes: BTreeMap<Child, Wish>,
     template: Option<ContentHash>,
     share: Share,
 }
@@ -76,20 +76,18 @@ pub(super) struct Share {
 }
 
 impl<'a> Wanted<'a> {
-    /// What a blueprint comes to: once with the whole record, and once with what objects are [`built_from`]. Without a class that is shared
-    /// nothing is remembered.
+    /// What a blueprint comes to: once with the whole record, and once with what objects are [`built_from`].
     ///
     /// # Errors
     /// Where the workspace would not fit into its quota.
     pub(super) fn of(
         plan: &'a Blueprint<'a>,
         blueprint: &'a Blueprint<'a>,
-        class: Option<&Arc<TenantClassSpec>>,
         observed: &Observed,
     ) -> Result<Self, Refusal> {
         #[cfg(test)]
         assert_eq!(objects(plan), objects(blueprint), "what builders do not see changes nothing");
-        let origin = class.map(|class| Origin::of(blueprint, Arc::clone(class), Arc::clone(&observed.settings)));
+        let origin = shared(observed, blueprint.class).map(|class| Origin::of(blueprint, class, &observed.settings));
         let former = origin.as_ref().and_then(|origin| observed.remembered.known(origin));
         let known = match (former, origin) {
             (Some(known), _) => known,
@@ -121,18 +119,12 @@ impl<'a> Wanted<'a> {
         self.instead.insert(child, object);
     }
 
-    /// The hash of the object; `None` where it is wanted away.
-    pub(super) fn hash(&self, child: Child) -> Option<ContentHash> {
+    /// What the object is compared by; `None` where it is wanted away.
+    pub(super) fn wish(&self, child: Child) -> Option<Wish> {
         if child == Child::Namespace || self.instead.contains_key(&child) {
-            return self.object(child).map(|object| ContentHash::of_object(child.kind(), &object));
+            return self.object(child).map(|object| Wish::of(child, &object));
         }
-        self.known.hashes.get(&child).copied().flatten()
-    }
-
-    /// What it is compared by; `None` where it is wanted away.
-    pub(super) fn wish(&self, child: Child) -> Option<Wish<'_>> {
-        let build = move || self.object(child).unwrap_or_default();
-        Some(Wish { hash: self.hash(child)?, object: Box::new(build) })
+        self.known.wishes.get(&child).cloned()
     }
 
     /// The hash of the pod template.
@@ -169,16 +161,22 @@ impl Known {
             hard: object(Child::ResourceQuota).map(|quota| fit::amounts(&quota["spec"]["hard"])).unwrap_or_default(),
         };
         let template = template.map(ContentHash::of_value);
-        let of_object = |child: Child, object: &Value| ContentHash::of_object(child.kind(), object);
-        let hashes =
-            all.iter().map(|(child, object)| (*child, object.as_ref().map(|object| of_object(*child, object))));
+        let wishes = all.iter().filter_map(|(child, object)| Some((*child, Wish::of(*child, object.as_ref()?))));
         Ok(Self {
             #[cfg(test)]
             number: number(),
-            hashes: hashes.collect(),
+            wishes: wishes.collect(),
             template,
             share,
         })
+    }
+}
+
+/// The class, where it is the one that all its tenants share; what is built from another is not remembered.
+fn shared<'a>(observed: &'a Observed, class: &TenantClassSpec) -> Option<&'a Arc<TenantClassSpec>> {
+    match &observed.class {
+        ClassView::Found(found) if std::ptr::eq(&raw const **found, class) => Some(found),
+        ClassView::Found(_) | ClassView::Missing | ClassView::Invalid(_) => None,
     }
 }
 
@@ -254,7 +252,7 @@ struct Origin {
 }
 
 impl Origin {
-    fn of(blueprint: &Blueprint<'_>, class: Arc<TenantClassSpec>, settings: Arc<Settings>) -> Self {
+    fn of(blueprint: &Blueprint<'_>, class: &Arc<TenantClassSpec>, settings: &Arc<Settings>) -> Self {
         // Taken apart whole: a field that is added does not compile before it is looked at here.
         let Blueprint {
             tenant: _,
@@ -281,8 +279,8 @@ impl Origin {
             budget,
         } = blueprint.clone();
         Self {
-            class,
-            settings,
+            class: Arc::clone(class),
+            settings: Arc::clone(settings),
             record: record.clone(),
             scaler: scaler.cloned(),
             open,

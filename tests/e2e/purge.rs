@@ -71,7 +71,5 @@ async fn a_purge_leaves_what_its_receipt_says_and_no_word_of_what_was_written() 
     println!("{} lines of the receipt are as they say", receipt.len());
     assert_eq!(holders(&volume), 0);
     // The provisioner removes what a volume held after the volume.
-    let left =
-        bed.until_so("no word of it on the node", || async { Some(()).filter(|()| files_with(&words).is_empty()) });
-    left.await;
+    bed.until_so("no word of it on the node", || async { files_with(&words).is_empty().then_some(()) }).await;
 }

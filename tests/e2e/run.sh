@@ -23,18 +23,6 @@ took() {
   since=$SECONDS
 }
 
-# put_playwright DIRECTORY: it is there whole or not at all.
-put_playwright() (
-  mkdir -p "${1%/*}"
-  scratch=$(mktemp -d "$1.XXXXXX")
-  trap 'rm -rf "$scratch"' EXIT
-  trap 'exit 130' INT TERM
-  cp tests/e2e/browser/package.json tests/e2e/browser/package-lock.json "$scratch/"
-  npm ci --prefix "$scratch" --ignore-scripts --no-audit --no-fund --loglevel=error
-  # Somebody else may have been quicker.
-  mv -T "$scratch" "$1" 2>/dev/null || [ -d "$1" ] || { echo "playwright cannot be put into $1" >&2; exit 1; }
-)
-
 # The browser's program, and what drives it, outside of the checkout; without a program nobody logs in.
 browser='' playwright=''
 install_browser() {
@@ -46,8 +34,8 @@ install_browser() {
     echo "skipped: the logins need Chromium (Debian: apt install chromium)"
     return 0
   fi
-  playwright=${OPENCLAW_PLATFORM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/openclaw-tenant-operator}/playwright/$(sha256sum tests/e2e/browser/package-lock.json | cut -c1-16)
-  [ -d "$playwright" ] || put_playwright "$playwright"
+  playwright=$(packages_of playwright tests/e2e/browser)
+  [ -d "$playwright" ] || put_packages "$playwright" tests/e2e/browser
 }
 
 if [ -z "$is_foreign" ]; then

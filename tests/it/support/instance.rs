@@ -233,14 +233,13 @@ impl Instance {
         config
     }
 
-    /// What the platform says about itself, by JSON pointer.
-    /// Whether there is such a fact about it.
+    /// Whether the platform says this about itself, by JSON pointer.
     #[allow(dead_code, reason = "tests/e2e asks")]
     pub fn knows(&self, pointer: &str) -> bool {
         self.facts.pointer(pointer).is_some()
     }
 
-    /// A fact about it, by its place in platform.json.
+    /// What the platform says about itself, by JSON pointer.
     pub fn fact(&self, pointer: &str) -> &str {
         let fact = self.facts.pointer(pointer).and_then(Value::as_str);
         fact.unwrap_or_else(|| panic!("platform.json does not say {pointer}"))

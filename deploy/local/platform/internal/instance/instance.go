@@ -209,15 +209,15 @@ func (i *Instance) installGateway() error {
 	if err != nil {
 		return err
 	}
-	for _, object := range append(parsed, certificate) {
-		if object.GetKind() == "Gateway" {
-			err = secured(object)
+	for _, object := range parsed {
+		if object.GetKind() != "Gateway" {
+			continue
 		}
-		if err = errors.Join(err, i.kube.Create(i.ctx, object)); err != nil {
+		if err := secured(object); err != nil {
 			return err
 		}
 	}
-	return nil
+	return i.create(i.ctx, append(parsed, certificate))
 }
 
 func (i *Instance) bringUpCluster() error {

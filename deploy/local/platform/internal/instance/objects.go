@@ -45,7 +45,11 @@ func (i *Instance) createAll(ctx context.Context, content []byte) error {
 	if err != nil {
 		return err
 	}
-	for _, object := range parsed {
+	return i.create(ctx, parsed)
+}
+
+func (i *Instance) create(ctx context.Context, objects []*unstructured.Unstructured) error {
+	for _, object := range objects {
 		if err := i.kube.Create(ctx, object); err != nil {
 			return err
 		}
