@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    inside::{class, cluster, is_elsewhere, running, small, without_operator},
+    inside::{class, cluster, is_elsewhere, patience, running, small, without_operator},
     support::{Bed, Instance},
     volume::{Watchman, another_pod, diary, holders, pod_uid, volume_of, write},
 };
@@ -74,7 +74,7 @@ async fn what_a_workspace_has_written_survives_a_reinstalled_operator_and_its_de
     for definition in definitions {
         bed.instance.kubectl(&["annotate", "crd", definition, "openclaw.io/deletion-allowed=true"]);
     }
-    bed.instance.kubectl(&[["delete", "crd", "--timeout=60s"].as_slice(), &definitions].concat());
+    bed.instance.kubectl(&[["delete", "crd", &patience()].as_slice(), &definitions].concat());
     assert_eq!((pod_uid(&bed), holders(&volume)), (pod.clone(), 1), "it runs on, and nobody repairs it");
     without_operator(Instance::install);
     bed.apply_class(class(cluster(), json!({}))).await.expect("the class again");

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Instance, OperatorProcess, condition, example_class, merge};
+use crate::support::{Bed, Instance, OperatorProcess, PATIENCE, condition, example_class, merge};
 
 /// The container of a workspace in which OpenClaw runs.
 const GATEWAY: &str = "gateway";
@@ -162,6 +162,11 @@ pub fn small() -> Value {
     json!({ "resources": { "requests": { "cpu": "50m", "memory": "256Mi" } } })
 }
 
+/// What kubectl is told to wait for at the most.
+pub fn patience() -> String {
+    format!("--timeout={}s", PATIENCE.as_secs())
+}
+
 /// Something that can be done inside a pod.
 pub struct Pod<'a> {
     pub instance: &'a Instance,
@@ -205,7 +210,7 @@ impl<'a> Pod<'a> {
         instance.kubectl(&[
             "wait",
             "--for=condition=Ready",
-            "--timeout=60s",
+            &patience(),
             "--namespace",
             namespace,
             &format!("pod/{name}"),

@@ -12,6 +12,8 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
+
 use crate::{inside::Pod, support::Bed};
 
 /// Where a workspace keeps what is its own.
@@ -100,13 +102,17 @@ pub fn diary(bed: &Bed) -> Result<String, String> {
     Pod::of(bed).run(&["cat", &format!("{STATE}/workspace/diary")])
 }
 
-/// Waits until another pod than this one runs, and the tenant is Ready by it.
+/// The pod of a workspace that is ready and stays; `None` where there is none.
+pub async fn ready_pod(bed: &Bed) -> Option<String> {
+    let pod = bed.child("Pod", &format!("{}-0", bed.tenant)).await?;
+    let is_ready = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
+    let ready = pod["status"]["conditions"].as_array()?.iter().any(is_ready);
+    let stays = pod["metadata"]["deletionTimestamp"].is_null();
+    (ready && stays).then(|| pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Waits until another pod than this one is ready, and the tenant by it. The tenant alone may still tell of the former.
 pub async fn another_pod(bed: &Bed, former: &str) {
-    bed.until_so("another pod", || async {
-        let name = format!("{}-0", bed.tenant);
-        let pod = bed.get("Pod", Some(&bed.namespace()), &name).await?;
-        (pod["metadata"]["uid"] != former && pod["metadata"]["deletionTimestamp"].is_null()).then_some(())
-    })
-    .await;
+    bed.until_so("another pod", || async { ready_pod(bed).await.filter(|pod| pod != former) }).await;
     bed.ready().await;
 }

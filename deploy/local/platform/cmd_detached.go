@@ -74,7 +74,7 @@ func start(options runOptions) error {
 	defer cancel()
 	gone := make(chan error, 1)
 	go func() { gone <- cmd.Wait() }()
-	err = kube.Await(ctx, "the instance is ready", 3*time.Minute, func(context.Context) error {
+	err = kube.AwaitWithin(ctx, "the instance is ready", 3*kube.Patience, func(context.Context) error {
 		select {
 		case <-gone:
 			cancel()
@@ -153,9 +153,9 @@ func end(where place) error {
 		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 			return fmt.Errorf("stopping %s (process %d): %w", &where, pid, err)
 		}
-		if !goneWithin(where, 20*time.Second) {
+		if !goneWithin(where, 2*time.Minute) {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
-			if !goneWithin(where, 10*time.Second) {
+			if !goneWithin(where, time.Minute) {
 				return fmt.Errorf("%s (process %d) does not end", &where, pid)
 			}
 		}
@@ -169,7 +169,7 @@ func end(where place) error {
 }
 
 func goneWithin(where place, limit time.Duration) bool {
-	err := kube.Await(context.Background(), "gone", limit, func(context.Context) error {
+	err := kube.AwaitWithin(context.Background(), "gone", limit, func(context.Context) error {
 		if where.running() != 0 {
 			return errors.New("still there")
 		}

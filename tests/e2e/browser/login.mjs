@@ -15,7 +15,7 @@ import tls from "node:tls";
 
 const asked = JSON.parse(process.argv[2]);
 const { chromium } = createRequire(`${asked.packages}/`)("playwright-core");
-const PATIENCE = 60_000;
+const PATIENCE = 300_000;
 
 /** The Gateway's key, after its certificate was checked against its authority and the page's host. */
 function keyOf(gateway, ca, servername) {

@@ -12,8 +12,9 @@ pub use tenant::{BREAK_GLASS, Bed, condition, content, example_class, merge, ref
 
 use std::{future::Future, time::Duration};
 
-/// How long anything may take before a test gives up: far more than it ever took, so that a busy machine fails nothing.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+/// How long anything may take before a test gives up: far more than it ever took, so that a busy machine fails nothing. Where workspaces
+/// really run, a machine needs more.
+pub const PATIENCE: Duration = crate::PATIENCE;
 
 /// How often a condition is looked at.
 const PERIOD: Duration = Duration::from_millis(50);

@@ -81,7 +81,7 @@ func removeTree(dir string) error {
 	if err != nil {
 		return err
 	}
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for n := len(dirs) - 1; n >= 0; n-- {
 		for {
 			err := os.Remove(dirs[n])

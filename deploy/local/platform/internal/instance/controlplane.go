@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"time"
 
 	"openclaw.io/local/platform/internal/kube"
 	"openclaw.io/local/platform/internal/node"
@@ -126,7 +125,7 @@ func (i *Instance) startNodes() error {
 
 // awaitHTTP waits until url answers 200, or a child has ended.
 func (i *Instance) awaitHTTP(what string, client *http.Client, url, token string) error {
-	return kube.Await(i.ctx, what, 60*time.Second, func(ctx context.Context) error {
+	return kube.Await(i.ctx, what, func(ctx context.Context) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
 			return err

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -77,7 +76,7 @@ func (i *Instance) installGatewayAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return kube.Await(ctx, "the Gateway API's CRDs are served", 30*time.Second, func(ctx context.Context) error {
+	return kube.Await(ctx, "the Gateway API's CRDs are served", func(ctx context.Context) error {
 		list, err := i.kube.Resource(kube.CRDs).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return err
@@ -149,7 +148,7 @@ func (i *Instance) awaitCluster(ctx context.Context) error {
 		}
 	}
 	for _, c := range expected {
-		err := kube.Await(ctx, c.what, 60*time.Second, func(ctx context.Context) error {
+		err := kube.Await(ctx, c.what, func(ctx context.Context) error {
 			object, err := i.kube.Resource(c.resource).Namespace(c.ns).Get(ctx, c.name, metav1.GetOptions{})
 			if err == nil && c.condition != "" && !kube.HasCondition(object, c.condition) {
 				err = fmt.Errorf("%s is not %s", c.name, c.condition)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -77,7 +76,7 @@ func (i *Instance) startNames() error {
 
 // runs waits until the pods of what a real node has run.
 func (i *Instance) runs(ctx context.Context, what, namespace, deployment string) error {
-	return kube.Await(ctx, what, 60*time.Second, func(ctx context.Context) error {
+	return kube.Await(ctx, what, func(ctx context.Context) error {
 		found, err := i.kube.Resource(kube.Deployments).Namespace(namespace).Get(ctx, deployment, metav1.GetOptions{})
 		if err != nil {
 			return err

@@ -121,7 +121,7 @@ func (c *Client) Create(ctx context.Context, object *unstructured.Unstructured) 
 		return fmt.Errorf("kind %s has no entry in the table of resources", object.GetKind())
 	}
 	what := fmt.Sprintf("creating %s %s", object.GetKind(), object.GetName())
-	return Await(ctx, what, 30*time.Second, func(ctx context.Context) error {
+	return Await(ctx, what, func(ctx context.Context) error {
 		_, err := c.Resource(resource).Namespace(object.GetNamespace()).Create(ctx, object, metav1.CreateOptions{})
 		if err == nil || apierrors.IsAlreadyExists(err) {
 			return nil
@@ -172,8 +172,16 @@ func (f final) Unwrap() error { return f.error }
 // Final ends an Await at once.
 func Final(what string, err error) error { return final{fmt.Errorf("%s: %w", what, err)} }
 
-// Await polls until check says yes or that it is Final, the deadline passes or ctx ends. The last reason is in the error.
-func Await(ctx context.Context, what string, deadline time.Duration, check func(context.Context) error) error {
+// Patience ends what would never end: far more than anything here ever took on a machine with little time for it.
+const Patience = 5 * time.Minute
+
+// Await polls until check says yes or that it is Final, Patience or ctx ends. The last reason is in the error.
+func Await(ctx context.Context, what string, check func(context.Context) error) error {
+	return AwaitWithin(ctx, what, Patience, check)
+}
+
+// AwaitWithin is Await with a deadline of its own.
+func AwaitWithin(ctx context.Context, what string, deadline time.Duration, check func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)

@@ -27,6 +27,9 @@ var shielded = map[string]string{
 	"kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000",
 }
 
+// patience ends what would never end: the cable that nobody lays, a containerd that does not answer.
+const patience = 2 * time.Minute
+
 // Init is the life of a node's first process: it prepares its namespaces, starts the node's programs, and ends when one of them does.
 func Init(dir string) error {
 	spec, err := Read(dir)
@@ -134,7 +137,7 @@ func network(spec *Spec) error {
 
 // awaitCable waits for the end of a cable that somebody outside pushes into this namespace.
 func awaitCable(name string) error {
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for run("ip", "link", "show", name) != nil {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("nobody has laid the cable %s", name)
@@ -210,7 +213,7 @@ func (k *keeper) startWith(name string, namespaces uintptr, command ...string) (
 // images waits for containerd, and gives it everything that pods here are made of.
 func (k *keeper) images() error {
 	ctr := func(args ...string) error { return run("ctr", append([]string{"--namespace", "k8s.io"}, args...)...) }
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		err := ctr("version")
 		if err == nil {

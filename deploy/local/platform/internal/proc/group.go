@@ -181,7 +181,7 @@ func (g *Group) Stop() {
 			_ = syscall.Kill(-c.Pid, syscall.SIGKILL)
 		}
 	}
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for _, c := range children {
 		select {
 		case <-c.done:

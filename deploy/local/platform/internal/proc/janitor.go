@@ -103,7 +103,7 @@ func RunJanitor(in io.Reader) {
 func awaitEnd(groups map[int]bool) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(time.Minute)
 	for pgid, alive := range groups {
 		for alive && syscall.Kill(-pgid, 0) == nil && !defunct(pgid) {
 			select {
