@@ -31,6 +31,11 @@ fn secure(mode: &str, section: &str) -> serde_json::Value {
 
 /// Opens this page with this token. The picture goes into the docs where tables do, and to the instance's files otherwise.
 fn log_in(page: &str, token: &str, picture: &str) -> Seen {
+    come_to("a page", page, token, picture)
+}
+
+/// The same, once the Gateway has, or has not, somebody to lead to.
+fn come_to(awaited: &str, page: &str, token: &str, picture: &str) -> Seen {
     let var = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name}: make e2e sets it"));
     let into = if std::env::var_os("OPENCLAW_WRITE").is_some() {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/isolation")
@@ -40,7 +45,7 @@ fn log_in(page: &str, token: &str, picture: &str) -> Seen {
     let asked = json!({
         "browser": var("OPENCLAW_TEST_BROWSER"), "packages": var("OPENCLAW_TEST_PLAYWRIGHT"), "page": page, "token": token,
         "gateway": cluster().fact("/gateway/secureAddress"), "ca": cluster().fact("/ca"),
-        "picture": into.join(format!("{picture}.png")),
+        "picture": into.join(format!("{picture}.png")), "awaits": awaited,
     });
     let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/browser/login.mjs");
     let output = Command::new("node").args([program, &asked.to_string()]).output().expect("node runs");
@@ -72,7 +77,7 @@ async fn a_browser_gets_in_where_the_status_says_with_the_workspaces_own_token_a
     assert!(seen.said.contains("rejected the supplied Gateway secret"), "{}", seen.said);
 
     alice.suspended().await;
-    let seen = log_in(&page, &own, "nothing");
+    let seen = come_to("nobody", &page, &own, "nothing");
     assert_eq!(seen.outcome, "nobody", "Suspended says that nobody gets in: {}", seen.said);
 }
 

@@ -7,15 +7,19 @@
 //   gateway   HOST:PORT at which the Gateway listens
 //   ca        PEM: who signs the Gateway's certificate
 //   picture   where to put one of what is seen at the end
+//   awaits    "a page" or "nobody": the Gateway follows what the cluster says within a moment, and is waited for
 //
 // Prints JSON: `outcome` is "connected", "refused" or "nobody" (there is no page), `said` the words on the page.
 import { X509Certificate, createHash } from "node:crypto";
 import { createRequire } from "node:module";
+import { setTimeout as pause } from "node:timers/promises";
 import tls from "node:tls";
 
 const asked = JSON.parse(process.argv[2]);
 const { chromium } = createRequire(`${asked.packages}/`)("playwright-core");
 const PATIENCE = 300_000;
+const PERIOD = 100;
+const end = Date.now() + PATIENCE;
 
 /** The Gateway's key, after its certificate was checked against its authority and the page's host. */
 function keyOf(gateway, ca, servername) {
@@ -45,11 +49,19 @@ async function comesTo(page, hello) {
 
 const url = new URL(asked.page);
 // Without a route for a host the Gateway has no certificate for it and hangs up; without any it does not listen.
-const key = await keyOf(asked.gateway, asked.ca, url.hostname).catch((error) => {
+const keyOrNobody = () => keyOf(asked.gateway, asked.ca, url.hostname).catch((error) => {
   if (!["ECONNRESET", "ECONNREFUSED"].includes(error.code)) throw error;
+  return null;
+});
+let key = await keyOrNobody();
+while ((key === null) !== (asked.awaits === "nobody") && Date.now() < end) {
+  await pause(PERIOD);
+  key = await keyOrNobody();
+}
+if (key === null) {
   console.log(JSON.stringify({ outcome: "nobody", said: "the Gateway hangs up" }));
   process.exit();
-});
+}
 const browser = await chromium.launch({
   executablePath: asked.browser,
   args: [
@@ -67,7 +79,13 @@ try {
       if (String(payload).includes('"hello-ok"')) resolve();
     }));
   });
-  await page.goto(`${url}#token=${asked.token}`, { waitUntil: "domcontentloaded", timeout: PATIENCE });
+  const open = () => page.goto(`${url}#token=${asked.token}`, { waitUntil: "domcontentloaded", timeout: PATIENCE });
+  // Its pod is ready, and the Gateway may not have heard of it yet.
+  while (!(await open()).ok() && Date.now() < end) {
+    await pause(PERIOD);
+    // The same page with the same words behind # would not be asked for again.
+    await page.goto("about:blank");
+  }
   const seen = await comesTo(page, hello);
   await page.screenshot({ path: asked.picture });
   console.log(JSON.stringify(seen));

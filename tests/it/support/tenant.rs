@@ -329,7 +329,7 @@ impl Bed {
     }
 
     /// The Tenant, its record, its events and the operator's log.
-    async fn story(&self) -> String {
+    pub async fn story(&self) -> String {
         let mut story = String::new();
         for kind in ["Tenant", "TenantRecord"] {
             let mut object = self.get(kind, None, &self.tenant).await.unwrap_or(Value::Null);
