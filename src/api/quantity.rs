@@ -1,6 +1,6 @@
 //! Kubernetes quantities, compared by value and rendered the way the API server renders them.
 
-use std::{borrow::Cow, cmp::Ordering, fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,46 +15,46 @@ const BINARY: [&str; 6] = ["", "Ki", "Mi", "Gi", "Ti", "Pi"];
 /// An amount of a resource, such as `500m` or `8Gi`.
 ///
 /// The API server stores quantities in canonical form (`1024Mi` becomes `1Gi`). So does this type, and a rendered
-/// object can be compared with the stored one by plain equality.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+/// object can be compared with the stored one by plain equality. Where the server knows two forms, `1Gi` and `1073741824`, this type knows
+/// the shorter one: what is as much is written alike, so another notation changes no object and restarts nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Quantity {
     milli: i128,
-    binary: bool,
 }
 
 impl Quantity {
     /// Whole units, such as a number of pods.
     pub const fn units(units: u32) -> Self {
         // `From` is not const yet; the cast from u32 loses nothing.
-        Self { milli: units as i128 * 1000, binary: false }
+        Self { milli: units as i128 * 1000 }
     }
 
     /// So many gibibytes.
     pub const fn gibibytes(count: u32) -> Self {
-        Self { milli: count as i128 * 1000 * (1 << 30), binary: true }
+        Self { milli: count as i128 * 1000 * (1 << 30) }
     }
 
     /// So many mebibytes.
     pub const fn mebibytes(count: u32) -> Self {
-        Self { milli: count as i128 * 1000 * (1 << 20), binary: true }
+        Self { milli: count as i128 * 1000 * (1 << 20) }
     }
 
     /// Thousandths of a unit, such as millicores.
     pub const fn milli(count: u32) -> Self {
-        Self { milli: count as i128, binary: false }
+        Self { milli: count as i128 }
     }
 
     /// Both amounts together.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
-        Self { milli: self.milli + other.milli, binary: self.binary || other.binary }
+        Self { milli: self.milli + other.milli }
     }
 
     /// So many times this amount.
     #[must_use]
     pub fn times(self, count: u32) -> Self {
-        Self { milli: self.milli * i128::from(count), binary: self.binary }
+        Self { milli: self.milli * i128::from(count) }
     }
 
     /// The value in thousandths.
@@ -80,17 +80,17 @@ fn parse(text: &str) -> Option<Quantity> {
     }
     let milli = whole.parse::<i128>().ok()? * 1000 + format!("{fraction:0<3}").parse::<i128>().ok()?;
     if suffix == "m" {
-        return (milli % 1000 == 0).then_some(Quantity { milli: milli / 1000, binary: false });
+        return (milli % 1000 == 0).then_some(Quantity { milli: milli / 1000 });
     }
     let power = |list: &[&str], base: i128| {
         let index = u32::try_from(list.iter().position(|s| *s == suffix)?).ok()?;
         Some(base.pow(index))
     };
     if let Some(factor) = power(&DECIMAL, 1000) {
-        return Some(Quantity { milli: milli * factor, binary: false });
+        return Some(Quantity { milli: milli * factor });
     }
     let milli = milli * power(&BINARY, 1024)?;
-    (milli % 1000 == 0).then_some(Quantity { milli, binary: true })
+    (milli % 1000 == 0).then_some(Quantity { milli })
 }
 
 impl TryFrom<String> for Quantity {
@@ -108,42 +108,25 @@ impl From<Quantity> for String {
 }
 
 impl fmt::Display for Quantity {
-    /// The canonical form of `resource.Quantity`: the largest suffix that leaves a whole number.
+    /// The canonical form of `resource.Quantity`: the largest suffix that leaves a whole number; of two the shorter, and the binary one of two
+    /// that are as long.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.milli % 1000 != 0 {
             return write!(f, "{}m", self.milli);
         }
         let units = self.milli / 1000;
-        // apimachinery renders binary amounts below 1024 without a suffix.
-        let (base, suffixes) = if self.binary && units >= 1024 { (1024, BINARY) } else { (1000, DECIMAL) };
-        let mut mantissa = units;
-        let mut suffix = 0;
-        while mantissa != 0 && mantissa % base == 0 && suffix + 1 < suffixes.len() {
-            mantissa /= base;
-            suffix += 1;
-        }
-        write!(f, "{mantissa}{}", suffixes[suffix])
+        let (binary, decimal) = (with_suffix(units, 1024, &BINARY), with_suffix(units, 1000, &DECIMAL));
+        f.write_str(if binary.len() <= decimal.len() { &binary } else { &decimal })
     }
 }
 
-impl PartialEq for Quantity {
-    fn eq(&self, other: &Self) -> bool {
-        self.milli == other.milli
+fn with_suffix(units: i128, base: i128, suffixes: &[&str]) -> String {
+    let (mut mantissa, mut suffix) = (units, 0);
+    while mantissa != 0 && mantissa % base == 0 && suffix + 1 < suffixes.len() {
+        mantissa /= base;
+        suffix += 1;
     }
-}
-
-impl Eq for Quantity {}
-
-impl PartialOrd for Quantity {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Quantity {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.milli.cmp(&other.milli)
-    }
+    format!("{mantissa}{}", suffixes[suffix])
 }
 
 impl schemars::JsonSchema for Quantity {
@@ -185,6 +168,29 @@ mod tests {
             ("4", "4"),
         ] {
             assert_eq!(canonical(given), stored, "{given}");
+        }
+    }
+
+    #[test]
+    fn what_is_as_much_is_written_alike() {
+        for (one, other, written) in [
+            ("1073741824", "1Gi", "1Gi"),
+            ("128G", "125000000Ki", "128G"),
+            ("1024k", "1000Ki", "1024k"),
+            ("2048", "2Ki", "2Ki"),
+            ("1536", "1.5Ki", "1536"),
+        ] {
+            assert_eq!((canonical(one).as_str(), canonical(other).as_str()), (written, written));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_reads_as_the_same(whole in 0_u64..100_000_000_000_000, suffix in 0_usize..13) {
+            let suffixes = ["m", "", "k", "M", "G", "T", "P", "", "Ki", "Mi", "Gi", "Ti", "Pi"];
+            let quantity: Quantity = format!("{whole}{}", suffixes[suffix]).parse().expect("a quantity");
+            let written = quantity.to_string();
+            proptest::prop_assert_eq!(written.parse::<Quantity>().expect("what is written is one"), quantity);
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::{controllers, mishaps::settled, world::World};
+use crate::tenant::child::Child;
 
 /// Rounds until nothing is left to do; which wishes were remembered in them.
 fn remembered(world: &mut World) -> (usize, BTreeSet<usize>) {
@@ -41,4 +42,32 @@ fn nothing_is_remembered_of_a_tenant_at_rest() {
     assert!(world.observe().remembered.number().is_some(), "it is on its way again");
     world.settle();
     assert_eq!(world.observe().remembered.number(), None);
+}
+
+/// `1536Mi` and `1610612736` are as much. In whatever round somebody writes the other one: no object changes for it, and none is written again
+/// and again because what is remembered of it says otherwise than what is sent.
+#[test]
+fn another_notation_of_an_amount_changes_nothing_in_any_round() {
+    let memory = |world: &mut World, text: &str| {
+        let text = text.to_owned();
+        world.edit_tenant(|spec| spec["resources"]["requests"]["memory"] = json!(text));
+    };
+    let mut usual = World::with_alice();
+    memory(&mut usual, "1536Mi");
+    let (rounds, _) = remembered(&mut usual);
+    for when in 0..rounds {
+        let mut world = World::with_alice();
+        memory(&mut world, "1536Mi");
+        for _ in 0..when {
+            world.round();
+            controllers::run(&mut world);
+            world.now += jiff::SignedDuration::from_secs(2);
+        }
+        memory(&mut world, "1610612736");
+        remembered(&mut world);
+        assert!(world.ready().0, "after {when} rounds");
+        let set = world.child(Child::StatefulSet).expect("it stands");
+        let written = set.pointer("/spec/template/spec/containers/0/resources/requests/memory");
+        assert_eq!(written, Some(&json!("1536Mi")), "after {when} rounds");
+    }
 }
