@@ -8,7 +8,7 @@
 #   deploy/demo.sh down      ends operator and platform, of both; nothing is left
 #
 # OPENCLAW_DEMO_NAME (default: demo; with a real node demo-node) names the platform's instance; OPENCLAW_DEMO_SECONDS (default: 180)
-# is how long to wait.
+# is how long to wait for the operator, and for the tenants.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -182,7 +182,7 @@ operator() {
   pid=$!
   disown
   echo "$pid" >"$dir/operator/pid"
-  python3 "$look" ready "http://127.0.0.1:$port/readyz" "$pid" 60 || fail "the operator did not become ready"
+  python3 "$look" ready "http://127.0.0.1:$port/readyz" "$pid" "$patience" || fail "the operator did not become ready"
   stage_end
 }
 
@@ -191,7 +191,7 @@ up() {
   stage "three tenants: ${tenants[*]}"
   python3 "$look" tenants "$top/deploy/examples/tenants.yaml" "$pid" "$patience" "${tenants[@]}" ||
     fail "not every tenant became Ready; 'kubectl describe tenant NAME' tells more"
-  kubectl wait --for=condition=RoleReady --timeout=60s tenantclass/default >/dev/null ||
+  kubectl wait --for=condition=RoleReady --timeout="${patience}s" tenantclass/default >/dev/null ||
     fail "the class is not content with its role; 'kubectl describe tenantclass default' tells more"
   stage_end
 
@@ -233,8 +233,8 @@ what_runs() {
 Real pods run on a real node, packets that the policies forbid are dropped, and a real gateway leads to them as the routes say.
 
   curl --insecure --connect-to ::$OPENCLAW_GATEWAY_ADDRESS https://alice.openclaw.local/     her page, through the gateway
-  chromium --user-data-dir=/tmp/openclaw-demo --ignore-certificate-errors --host-resolver-rules="MAP * $OPENCLAW_GATEWAY_ADDRESS" \\
-    "\$("\$OPENCLAW_PLATFORM_PYTHON" deploy/demo/look.py page alice)"     the same in a browser, logged in
+  chromium --no-sandbox --user-data-dir=/tmp/openclaw-demo --ignore-certificate-errors --host-resolver-rules="MAP * $OPENCLAW_GATEWAY_ADDRESS" \\
+    "\$("\$OPENCLAW_PLATFORM_PYTHON" deploy/demo/look.py page alice)"     the same in a browser, logged in (its sandbox is not for root)
   kubectl exec -it -n openclaw-alice alice-0 -c gateway -- bash     a shell in alice's workspace: try to get out of it
   kubectl port-forward -n openclaw-alice pod/alice-0 18789          her gateway on http://127.0.0.1:18789
 END

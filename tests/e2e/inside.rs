@@ -32,7 +32,7 @@ static OPERATOR: Mutex<Option<OperatorProcess>> = Mutex::new(None);
 pub fn cluster() -> &'static Instance {
     static CLUSTER: OnceLock<Instance> = OnceLock::new();
     if Instance::is_foreign() {
-        return Instance::shared();
+        return Instance::as_it_is();
     }
     CLUSTER.get_or_init(|| {
         let packages = std::env::var("OPENCLAW_TEST_PACKAGES").expect("OPENCLAW_TEST_PACKAGES: make e2e sets it");

@@ -180,15 +180,17 @@ fn the_demo_on_a_real_node_runs_openclaw_and_leaves_nothing() {
     let make = |target: &str| {
         let mut command = Command::new("make");
         command.args(["--no-print-directory", target]).current_dir(env!("CARGO_MANIFEST_DIR"));
-        let output = command.env("OPENCLAW_DEMO_NAME", &name).output().expect("make");
+        let seconds = PATIENCE.as_secs().to_string();
+        let output = command.env("OPENCLAW_DEMO_NAME", &name).env("OPENCLAW_DEMO_SECONDS", seconds).output();
+        let output = output.expect("make");
         let said = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8_lossy(&said).into_owned())
     };
     let (well, said) = make("demo-node");
     let page = page_of_alice(&name);
     let ended = make("demo-down");
-    assert!(page.starts_with("https://alice.openclaw.local/#token="), "{page}");
     assert!(well, "{said}");
+    assert!(page.starts_with("https://alice.openclaw.local/#token="), "{page}");
     for expected in ["alice", "bob", "carol", "What runs in alice's pod", "OpenClaw: ", "kubectl exec -it"] {
         assert!(said.contains(expected), "{expected} is missing in: {said}");
     }

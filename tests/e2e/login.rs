@@ -79,6 +79,8 @@ async fn a_browser_gets_in_where_the_status_says_with_the_workspaces_own_token_a
     alice.suspended().await;
     let seen = come_to("nobody", &page, &own, "nothing");
     assert_eq!(seen.outcome, "nobody", "Suspended says that nobody gets in: {}", seen.said);
+    let seen = log_in(&page_of(&bob).await, &token_of(&bob).await, "another");
+    assert_eq!(seen.outcome, "connected", "the same Gateway leads on whom it shall: {}", seen.said);
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! The way in: a real Gateway (Contour and Envoy) takes the operator's routes up, and leads to the workspace's own gateway.
 
 use std::{
-    io::{Read, Write},
-    net::TcpStream,
+    io::{self, ErrorKind, Read, Write},
+    net::{SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -16,25 +16,36 @@ use crate::{
 /// What a Gateway answers for what is nobody's.
 const NOBODY: u16 = 404;
 
+/// Of one attempt.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
 /// What the Gateway answers whoever asks it for this path of this host: its status and all that it says. Without any route it does not
-/// listen.
-fn ask(host: &str, path: &str) -> (u16, String) {
-    let Ok(mut stream) = TcpStream::connect(cluster().fact("/gateway/address")) else {
-        return (NOBODY, "nobody listens".to_owned());
+/// listen; while it takes up what is new it may hang up.
+fn ask(host: &str, path: &str) -> io::Result<(u16, String)> {
+    let address = cluster().fact("/gateway/address").parse::<SocketAddr>().expect("an address");
+    let mut stream = match TcpStream::connect_timeout(&address, TIMEOUT) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Ok((NOBODY, "nobody listens".to_owned())),
+        stream => stream?,
     };
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a patience");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("it takes the request");
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes())?;
     let mut said = Vec::new();
-    stream.read_to_end(&mut said).expect("it answers");
+    stream.read_to_end(&mut said)?;
     let said = String::from_utf8_lossy(&said).into_owned();
     let status = said.split(' ').nth(1).and_then(|status| status.parse().ok());
-    (status.unwrap_or_else(|| panic!("no status in: {said}")), said)
+    let status = status.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, format!("no status in: {said}")))?;
+    Ok((status, said))
 }
 
 /// Whether that is OpenClaw's own page.
 fn is_control_ui(answer: &(u16, String)) -> bool {
     answer.0 == 200 && answer.1.contains("OpenClaw")
+}
+
+/// Whether it leads to nobody.
+const fn is_nobodys(answer: &(u16, String)) -> bool {
+    answer.0 == NOBODY
 }
 
 async fn route(bed: &Bed) -> Value {
@@ -57,7 +68,7 @@ async fn becomes(bed: &Bed, host: &str, path: &str, what: &str, wanted: impl Fn(
     let mut last = None;
     let look = || {
         let answer = last.insert(ask(host, path));
-        std::future::ready(wanted(answer).then_some(()))
+        std::future::ready(answer.as_ref().is_ok_and(&wanted).then_some(()))
     };
     let has_become = eventually(look).await;
     assert!(has_become.is_some(), "{host}{path} does not become {what}: {last:?}\n{}", bed.story().await);
@@ -73,10 +84,10 @@ async fn in_host_mode_a_host_leads_to_its_workspace_for_as_long_as_it_is_open() 
     let host = format!("{}.openclaw.local", bed.tenant);
     assert_eq!(bed.ready().await["status"]["url"], format!("http://{host}/"));
     leads_to(&bed, &host, "/").await;
-    assert_eq!(ask("nobody.openclaw.local", "/").0, NOBODY, "a host that is nobody's");
+    becomes(&bed, "nobody.openclaw.local", "/", "nobody's", is_nobodys).await;
     bed.suspended().await;
-    assert!(!is_control_ui(&ask(&host, "/")), "Suspended says that no way leads there");
-    becomes(&bed, &host, "/", "nobody's", |answer| answer.0 == NOBODY).await;
+    assert!(!ask(&host, "/").is_ok_and(|answer| is_control_ui(&answer)), "Suspended says that no way leads there");
+    becomes(&bed, &host, "/", "nobody's", is_nobodys).await;
     bed.resumed().await;
     leads_to(&bed, &host, "/").await;
 }
@@ -93,6 +104,6 @@ async fn in_path_mode_a_path_leads_to_its_workspace_and_no_other_does() {
     let path = format!("/t/{}/", bed.tenant);
     assert_eq!(bed.ready().await["status"]["url"], format!("http://openclaw.local{path}"));
     leads_to(&bed, "openclaw.local", &path).await;
-    assert_eq!(ask("openclaw.local", "/t/nobody/").0, NOBODY, "a path that is nobody's");
-    assert_eq!(ask("openclaw.local", "/").0, NOBODY, "the host itself is nobody's");
+    becomes(&bed, "openclaw.local", "/t/nobody/", "nobody's", is_nobodys).await;
+    becomes(&bed, "openclaw.local", "/", "nobody's", is_nobodys).await;
 }

@@ -34,6 +34,11 @@ install_browser() {
     echo "skipped: the logins need Chromium (Debian: apt install chromium)"
     return 0
   fi
+  if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+    browser=''
+    echo "skipped: the logins need Node with npm"
+    return 0
+  fi
   playwright=$(packages_of playwright tests/e2e/browser)
   [ -d "$playwright" ] || put_packages "$playwright" tests/e2e/browser
 }

@@ -102,17 +102,22 @@ pub fn diary(bed: &Bed) -> Result<String, String> {
     Pod::of(bed).run(&["cat", &format!("{STATE}/workspace/diary")])
 }
 
-/// The pod of a workspace that is ready and stays; `None` where there is none.
-pub async fn ready_pod(bed: &Bed) -> Option<String> {
-    let pod = bed.child("Pod", &format!("{}-0", bed.tenant)).await?;
+/// The UID of a pod, where it is this workspace's, ready and staying.
+pub fn ready_uid(bed: &Bed, pod: &Value) -> Option<String> {
+    let is_its =
+        pod["metadata"]["namespace"] == bed.namespace() && pod["metadata"]["name"] == format!("{}-0", bed.tenant);
     let is_ready = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
     let ready = pod["status"]["conditions"].as_array()?.iter().any(is_ready);
     let stays = pod["metadata"]["deletionTimestamp"].is_null();
-    (ready && stays).then(|| pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned())
+    (is_its && ready && stays).then(|| pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned())
 }
 
 /// Waits until another pod than this one is ready, and the tenant by it. The tenant alone may still tell of the former.
 pub async fn another_pod(bed: &Bed, former: &str) {
-    bed.until_so("another pod", || async { ready_pod(bed).await.filter(|pod| pod != former) }).await;
+    let look = || async {
+        let pod = bed.child("Pod", &format!("{}-0", bed.tenant)).await?;
+        ready_uid(bed, &pod).filter(|uid| uid != former)
+    };
+    bed.until_so("another pod", look).await;
     bed.ready().await;
 }

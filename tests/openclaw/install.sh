@@ -8,8 +8,8 @@ packages=''
 
 # packages_of NAME FROM: where npm's packages of FROM's lock file are kept, a directory for each of its contents.
 packages_of() {
-  local lock
-  lock=$(node -p 'require("crypto").createHash("sha256").update(require("fs").readFileSync(process.argv[1])).digest("hex").slice(0, 16)' "$2/package-lock.json")
+  local lock # nothing in $(…) ends by itself where something fails
+  lock=$(node -p 'require("crypto").createHash("sha256").update(require("fs").readFileSync(process.argv[1])).digest("hex").slice(0, 16)' "$2/package-lock.json") || return
   echo "${OPENCLAW_PLATFORM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/openclaw-tenant-operator}/$1/$lock"
 }
 

@@ -19,6 +19,7 @@ const asked = JSON.parse(process.argv[2]);
 const { chromium } = createRequire(`${asked.packages}/`)("playwright-core");
 const PATIENCE = 300_000;
 const PERIOD = 100;
+const ATTEMPT = 10_000;
 const end = Date.now() + PATIENCE;
 
 /** The Gateway's key, after its certificate was checked against its authority and the page's host. */
@@ -30,6 +31,7 @@ function keyOf(gateway, ca, servername) {
       socket.end();
       resolve(createHash("sha256").update(publicKey.export({ type: "spki", format: "der" })).digest("base64"));
     });
+    socket.setTimeout(ATTEMPT, () => socket.destroy(Object.assign(new Error("no handshake"), { code: "ECONNRESET" })));
     socket.on("error", reject);
   });
 }
@@ -79,9 +81,16 @@ try {
       if (String(payload).includes('"hello-ok"')) resolve();
     }));
   });
-  const open = () => page.goto(`${url}#token=${asked.token}`, { waitUntil: "domcontentloaded", timeout: PATIENCE });
-  // Its pod is ready, and the Gateway may not have heard of it yet.
-  while (!(await open()).ok() && Date.now() < end) {
+  // Its pod is ready, and the Gateway may not have heard of it yet: it answers 503, or hangs up while it takes up what is new.
+  const open = async () => {
+    try {
+      return (await page.goto(`${url}#token=${asked.token}`, { waitUntil: "domcontentloaded", timeout: PATIENCE })).ok();
+    } catch (error) {
+      if (Date.now() > end || !/net::ERR_(CONNECTION_RESET|CONNECTION_CLOSED|EMPTY_RESPONSE|SSL_)/.test(error.message)) throw error;
+      return false;
+    }
+  };
+  while (!(await open()) && Date.now() < end) {
     await pause(PERIOD);
     // The same page with the same words behind # would not be asked for again.
     await page.goto("about:blank");

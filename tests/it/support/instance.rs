@@ -103,6 +103,13 @@ impl Instance {
         instance
     }
 
+    /// The cluster that is there already, as it is: nothing is installed on it.
+    #[allow(dead_code, reason = "tests/e2e asks")]
+    pub fn as_it_is() -> &'static Self {
+        static FOREIGN: OnceLock<Instance> = OnceLock::new();
+        FOREIGN.get_or_init(|| Self::foreign(foreign_cluster().expect("KUBECONFIG and OPENCLAW_TEST_CLUSTER")))
+    }
+
     /// A cluster that is there already, with the operator on it. What is to be known about it (gateway, storage class,
     /// role, AWS endpoints) is in a file of the shape of the local platform's platform.json.
     fn foreign(kubeconfig: PathBuf) -> Self {
