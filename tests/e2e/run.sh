@@ -56,12 +56,8 @@ cargo test --locked --test e2e --no-run
 took "compile the tests"
 
 # One at a time: they share a node of two cores, and its tables are printed. The lines that say which test begins tell how long each took.
-code=0 skipped=()
+skipped=()
 [ -n "$browser" ] || skipped=(--skip login::)
 export OPENCLAW_TEST_PACKAGES=$packages OPENCLAW_TEST_BROWSER=$browser OPENCLAW_TEST_PLAYWRIGHT=$playwright
-cargo test --locked --test e2e -- --ignored --nocapture --test-threads=1 "${skipped[@]+"${skipped[@]}"}" "${1:-}" |
-  python3 tests/e2e/times.py || code=$?
-printf '\nHow long it took\n'
-printf '%s\n' "${stages[@]}"
-printf '%6d s  together, the tests among it\n' "$SECONDS"
-exit "$code"
+exec python3 tests/e2e/times.py "$SECONDS" "${stages[@]}" -- \
+  cargo test --locked --test e2e -- --ignored --nocapture --test-threads=1 "${skipped[@]+"${skipped[@]}"}" "${1:-}"
