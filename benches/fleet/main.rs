@@ -8,9 +8,6 @@
 #[path = "../../tests/it/support/mod.rs"]
 mod support;
 
-/// What the measurements wait for as tests do, a platform that starts, is there long before.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);
-
 mod asked;
 mod check;
 mod converge;

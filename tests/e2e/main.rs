@@ -8,9 +8,6 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 
-/// OpenClaw starts by 20 s of a processor, and a small machine may be shared with others.
-const PATIENCE: std::time::Duration = std::time::Duration::from_mins(5);
-
 mod attacks;
 mod credentials;
 mod data;

@@ -6,9 +6,6 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
-/// Nothing waits for more than the operator, stand-ins and objects.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);
-
 #[path = "../documentation/mod.rs"]
 mod documentation;
 mod support;
