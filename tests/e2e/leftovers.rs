@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -16,6 +16,8 @@ use crate::{inside::is_elsewhere, support::PATIENCE};
 /// A platform of a name of its own, in a process group of its own, as a terminal would start it.
 struct Platform {
     process: Child,
+    /// It ends with this: whoever ends the tests leaves no platform behind.
+    _lifeline: ChildStdin,
     output: BufReader<ChildStdout>,
     dir: PathBuf,
 }
@@ -27,14 +29,15 @@ impl Platform {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/local/platform.sh");
         let mut process = Command::new("bash")
             .arg(script)
-            .args(["run", "--name", &name, "--real-node", "--openclaw", &packages])
-            .stdin(Stdio::null())
+            .args(["run", "--until-stdin-eof", "--name", &name, "--real-node", "--openclaw", &packages])
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0)
             .spawn()
             .expect("bash starts deploy/local/platform.sh");
         let output = BufReader::new(process.stdout.take().expect("its output"));
-        Self { process, output, dir: directory(&name) }
+        let lifeline = process.stdin.take().expect("its input");
+        Self { process, _lifeline: lifeline, output, dir: directory(&name) }
     }
 
     /// Until it says that it is ready.
