@@ -156,6 +156,23 @@ async fn foreign_metadata_is_left_alone() {
 }
 
 /// The claim's data is kept: a claim deleted with its pod gone is made again over the same volume.
+/// `10Gi` and `10737418240` are as much: whoever writes the other one, in the Tenant or in the claim, restarts nobody and leaves nothing to do.
+#[tokio::test]
+async fn another_notation_of_an_amount_is_nobody_s_business() {
+    let bed = Bed::new("notation").await;
+    let as_much = |memory: &str, size: &str| json!({ "resources": { "requests": { "memory": memory } }, "storage": { "size": size } });
+    bed.ready_tenant(as_much("1536Mi", "10Gi")).await;
+    let set = bed.child("StatefulSet", &bed.tenant).await.expect("a StatefulSet");
+    bed.patch_tenant(json!({ "spec": as_much("1610612736", "10737418240") })).await.expect("as much");
+    let claim = json!({ "spec": { "resources": { "requests": { "storage": "10737418240" } } } });
+    bed.patch("PersistentVolumeClaim", Some(&bed.namespace()), &bed.tenant, claim).await.expect("as much");
+    let is_ours = |claim: &Value| claim["spec"]["resources"]["requests"]["storage"] == "10Gi";
+    bed.until_child("PersistentVolumeClaim", &bed.tenant, "written as it was", is_ours).await;
+    bed.ready().await;
+    let now = bed.child("StatefulSet", &bed.tenant).await.expect("a StatefulSet");
+    assert_eq!(now["metadata"]["generation"], set["metadata"]["generation"], "nobody is restarted");
+}
+
 #[tokio::test]
 async fn a_deleted_claim_gets_its_own_volume_back() {
     let bed = Bed::new("claim").await;
