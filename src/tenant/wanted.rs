@@ -225,22 +225,12 @@ impl Remembered {
     }
 }
 
-/// What all tenants share, and what is mostly the very same: then its content is not looked through.
-#[derive(Debug)]
-struct Shared<T>(Arc<T>);
-
-impl<T: PartialEq> PartialEq for Shared<T> {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
-    }
-}
-
 /// All that objects are made from: a blueprint that borrows nothing. Its name is left out: what is remembered is one tenant's. What is equal here
 /// has to come to the same objects: no type in here may call equal what is written otherwise.
 #[derive(Debug, PartialEq)]
 struct Origin {
-    class: Shared<TenantClassSpec>,
-    settings: Shared<Settings>,
+    class: Arc<TenantClassSpec>,
+    settings: Arc<Settings>,
     record: TenantRecordSpec,
     scaler: Option<ScaleToZero>,
     open: bool,
@@ -290,8 +280,8 @@ impl Origin {
             budget,
         } = blueprint.clone();
         Self {
-            class: Shared(Arc::clone(class)),
-            settings: Shared(Arc::clone(settings)),
+            class: Arc::clone(class),
+            settings: Arc::clone(settings),
             record: record.clone(),
             scaler: scaler.cloned(),
             open,

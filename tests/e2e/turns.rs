@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     credentials::secret_of,
-    inside::{Running, class, cluster, is_elsewhere, running},
+    inside::{Running, class, cluster, is_elsewhere, patience, running},
     support::{Bed, Instance, PATIENCE, condition, example_class, merge},
     volume::{Watchman, another_pod, diary, pod_uid, ready_uid, volume_of, write},
     workspace::{asked_with, token_of},
@@ -23,10 +23,10 @@ impl Drop for Cordoned<'_> {
 }
 
 /// Drains the node of this one workspace.
-fn drain<'a>(bed: &'a Bed, timeout: &str) -> (Cordoned<'a>, Result<String, String>) {
+fn drain<'a>(bed: &'a Bed, patience: &str) -> (Cordoned<'a>, Result<String, String>) {
     let node = node_of(bed.instance);
     let tenant = format!("--pod-selector=openclaw.io/tenant={}", bed.tenant);
-    let flags = ["--delete-emptydir-data", "--ignore-daemonsets", "--timeout", timeout];
+    let flags = ["--delete-emptydir-data", "--ignore-daemonsets", patience];
     let cordoned = Cordoned(bed);
     (cordoned, bed.instance.try_kubectl(&[["drain", &node, &tenant].as_slice(), &flags].concat()))
 }
@@ -45,7 +45,7 @@ async fn a_drain_moves_a_drainable_workspace_with_its_data() {
     let (former, volume) = (pod_uid(&bed), volume_of(&bed));
     write(&bed, "before");
     let watchman = Watchman::of(&volume);
-    let (cordoned, drained) = drain(&bed, "5m");
+    let (cordoned, drained) = drain(&bed, &patience());
     drained.expect("the drain ends");
     // The node is the only one: the next pod waits for it, which is told and is not Ready.
     let is_told = |tenant: &Value| {
@@ -66,7 +66,7 @@ async fn a_drain_waits_for_a_strict_workspace_until_somebody_moves_it() {
     }
     let bed = running("strict", class(cluster(), json!({ "disruption": "Strict" }))).await;
     let former = pod_uid(&bed);
-    let (cordoned, refused) = drain(&bed, "10s");
+    let (cordoned, refused) = drain(&bed, "--timeout=10s");
     let refused = refused.expect_err("the drain waits, and gives up");
     assert!(refused.contains("disruption budget"), "{refused}");
     assert_eq!(pod_uid(&bed), former, "it runs on");

@@ -155,7 +155,6 @@ async fn foreign_metadata_is_left_alone() {
     assert_eq!(after["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"]);
 }
 
-/// The claim's data is kept: a claim deleted with its pod gone is made again over the same volume.
 /// `10Gi` and `10737418240` are as much: whoever writes the other one, in the Tenant or in the claim, restarts nobody and leaves nothing to do.
 #[tokio::test]
 async fn another_notation_of_an_amount_is_nobody_s_business() {
@@ -173,6 +172,7 @@ async fn another_notation_of_an_amount_is_nobody_s_business() {
     assert_eq!(now["metadata"]["generation"], set["metadata"]["generation"], "nobody is restarted");
 }
 
+/// The claim's data is kept: a claim deleted with its pod gone is made again over the same volume.
 #[tokio::test]
 async fn a_deleted_claim_gets_its_own_volume_back() {
     let bed = Bed::new("claim").await;

@@ -12,16 +12,21 @@ use crate::tenant::child::Child;
 fn remembered(world: &mut World) -> (usize, BTreeSet<usize>) {
     let (mut rounds, mut wishes) = (0, BTreeSet::new());
     for _ in 0..60 {
-        let acted = !world.round().actions.is_empty();
-        let moved = controllers::run(world);
-        if !acted && !moved {
+        if !step(world) {
             return (rounds, wishes);
         }
         rounds += 1;
         wishes.extend(world.observe().remembered.number());
-        world.now += jiff::SignedDuration::from_secs(2);
     }
     panic!("no rest");
+}
+
+/// A round, and what the cluster makes of it; whether anything happened.
+fn step(world: &mut World) -> bool {
+    let acted = !world.round().actions.is_empty();
+    let moved = controllers::run(world);
+    world.now += jiff::SignedDuration::from_secs(2);
+    acted || moved
 }
 
 #[test]
@@ -49,7 +54,6 @@ fn nothing_is_remembered_of_a_tenant_at_rest() {
 #[test]
 fn another_notation_of_an_amount_changes_nothing_in_any_round() {
     let memory = |world: &mut World, text: &str| {
-        let text = text.to_owned();
         world.edit_tenant(|spec| spec["resources"]["requests"]["memory"] = json!(text));
     };
     let mut usual = World::with_alice();
@@ -59,9 +63,7 @@ fn another_notation_of_an_amount_changes_nothing_in_any_round() {
         let mut world = World::with_alice();
         memory(&mut world, "1536Mi");
         for _ in 0..when {
-            world.round();
-            controllers::run(&mut world);
-            world.now += jiff::SignedDuration::from_secs(2);
+            step(&mut world);
         }
         memory(&mut world, "1610612736");
         remembered(&mut world);
