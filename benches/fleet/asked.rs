@@ -65,6 +65,11 @@ impl Asked {
         counts.retain(|what, _| !of_the_fleet(what));
         counts
     }
+
+    /// How many of these there are.
+    pub fn count(&self) -> u64 {
+        self.per_tenant().values().sum()
+    }
 }
 
 /// Where the logs end now.

@@ -1,9 +1,22 @@
 //! Compares a run with the one that is committed.
 
-use crate::{figures::Run, report};
+use crate::{
+    figures::{Point, Run},
+    report,
+};
 
 /// A ratio may be worse than the committed one by so much: runs on a machine that others use differ.
 const TOLERANCE: f64 = 1.25;
+
+type Ratio = fn(&Point) -> Option<f64>;
+
+/// What is compared, each by its name.
+const RATIOS: [(&str, Ratio); 4] = [
+    ("converge by floor", Point::ratio),
+    ("CPU time by the floor's", Point::work_ratio),
+    ("p99 beside ill neighbours, at the machine's pace", Point::lateness_beside_ill),
+    ("requests beside ill neighbours", Point::requests_beside_ill),
+];
 
 /// Ends the process where a ratio is worse by more than the tolerance, or where something was written that must not be.
 pub fn against_committed(run: &Run) {
@@ -31,14 +44,8 @@ fn failures(run: &Run, committed: &Run) -> Vec<String> {
             failures.push(format!("{tenants} tenants: no such run is committed; make bench commits one"));
             continue;
         };
-        let ratios = point.ratio().zip(before.ratio()).map(|(now, before)| ("converge by floor", now, before));
-        let neighbours =
-            |point: &crate::figures::Point| Some(point.neighbours.as_ref()?.latency.p99 / point.converge.latency.p99);
-        let ill =
-            neighbours(point).zip(neighbours(before)).map(|(now, before)| ("p99 beside ill neighbours", now, before));
-        let work =
-            point.work_ratio().zip(before.work_ratio()).map(|(now, before)| ("CPU time by the floor's", now, before));
-        for (what, now, before) in ratios.into_iter().chain(work).chain(ill) {
+        for (what, ratio) in RATIOS {
+            let Some((now, before)) = ratio(point).zip(ratio(before)) else { continue };
             println!("bench-check: {tenants} tenants: {what}: {now:.2}, committed {before:.2}");
             if now > before * TOLERANCE {
                 failures.push(format!("{tenants} tenants: {what} is {now:.2}, committed is {before:.2}"));

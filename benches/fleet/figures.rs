@@ -166,6 +166,10 @@ pub struct Neighbours {
     pub seconds: f64,
     /// From a healthy Tenant's apply to Ready.
     pub latency: Spread,
+    /// CPU seconds of everything until then.
+    pub work_seconds: f64,
+    /// Requests of the operator until then, for whomever.
+    pub requests: u64,
 }
 
 /// How figures of one kind lie.
@@ -259,6 +263,20 @@ impl Point {
     /// What everything did by what it did for the floor, in CPU time.
     pub fn work_ratio(&self) -> Option<f64> {
         self.floor.as_ref().map(|floor| self.converge.work_seconds / floor.work_seconds)
+    }
+
+    /// How late the healthy beside ill neighbours are Ready, by an all-healthy fleet: p99 by p99. Between the two lie minutes in which a shared
+    /// machine may have become another, so each is taken by what a request cost everything meanwhile.
+    pub fn lateness_beside_ill(&self) -> Option<f64> {
+        let (ill, healthy) = (self.neighbours.as_ref()?, &self.converge);
+        let pace = |work_seconds: f64, requests: u64| work_seconds / real_count(requests);
+        let beside_ill = ill.latency.p99 / pace(ill.work_seconds, ill.requests);
+        Some(beside_ill * pace(healthy.work_seconds, healthy.asked.count()) / healthy.latency.p99)
+    }
+
+    /// What the operator asks beside ill neighbours, by what it asks for an all-healthy fleet.
+    pub fn requests_beside_ill(&self) -> Option<f64> {
+        Some(real_count(self.neighbours.as_ref()?.requests) / real_count(self.converge.asked.count()))
     }
 
     /// The operator's CPU time for each tenant, in milliseconds.

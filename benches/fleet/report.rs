@@ -138,7 +138,7 @@ fn differences(run: &Run, text: &mut String) {
 
 type Figure = fn(&Point) -> Option<String>;
 
-const ROWS: [(&str, Figure); 30] = [
+const ROWS: [(&str, Figure); 31] = [
     ("converge", |point| Some(seconds(point.converge.seconds))),
     ("floor", |point| Some(seconds(point.floor.as_ref()?.seconds))),
     ("**converge by floor** (goal 1.25)", |point| Some(format!("**{:.2}**", point.ratio()?))),
@@ -215,6 +215,9 @@ const ROWS: [(&str, Figure); 30] = [
     ("neighbours: the healthy Ready; p50 and p99", |point| {
         let neighbours = point.neighbours.as_ref()?;
         Some(format!("{}; {}", seconds(neighbours.seconds), spread(&neighbours.latency)))
+    }),
+    ("neighbours: p99 by an all-healthy fleet's, at the machine's pace; requests by its requests", |point| {
+        Some(format!("{:.2}; {:.2}", point.lateness_beside_ill()?, point.requests_beside_ill()?))
     }),
 ];
 
