@@ -128,7 +128,8 @@ impl RunArgs {
         if self.cluster_name.is_some() && self.cluster_cidrs.is_empty() {
             return Err(CliError::NoClusterCidrs);
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+        // One thread is enough for thousands of tenants, and nothing that happens wakes another one (docs/decisions/0022).
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
         Ok(runtime.block_on(run::run(self.options()))?)
     }
 

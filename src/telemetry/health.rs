@@ -113,7 +113,10 @@ impl Heartbeat {
     /// Runs a step that may rightly take longer than the limit, such as waiting for work, beating all the while. The
     /// beats come from the same task, so one that blocks its thread still falls silent.
     pub async fn during<F: Future>(&self, step: F) -> F::Output {
-        let mut ticks = tokio::time::interval((self.limit / 3).max(Duration::from_millis(1)));
+        let period = (self.limit / 3).max(Duration::from_millis(1));
+        self.beat();
+        // A timer that is due at once wakes the runtime, and steps that are done at once come by the thousand.
+        let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
         let mut step = std::pin::pin!(step);
         loop {
             tokio::select! {
