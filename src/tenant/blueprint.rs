@@ -305,7 +305,11 @@ fn resolve_skills<'a>(spec: &'a TenantSpec, class: &TenantClassSpec) -> Result<&
 /// Secrets that a record has room for, those that left the list and still exist included.
 const MAX_RECORDED_SECRETS: usize = 64;
 
-fn resolve_secrets(
+/// The secrets that a tenant is to have.
+///
+/// # Errors
+/// Where the class does not allow them, or a record has no room for them.
+pub fn resolve_secrets(
     spec: &TenantSpec,
     class: &TenantClassSpec,
     record: &TenantRecordSpec,

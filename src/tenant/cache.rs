@@ -48,7 +48,7 @@ use crate::{
     api::{
         names::{ClassName, NamespaceName, Nonce, TenantName, Uid},
         record::{RecordPhase, TenantRecordSpec},
-        tenant::TenantStatus,
+        tenant::{Phase, TenantStatus},
     },
     gateway::Allocator,
 };
@@ -164,6 +164,8 @@ struct Known {
     remembered: HashMap<TenantName, Remembered>,
     /// What was said last about a record that no Tenant tells of.
     said: HashMap<TenantName, String>,
+    /// When tenants that are on their way were told of last.
+    told: HashMap<TenantName, Timestamp>,
 }
 
 /// Names of the definitions without which nothing is done.
@@ -287,8 +289,22 @@ impl Cache {
         self.lock().tenants.get(name).map(|(_, status)| Arc::clone(status))
     }
 
+    /// When a tenant that is on its way was told of last.
+    pub fn told_at(&self, name: &TenantName) -> Option<Timestamp> {
+        self.lock().told.get(name).copied()
+    }
+
+    /// A tenant was told of. Of one that has arrived nobody needs to know when.
+    pub fn told(&self, name: &TenantName, phase: Phase, now: Timestamp) {
+        let told = &mut self.lock().told;
+        match phase {
+            Phase::Pending | Phase::Provisioning | Phase::Deleting => told.insert(name.clone(), now),
+            Phase::Ready | Phase::Suspended | Phase::Error => told.remove(name),
+        };
+    }
+
     /// Statuses' phases, counted.
-    pub fn phases(&self) -> Vec<crate::api::tenant::Phase> {
+    pub fn phases(&self) -> Vec<Phase> {
         self.lock().tenants.values().map(|(_, status)| status.phase).collect()
     }
 

@@ -133,10 +133,7 @@ fn mended_soon(observed: &Observed) -> Duration {
 }
 
 fn age<T>(observed: &Observed, look: &Look<T>) -> Option<Duration> {
-    match look {
-        Look::Never => None,
-        Look::At(at, _) => Some(observed.now.duration_since(*at).unsigned_abs()),
-    }
+    Some(observed.now.duration_since(look.at()?).unsigned_abs())
 }
 
 /// How much longer a look is believed for what is not as it should be.

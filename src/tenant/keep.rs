@@ -10,6 +10,7 @@ use super::{
     blueprint::{Blueprint, Refusal, blueprint},
     child::{Child, ObjectKey, Part, Stage},
     cloud::{self, Half},
+    collecting,
     comparison::{self, ChildState},
     explain,
     ledger::{claimed_size, wanted_record},
@@ -137,11 +138,12 @@ fn built(
         storage: storage.state,
         workload: scaling::told(observed, class, rollout::waiting(&plan, &passage, workload.state)),
     };
-    let mut parts = parts(observed, &plan, &survey, &made, recorded);
+    let collects = collecting::may_wait(observed, record, &ledger, &[&made.identity, &made.secrets, &made.storage]);
+    let mut parts = parts(observed, &plan, &survey, &made, recorded || collects);
     wait_for_earlier(&mut parts, standing.confined);
     let begins = rotation::begin(observed, &stored, &mut ledger, &mut parts);
 
-    let mut actions = record_action(observed, record, &ledger);
+    let mut actions = if collects { Vec::new() } else { record_action(observed, record, &ledger) };
     actions.extend(rotation::looks(observed, &stored).into_iter().chain(explain::looks(observed)));
     // A claim is refused while the quota has no figures yet, and while it has no room for it yet: the quota grows first.
     let has_room = is_quota_enforced(observed) && survey.is_settled(Child::ResourceQuota);

@@ -201,9 +201,16 @@ pub fn secret_name(record: &TenantRecordSpec, item: &str) -> String {
 }
 
 /// The volume that the tenant's claim is bound to, once its data is safe from the claim's end.
-pub fn bound_volume<'a>(observed: &'a Observed, blueprint: &Blueprint<'_>) -> Option<&'a VolumeView> {
+fn bound_volume<'a>(observed: &'a Observed, blueprint: &Blueprint<'_>) -> Option<&'a VolumeView> {
     let volume = observed.volume.as_ref()?;
-    (is_claimed(observed, blueprint, volume) && volume.retained).then_some(volume)
+    (is_claimed(observed, blueprint, volume) && is_safe(volume, blueprint)).then_some(volume)
+}
+
+/// Whether a volume stays when its claim goes, and is found by its marks where claim and record are lost.
+pub fn is_safe(volume: &VolumeView, blueprint: &Blueprint<'_>) -> bool {
+    let is_marked = volume.tenant.as_ref() == Some(blueprint.tenant)
+        && volume.incarnation.as_ref() == Some(&blueprint.record.incarnation);
+    volume.retained && is_marked
 }
 
 fn recorded(volume: &VolumeView) -> RecordedVolume {

@@ -336,6 +336,14 @@ impl<T> Look<T> {
             Self::At(_, value) => Some(value),
         }
     }
+
+    /// When it was seen.
+    pub const fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Never => None,
+            Self::At(at, _) => Some(*at),
+        }
+    }
 }
 
 /// What a look for an association found.

@@ -5,8 +5,9 @@
 use super::{
     adoption::{self, Offer},
     beginning::{Origin, new_record, rebuilt},
-    blueprint::Refusal,
+    blueprint::{Refusal, resolve_secrets},
     digest::{Digest, NamespaceFacts},
+    ledger::new_secret,
     observed::{ClassView, Definitions, Observed, RecordView, TenantView},
     purge,
     reason::Reason,
@@ -206,8 +207,14 @@ fn first_record(
         order: tenant.rotate.as_ref().map(|order| order.hash.clone()),
     };
     let mut record = new_record(observed, class, origin);
-    if let Offer::Seen(adoptee) = offer {
-        adoptee.enter(&observed.name, &mut record);
+    match offer {
+        Offer::Seen(adoptee) => adoptee.enter(&observed.name, &mut record),
+        Offer::None | Offer::Unseen(_) => {
+            // What is refused is told once the tenant is kept.
+            let wanted = resolve_secrets(spec, class, &record).unwrap_or_default();
+            record.secrets.items =
+                wanted.iter().map(|secret| new_secret(observed, &secret.name, secret.origin)).collect();
+        }
     }
     Ok(First::Record(Box::new(record)))
 }

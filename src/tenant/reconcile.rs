@@ -12,6 +12,7 @@ use super::{
     cache::Watched,
     failure::failure,
     observed::{ClassView, Observed},
+    pacing,
     plan::plan,
     reason::Reason,
     status::{Announcement, Failure, Telling, announcements, status, untold},
@@ -73,6 +74,8 @@ struct Pass {
     wrote: bool,
     /// How long AWS asks to be left alone.
     rest: Option<Duration>,
+    /// How long what has changed since is not told yet.
+    held_back: Option<Duration>,
     looked_at_definitions: bool,
 }
 
@@ -251,6 +254,11 @@ impl Reconciler {
             previous: &previous,
         };
         let Some(next) = status(&telling).filter(|next| *next != *previous) else { return Ok(()) };
+        let told_at = self.hands.cache.told_at(&observed.name);
+        pass.held_back = pacing::rest(&previous, &next, told_at, observed.now);
+        if pass.held_back.is_some() {
+            return Ok(());
+        }
         match self.write_status(observed, &next).await {
             Err(error) if error.names_unknown_field() => {
                 let told = untold(&telling, error.to_string());
@@ -318,6 +326,7 @@ impl Reconciler {
                 if let Err(overtaken) = cache.take_up(sent, &answer) {
                     tracing::debug!(%overtaken, "status written");
                 }
+                cache.told(&observed.name, status.phase, observed.now);
                 Ok(())
             }
             // It went meanwhile: nobody is left to be told.
@@ -346,8 +355,7 @@ fn next(plan: &Plan, pass: &Pass) -> Next {
         (Some(Again::Overtaken), None, _) => Next::Overtaken,
         (Some(Again::Failed), None, _) => Next::Retry,
         (Some(_), Some(rest), _) => Next::RetryAfter(rest),
-        (None, _, Some(after)) => Next::After(after),
-        (None, _, None) => Next::OnEvent,
+        (None, _, after) => after.into_iter().chain(pass.held_back).min().map_or(Next::OnEvent, Next::After),
     }
 }
 

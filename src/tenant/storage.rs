@@ -10,7 +10,7 @@ use super::{
     comparison::ChildState,
     digest::ClaimFacts,
     explain::{Awaited, said},
-    ledger::is_claimed,
+    ledger::{is_claimed, is_safe},
     observed::{Observed, VolumeView},
     reason::Reason,
 };
@@ -202,10 +202,7 @@ fn claim_lost(observed: &Observed, blueprint: &Blueprint<'_>, facts: &ClaimFacts
 /// Sets the claimed volume to Retain where it is not: above all while its claim is already going.
 fn retain(observed: &Observed, blueprint: &Blueprint<'_>) -> Option<Action> {
     let volume = observed.volume.as_ref().filter(|volume| is_claimed(observed, blueprint, volume))?;
-    let is_marked = volume.tenant.as_ref() == Some(blueprint.tenant)
-        && volume.incarnation.as_ref() == Some(&blueprint.record.incarnation);
-    let is_safe = volume.retained && is_marked;
-    (!is_safe).then(|| keep_volume(blueprint, volume))
+    (!is_safe(volume, blueprint)).then(|| keep_volume(blueprint, volume))
 }
 
 fn keep_volume(blueprint: &Blueprint<'_>, volume: &VolumeView) -> Action {

@@ -45,6 +45,7 @@ impl Known {
                 known.tenants.get(name).is_some_and(|(view, _)| view.uid == *uid) && {
                     known.gate.leave(name);
                     known.reached.remove(name);
+                    known.told.remove(name);
                     let removed = known.tenants.remove(name).is_some();
                     known.note_rolling(name);
                     removed

@@ -113,6 +113,8 @@ fn bind_claims(world: &mut World) -> bool {
     let mut claim = claims[&path].clone();
     let (namespace, name) = path.split_once('/').expect("a namespaced path");
     let reference = json!({ "namespace": namespace, "name": name, "uid": claim["metadata"]["uid"] });
+    let class = world.storage_class.as_ref().map(|class| class["reclaimPolicy"].clone()).unwrap_or_default();
+    let reclaim_policy = class.as_str().unwrap_or("Delete");
     let mut volume = match claim["spec"]["volumeName"].as_str() {
         None => world.born(json!({
             "metadata": {
@@ -120,7 +122,7 @@ fn bind_claims(world: &mut World) -> bool {
                 "annotations": { "pv.kubernetes.io/provisioned-by": "efs.csi.aws.com" },
             },
             "spec": {
-                "persistentVolumeReclaimPolicy": "Delete",
+                "persistentVolumeReclaimPolicy": reclaim_policy,
                 "csi": { "volumeHandle": format!("fs-1::fsap-{}", world.volumes.len() + 1) },
             },
         })),

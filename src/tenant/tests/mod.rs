@@ -28,6 +28,7 @@ mod progress;
 mod purity;
 mod quotas;
 mod random;
+mod recording;
 mod remembering;
 mod removal;
 mod rolling;
