@@ -11,10 +11,11 @@ const TOLERANCE: f64 = 1.25;
 type Ratio = fn(&Point) -> Option<f64>;
 
 /// What is compared, each by its name.
-const RATIOS: [(&str, Ratio); 4] = [
+const RATIOS: [(&str, Ratio); 5] = [
     ("converge by floor", Point::ratio),
     ("CPU time by the floor's", Point::work_ratio),
     ("p99 beside ill neighbours, at the machine's pace", Point::lateness_beside_ill),
+    ("CPU time beside ill neighbours, at the machine's pace", Point::cpu_beside_ill),
     ("requests beside ill neighbours", Point::requests_beside_ill),
 ];
 

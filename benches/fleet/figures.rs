@@ -166,6 +166,8 @@ pub struct Neighbours {
     pub seconds: f64,
     /// From a healthy Tenant's apply to Ready.
     pub latency: Spread,
+    /// What the operator has cost until then.
+    pub usage: Usage,
     /// CPU seconds of everything until then.
     pub work_seconds: f64,
     /// Requests of the operator until then, for whomever.
@@ -265,13 +267,25 @@ impl Point {
         self.floor.as_ref().map(|floor| self.converge.work_seconds / floor.work_seconds)
     }
 
-    /// How late the healthy beside ill neighbours are Ready, by an all-healthy fleet: p99 by p99. Between the two lie minutes in which a shared
-    /// machine may have become another, so each is taken by what a request cost everything meanwhile.
+    /// How late the healthy beside ill neighbours are Ready, by an all-healthy fleet: p99 by p99, at the machine's pace.
     pub fn lateness_beside_ill(&self) -> Option<f64> {
+        let ill = self.neighbours.as_ref()?;
+        Some(ill.latency.p99 / self.converge.latency.p99 / self.pace_beside_ill()?)
+    }
+
+    /// What the operator works beside ill neighbours, by its work for an all-healthy fleet: CPU time by CPU time, at the machine's pace.
+    pub fn cpu_beside_ill(&self) -> Option<f64> {
+        let ill = self.neighbours.as_ref()?;
+        Some(ill.usage.cpu_seconds / self.converge.usage.cpu_seconds / self.pace_beside_ill()?)
+    }
+
+    /// How much slower the machine was than for an all-healthy fleet: between the two lie minutes, in which a shared one may have become another.
+    /// It is what a request of the operator cost all others in CPU time.
+    fn pace_beside_ill(&self) -> Option<f64> {
+        let pace = |work: f64, usage: Usage, requests: u64| (work - usage.cpu_seconds) / real_count(requests);
         let (ill, healthy) = (self.neighbours.as_ref()?, &self.converge);
-        let pace = |work_seconds: f64, requests: u64| work_seconds / real_count(requests);
-        let beside_ill = ill.latency.p99 / pace(ill.work_seconds, ill.requests);
-        Some(beside_ill * pace(healthy.work_seconds, healthy.asked.count()) / healthy.latency.p99)
+        let beside_ill = pace(ill.work_seconds, ill.usage, ill.requests);
+        Some(beside_ill / pace(healthy.work_seconds, healthy.usage, healthy.asked.count()))
     }
 
     /// What the operator asks beside ill neighbours, by what it asks for an all-healthy fleet.

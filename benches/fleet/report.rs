@@ -216,8 +216,9 @@ const ROWS: [(&str, Figure); 31] = [
         let neighbours = point.neighbours.as_ref()?;
         Some(format!("{}; {}", seconds(neighbours.seconds), spread(&neighbours.latency)))
     }),
-    ("neighbours: p99 by an all-healthy fleet's, at the machine's pace; requests by its requests", |point| {
-        Some(format!("{:.2}; {:.2}", point.lateness_beside_ill()?, point.requests_beside_ill()?))
+    ("neighbours: by an all-healthy fleet p99 and CPU at the machine's pace, requests", |point| {
+        let (late, cpu) = (point.lateness_beside_ill()?, point.cpu_beside_ill()?);
+        Some(format!("{late:.2}, {cpu:.2}, {:.2}", point.requests_beside_ill()?))
     }),
 ];
 

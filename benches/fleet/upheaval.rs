@@ -61,13 +61,14 @@ pub async fn neighbours(instance: &'static Instance, tenants: u32) -> Neighbours
     let operator = platform::operator(instance);
     fleet.class_is_told().await;
     fleet.is_operated_by(&operator);
-    let (mark, began, worked) = (asked::mark(instance).await, Instant::now(), work());
+    let (mark, spent) = (asked::mark(instance).await, Usage::of(&operator));
+    let (began, worked) = (Instant::now(), work());
     let more = |name: &str| if is_ill(name) { json!({ "className": poison.class }) } else { Value::Null };
     let mut applied = fleet.apply(|name| some(more(name))).await;
     let healthy = fleet.names.len() - ill.len();
     fleet.until("Ready", healthy, |name, standing| standing.ready && !is_ill(name)).await;
     let seconds = (fleet.last_ready() - began).as_secs_f64();
-    let work_seconds = work() - worked;
+    let (usage, work_seconds) = (Usage::of(&operator).since(spent), work() - worked);
     let requests = asked::since(instance, mark).await.count();
     applied.retain(|name, _| !is_ill(name));
     let mut throttled = 0;
@@ -77,7 +78,7 @@ pub async fn neighbours(instance: &'static Instance, tenants: u32) -> Neighbours
     println!("  the healthy are Ready after {seconds:.1} s; {throttled} calls were refused");
     drop(operator);
     let latency = latency(&fleet, &applied);
-    Neighbours { ill: ill.len(), throttled, seconds, latency, work_seconds, requests }
+    Neighbours { ill: ill.len(), throttled, seconds, latency, usage, work_seconds, requests }
 }
 
 /// What is asked for a new tenant.

@@ -48,8 +48,8 @@ pub async fn perform(
             Ok(())
         }
         AwsAction::CreateAssociation(new) => {
-            learn(&mut |view| view.association_unlisted = true);
-            took_association(aws.pod_identity.create(new).await, &learn)
+            let made = took_association(aws.pod_identity.create(new).await, &learn);
+            made.map(|()| learn(&mut |view| view.was_answered(&new.token)))
         }
         AwsAction::UpdateRole { id, role, token } => {
             took_association(aws.pod_identity.update_role(id, role, token).await, &learn)

@@ -138,12 +138,14 @@ fn built(
         storage: storage.state,
         workload: scaling::told(observed, class, rollout::waiting(&plan, &passage, workload.state)),
     };
-    let collects = collecting::may_wait(observed, record, &ledger, &[&made.identity, &made.secrets, &made.storage]);
+    let is_undisturbed = plan.open && !rotation::is_called(observed, &stored);
+    let collects = is_undisturbed
+        && collecting::may_wait(observed, record, &ledger, &[&made.identity, &made.secrets, &made.storage]);
     let mut parts = parts(observed, &plan, &survey, &made, recorded || collects);
     wait_for_earlier(&mut parts, standing.confined);
     let begins = rotation::begin(observed, &stored, &mut ledger, &mut parts);
 
-    let mut actions = if collects { Vec::new() } else { record_action(observed, record, &ledger) };
+    let mut actions = if collects && !begins { Vec::new() } else { record_action(observed, record, &ledger) };
     actions.extend(rotation::looks(observed, &stored).into_iter().chain(explain::looks(observed)));
     // A claim is refused while the quota has no figures yet, and while it has no room for it yet: the quota grows first.
     let has_room = is_quota_enforced(observed) && survey.is_settled(Child::ResourceQuota);

@@ -81,8 +81,8 @@ pub fn place_of_route(observed: &Observed, mode: RoutingMode) -> Option<Placemen
     Some(Placement { namespace: namespace.parse().ok()?, name: name.clone(), domain })
 }
 
-/// The association's id follows what is seen. When one is gone, the token of the next is a new one: EKS would answer
-/// the old token with the old answer.
+/// The association's id follows what is seen. When one is gone, recorded or not, the token of the next is a new one: EKS would
+/// answer the old token with the old answer.
 fn learn_association(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut TenantRecordSpec) {
     match &observed.aws.association {
         Look::At(_, FoundAssociation::One(association))
@@ -92,11 +92,17 @@ fn learn_association(observed: &Observed, blueprint: &Blueprint<'_>, record: &mu
             record.identity.given_role_arn.clone_from(&association.role_arn);
             record.identity.ended_at = None;
         }
-        Look::At(_, FoundAssociation::None) if record.identity.association_id.is_some() => {
+        Look::At(_, FoundAssociation::None) if had_association(observed, record) => {
             forget_association(observed, record);
         }
         Look::At(..) | Look::Never => {}
     }
+}
+
+/// Whether there was an association: it is recorded, or EKS has answered with one to the token that is.
+fn had_association(observed: &Observed, record: &TenantRecordSpec) -> bool {
+    let is_spent = observed.aws.answered_to.as_deref() == Some(record.identity.nonce.as_str());
+    record.identity.association_id.is_some() || is_spent
 }
 
 /// An association that was seen to be gone: the token of the next is a new one, and what sessions it gave ends later.

@@ -34,8 +34,15 @@ impl fmt::Display for Subject {
 impl AwsView {
     /// The association was looked at itself.
     pub fn saw_association(&mut self, at: Timestamp, found: FoundAssociation) {
+        self.first_seen.get_or_insert(at);
         self.association = Look::At(at, found);
         self.settled(&Subject::Association);
+    }
+
+    /// EKS has answered to this token with an association, and may not list it yet.
+    pub fn was_answered(&mut self, token: &str) {
+        self.answered_to = Some(token.into());
+        self.association_unlisted = true;
     }
 
     /// The association was looked for in a listing; where that did not show it, by its recorded id alone.
@@ -54,6 +61,7 @@ impl AwsView {
 
     /// A secret was looked at itself.
     pub fn saw_secret(&mut self, item: &SecretItemName, at: Timestamp, found: Option<Secret>) {
+        self.first_seen.get_or_insert(at);
         self.secrets.insert(item.clone(), Look::At(at, found.map(Arc::new)));
         self.settled(&Subject::Secret(item.clone()));
     }
@@ -100,9 +108,9 @@ impl AwsView {
     /// When something was seen last, whichever way.
     pub fn seen_at(&self, subject: &Subject) -> Option<Timestamp> {
         match subject {
-            Subject::Association => time_of(&self.association),
-            Subject::Role => time_of(&self.role),
-            Subject::Secret(item) => time_of(self.secrets.get(item)?),
+            Subject::Association => self.association.at(),
+            Subject::Role => self.role.at(),
+            Subject::Secret(item) => self.secrets.get(item)?.at(),
         }
     }
 
@@ -114,13 +122,6 @@ impl AwsView {
     fn settled(&mut self, subject: &Subject) {
         self.doubted.remove(subject);
         self.listed.remove(subject);
-    }
-}
-
-const fn time_of<T>(look: &Look<T>) -> Option<Timestamp> {
-    match look {
-        Look::Never => None,
-        Look::At(at, _) => Some(*at),
     }
 }
 

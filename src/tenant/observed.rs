@@ -302,6 +302,10 @@ pub struct AwsView {
     /// Whether EKS did not list the association yet when it was asked last: what was just made "may take several seconds to
     /// be effective" (EKS API Reference, CreatePodIdentityAssociation).
     pub association_unlisted: bool,
+    /// The token to which EKS answered with an association last. Where that is gone, the token is spent: EKS would repeat its answer.
+    pub answered_to: Option<SmolStr>,
+    /// When the tenant was looked at first.
+    pub first_seen: Option<Timestamp>,
     /// All associations of its namespace, as far as they were looked at: only while it is being adopted.
     pub former: Look<Vec<Association>>,
     /// Its own role, where the class wants one for each tenant.

@@ -254,10 +254,13 @@ impl Reconciler {
             previous: &previous,
         };
         let Some(next) = status(&telling).filter(|next| *next != *previous) else { return Ok(()) };
-        let told_at = self.hands.cache.told_at(&observed.name);
-        pass.held_back = pacing::rest(&previous, &next, told_at, observed.now);
-        if pass.held_back.is_some() {
-            return Ok(());
+        // Who comes back later for another reason may come back much later.
+        if pass.again.is_none() {
+            let told_at = self.hands.cache.told_at(&observed.name);
+            pass.held_back = pacing::rest(&previous, &next, told_at, observed.now);
+            if pass.held_back.is_some() {
+                return Ok(());
+            }
         }
         match self.write_status(observed, &next).await {
             Err(error) if error.names_unknown_field() => {
@@ -355,7 +358,11 @@ fn next(plan: &Plan, pass: &Pass) -> Next {
         (Some(Again::Overtaken), None, _) => Next::Overtaken,
         (Some(Again::Failed), None, _) => Next::Retry,
         (Some(_), Some(rest), _) => Next::RetryAfter(rest),
-        (None, _, after) => after.into_iter().chain(pass.held_back).min().map_or(Next::OnEvent, Next::After),
+        (None, _, after) => {
+            // A pause may be a quarter shorter than it says.
+            let held_back = pass.held_back.map(|rest| rest + rest / 3);
+            after.into_iter().chain(held_back).min().map_or(Next::OnEvent, Next::After)
+        }
     }
 }
 
@@ -390,6 +397,11 @@ mod tests {
         let plan = Plan::silent();
         let mut pass = Pass::default();
         assert_eq!(next(&plan, &pass), Next::OnEvent);
+        pass.held_back = Some(Duration::from_secs(3));
+        assert_eq!(next(&plan, &pass), Next::After(Duration::from_secs(4)), "what is held back is told");
+        let soon = Plan { look_again: Some(Duration::from_secs(2)), ..Plan::silent() };
+        assert_eq!(next(&soon, &pass), Next::After(Duration::from_secs(2)), "the sooner counts");
+        pass.held_back = None;
         pass.must_look_again(true);
         assert_eq!(next(&plan, &pass), Next::Overtaken);
         pass.must_look_again(false);

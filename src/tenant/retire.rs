@@ -8,6 +8,7 @@ use super::{
     beginning::purge_after,
     child::{Child, ObjectKey, WhenAccessEnds},
     cloud::{self, Keeping},
+    collecting,
     comparison::{self, ChildState, Wish, precondition},
     desired,
     digest::Digest,
@@ -34,7 +35,9 @@ pub fn retire(observed: &Observed, tenant: &TenantView, view: &RecordView, recor
     }
     let (reason, message) = match record.phase {
         RecordPhase::Active => {
-            if let Some(plan) = end_access(observed, record) {
+            if let Some(mut plan) = end_access(observed, record) {
+                // Beside it, for access ends whether or not it can be recorded.
+                plan.actions.extend(collecting::unrecorded(observed, record).map(|next| replace_record(view, &next)));
                 return plan;
             }
             if let Some(plan) = adoption::end_former(observed, record) {

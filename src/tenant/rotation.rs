@@ -237,6 +237,11 @@ fn take_up(observed: &Observed, blueprint: &Blueprint<'_>, record: &mut TenantRe
     }
 }
 
+/// Whether somebody calls for a rotation, by an order or a transfer.
+pub fn is_called(observed: &Observed, blueprint: &Blueprint<'_>) -> bool {
+    open_call(observed, blueprint).is_some()
+}
+
 fn is_paused(observed: &Observed) -> bool {
     observed.tenant.as_deref().is_none_or(|tenant| tenant.paused) || observed.settings.dry_run
 }

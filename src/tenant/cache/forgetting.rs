@@ -102,6 +102,7 @@ impl Known {
                 match views::name(object) {
                     "tenants.openclaw.io" => {
                         self.tenants.clear();
+                        self.told.clear();
                         self.gate = Gate::default();
                     }
                     "tenantrecords.openclaw.io" => {

@@ -29,7 +29,7 @@ pub(super) fn association(observed: &Observed, blueprint: &Blueprint<'_>) -> Hal
         return Half::done(Reason::IdentityNone, "the class gives workspaces no AWS identity");
     }
     let look = &observed.aws.association;
-    let look_up = look_up_association(record);
+    let look_up = look_up_association(observed, record);
     let Some(found) = look.seen() else {
         return Half::working(vec![Action::Aws(look_up)], "the Pod Identity association is being looked for");
     };
@@ -41,11 +41,15 @@ pub(super) fn association(observed: &Observed, blueprint: &Blueprint<'_>) -> Hal
     looked_at_again(observed, &Subject::Association, look, half, look_up)
 }
 
-fn look_up_association(record: &TenantRecordSpec) -> AwsAction {
+fn look_up_association(observed: &Observed, record: &TenantRecordSpec) -> AwsAction {
+    let seen = match observed.aws.association.seen() {
+        Some(FoundAssociation::One(association)) => Some(association.id.clone()),
+        Some(FoundAssociation::None | FoundAssociation::Several(_)) | None => None,
+    };
     AwsAction::LookUpAssociation {
         namespace: record.namespace.name.clone(),
         service_account: record.service_account.clone(),
-        known: record.identity.association_id.clone(),
+        known: record.identity.association_id.clone().or(seen),
     }
 }
 
@@ -180,7 +184,7 @@ pub(super) fn association_ended(observed: &Observed, tenant: &TenantName, record
         return Half::done(Reason::IdentityNone, "the class gives workspaces no AWS identity");
     }
     let look = &observed.aws.association;
-    let look_up = look_up_association(record);
+    let look_up = look_up_association(observed, record);
     let half = match look.seen() {
         None => Half::working(Vec::new(), "the Pod Identity association is being looked for"),
         Some(FoundAssociation::None) => {

@@ -116,7 +116,7 @@ impl Cloud {
             }
             AwsAction::CreateAssociation(new) => {
                 associations(FoundAssociation::One(self.create_association(new)?));
-                cache.with_aws(&alice(), |view| view.association_unlisted = true);
+                cache.with_aws(&alice(), |view| view.was_answered(&new.token));
             }
             AwsAction::UpdateRole { id, role, .. } => {
                 let association = self.association(|one| one.id == *id)?;

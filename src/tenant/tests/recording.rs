@@ -4,14 +4,19 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::{
-    fixtures::{class_json, spec_json},
+    fixtures::{alice, class_json, spec_json},
     world::World,
 };
 use crate::{
-    api::{quantity::Quantity, record::TenantRecordSpec},
+    api::{
+        labels::ROTATE_SECRETS,
+        quantity::Quantity,
+        record::{RotationCause, TenantRecordSpec},
+    },
     tenant::{
         action::{Action, AwsAction},
         child::Child,
+        looks::Subject,
     },
 };
 
@@ -123,4 +128,90 @@ fn what_was_not_recorded_yet_is_learned_again() {
         let secrets = world.record_spec().secrets.items.len();
         assert_eq!(world.done.iter().filter(creates).count(), 1 + secrets, "ended after round {moment}");
     }
+}
+
+/// Alice, whose volume does not come: what is known of her is collected.
+fn collecting() -> World {
+    let mut class = class_json();
+    class["login"] = json!({ "tokenSource": "SecretsManager" });
+    let mut world = World::new();
+    world.usual_class = class.clone();
+    world.set_class(&class);
+    world.make_tenant(&spec_json());
+    world.broken.push("volumes");
+    world.settle();
+    assert_eq!((world.record_spec().identity.association_id, world.cloud.associations.len()), (None, 1));
+    world
+}
+
+fn comes_to_ready(world: &mut World) {
+    world.broken.clear();
+    world.settle_late();
+    assert_eq!(world.ready(), (true, "Verified".into()));
+    let recorded = world.record_spec().identity.association_id.expect("recorded");
+    let ids: Vec<_> = world.cloud.associations.iter().map(|one| one.id.clone()).collect();
+    assert_eq!(ids, [recorded]);
+}
+
+/// EKS repeats its answer to a token, even about an association that is gone: one that was never recorded has spent its token as well.
+#[test]
+fn who_is_suspended_while_it_collects_comes_back() {
+    let mut world = collecting();
+    world.suspend(true);
+    world.settle_late();
+    assert!(world.cloud.associations.is_empty());
+    world.suspend(false);
+    comes_to_ready(&mut world);
+}
+
+#[test]
+fn who_goes_while_it_collects_is_recorded_and_comes_back() {
+    let mut world = collecting();
+    world.delete_tenant();
+    world.settle_late();
+    assert!(world.tenant.is_none() && world.cloud.associations.is_empty());
+    assert!(world.record_spec().secrets.items.iter().all(|item| item.arn.is_some()), "{:#?}", world.record_spec());
+    world.make_tenant(&spec_json());
+    comes_to_ready(&mut world);
+}
+
+#[test]
+fn an_association_that_goes_before_it_was_recorded_is_made_again() {
+    for mode in ["SecretsManager", "None"] {
+        let mut class = class_json();
+        class["secrets"]["mode"] = json!(mode);
+        let mut world = World::new();
+        world.set_class(&class);
+        world.make_tenant(&spec_json());
+        world.broken.push("volumes");
+        world.settle();
+        world.cloud.associations.clear();
+        world.cache.with_aws(&alice(), |view| view.doubt(Subject::Association));
+        world.settle();
+        comes_to_ready(&mut world);
+    }
+}
+
+/// Whoever has ended the operator in between finds it out by the answer that EKS repeats.
+#[test]
+fn a_token_that_another_process_has_spent_is_found_out() {
+    let mut world = collecting();
+    world.cloud.associations.clear();
+    world.restart();
+    comes_to_ready(&mut world);
+}
+
+/// After a leak nothing is collected: no pod starts with the value that has leaked.
+#[test]
+fn a_leak_is_recorded_at_once() {
+    let mut world = collecting();
+    world.done.clear();
+    world.annotate_tenant(ROTATE_SECRETS, "compromised:2026-01-02");
+    world.settle();
+    let has_leaked = |record: &TenantRecordSpec| {
+        let causes = record.secrets.items.iter().filter_map(|item| Some(item.rotation.as_ref()?.cause));
+        causes.eq([RotationCause::Compromise])
+    };
+    assert!(writes(&world).into_iter().any(has_leaked), "{:#?}", world.record_spec().secrets);
+    comes_to_ready(&mut world);
 }
