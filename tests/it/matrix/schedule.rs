@@ -27,7 +27,13 @@ pub async fn apply_in_its_hour(bed: &mut Bed) {
     bed.class.push_str("-later");
     loop {
         let tenant = bed.apply_tenant(json!({})).await.expect("taken");
-        if is_its_hour(tenant["metadata"]["uid"].as_str().expect("a UID")) {
+        let uid = &tenant["metadata"]["uid"];
+        if is_its_hour(uid.as_str().expect("a UID")) {
+            // An operator that has not heard of this one yet would begin another incarnation, by the one before it.
+            let is_seen = |tenant: &Value| {
+                tenant["metadata"]["uid"] == *uid && tenant["status"]["observedGeneration"].as_i64() >= Some(1)
+            };
+            bed.until("seen", is_seen).await;
             return;
         }
         bed.delete("Tenant", None, &bed.tenant).await;
