@@ -166,12 +166,27 @@ pub struct Neighbours {
     pub seconds: f64,
     /// From a healthy Tenant's apply to Ready.
     pub latency: Spread,
-    /// What the operator has cost until then.
+    /// What was worked until then, for whomever; a run that is older than this figure does not say.
+    #[serde(default)]
+    pub work: Option<Work>,
+}
+
+/// What was worked in a period.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Work {
+    /// What the operator has cost.
     pub usage: Usage,
-    /// CPU seconds of everything until then.
-    pub work_seconds: f64,
-    /// Requests of the operator until then, for whomever.
+    /// CPU seconds of everything.
+    pub seconds: f64,
+    /// Requests of the operator.
     pub requests: u64,
+}
+
+impl Work {
+    /// What a request of the operator cost all others, in CPU seconds: how slow the machine was.
+    fn pace(&self) -> f64 {
+        (self.seconds - self.usage.cpu_seconds) / real_count(self.requests)
+    }
 }
 
 /// How figures of one kind lie.
@@ -242,6 +257,12 @@ fn slope(points: impl Iterator<Item = (f64, f64)>) -> f64 {
     above / below
 }
 
+impl Converge {
+    fn work(&self) -> Work {
+        Work { usage: self.usage, seconds: self.work_seconds, requests: self.asked.count() }
+    }
+}
+
 impl Point {
     /// Of a fleet that has converged.
     pub const fn new(tenants: u32, converge: Converge) -> Self {
@@ -275,22 +296,19 @@ impl Point {
 
     /// What the operator works beside ill neighbours, by its work for an all-healthy fleet: CPU time by CPU time, at the machine's pace.
     pub fn cpu_beside_ill(&self) -> Option<f64> {
-        let ill = self.neighbours.as_ref()?;
+        let ill = self.neighbours.as_ref()?.work.as_ref()?;
         Some(ill.usage.cpu_seconds / self.converge.usage.cpu_seconds / self.pace_beside_ill()?)
     }
 
     /// How much slower the machine was than for an all-healthy fleet: between the two lie minutes, in which a shared one may have become another.
-    /// It is what a request of the operator cost all others in CPU time.
     fn pace_beside_ill(&self) -> Option<f64> {
-        let pace = |work: f64, usage: Usage, requests: u64| (work - usage.cpu_seconds) / real_count(requests);
-        let (ill, healthy) = (self.neighbours.as_ref()?, &self.converge);
-        let beside_ill = pace(ill.work_seconds, ill.usage, ill.requests);
-        Some(beside_ill / pace(healthy.work_seconds, healthy.usage, healthy.asked.count()))
+        Some(self.neighbours.as_ref()?.work.as_ref()?.pace() / self.converge.work().pace())
     }
 
     /// What the operator asks beside ill neighbours, by what it asks for an all-healthy fleet.
     pub fn requests_beside_ill(&self) -> Option<f64> {
-        Some(real_count(self.neighbours.as_ref()?.requests) / real_count(self.converge.asked.count()))
+        let ill = self.neighbours.as_ref()?.work.as_ref()?;
+        Some(real_count(ill.requests) / real_count(self.converge.work().requests))
     }
 
     /// The operator's CPU time for each tenant, in milliseconds.

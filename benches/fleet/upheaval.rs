@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     asked,
     converge::{latency, settled},
-    figures::{ClassChange, Neighbours, real_count},
+    figures::{ClassChange, Neighbours, Work, real_count},
     fleet::{Fleet, class},
     platform,
     support::{Bed, Disturbance, Fault, Instance, OperatorProcess, merge},
@@ -68,8 +68,9 @@ pub async fn neighbours(instance: &'static Instance, tenants: u32) -> Neighbours
     let healthy = fleet.names.len() - ill.len();
     fleet.until("Ready", healthy, |name, standing| standing.ready && !is_ill(name)).await;
     let seconds = (fleet.last_ready() - began).as_secs_f64();
-    let (usage, work_seconds) = (Usage::of(&operator).since(spent), work() - worked);
+    let (usage, worked) = (Usage::of(&operator).since(spent), work() - worked);
     let requests = asked::since(instance, mark).await.count();
+    let work = Some(Work { usage, seconds: worked, requests });
     applied.retain(|name, _| !is_ill(name));
     let mut throttled = 0;
     for fault in &faults {
@@ -78,7 +79,7 @@ pub async fn neighbours(instance: &'static Instance, tenants: u32) -> Neighbours
     println!("  the healthy are Ready after {seconds:.1} s; {throttled} calls were refused");
     drop(operator);
     let latency = latency(&fleet, &applied);
-    Neighbours { ill: ill.len(), throttled, seconds, latency, usage, work_seconds, requests }
+    Neighbours { ill: ill.len(), throttled, seconds, latency, work }
 }
 
 /// What is asked for a new tenant.
