@@ -138,9 +138,10 @@ fn built(
         storage: storage.state,
         workload: scaling::told(observed, class, rollout::waiting(&plan, &passage, workload.state)),
     };
-    let is_undisturbed = plan.open && !rotation::is_called(observed, &stored);
-    let collects = is_undisturbed
-        && collecting::may_wait(observed, record, &ledger, &[&made.identity, &made.secrets, &made.storage]);
+    let collects = !recorded
+        && plan.open
+        && collecting::may_wait(observed, record, &ledger, &[&made.identity, &made.secrets, &made.storage])
+        && !rotation::is_called(observed, &stored);
     let mut parts = parts(observed, &plan, &survey, &made, recorded || collects);
     wait_for_earlier(&mut parts, standing.confined);
     let begins = rotation::begin(observed, &stored, &mut ledger, &mut parts);

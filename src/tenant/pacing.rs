@@ -29,14 +29,14 @@ fn is_only_progress(previous: &TenantStatus, next: &TenantStatus) -> bool {
         is_true("Reconciling") && !is_true("Stalled") && !is_true("Ready")
     };
     let reason = |status: &TenantStatus| find(status, "Ready").map(|ready| ready.reason.clone());
-    let stood = previous.conditions.iter().filter(|condition| condition.status == "True");
+    let mut stood = previous.conditions.iter().filter(|condition| condition.status == "True");
     let still_stands = |condition: &Condition| find(next, &condition.type_).is_some_and(|one| one.status == "True");
     is_on_its_way(previous)
         && is_on_its_way(next)
         && previous.observed_generation == next.observed_generation
         && previous.phase == next.phase
         && reason(previous) == reason(next)
-        && stood.into_iter().all(still_stands)
+        && stood.all(still_stands)
 }
 
 fn find<'a>(status: &'a TenantStatus, kind: &str) -> Option<&'a Condition> {

@@ -270,7 +270,7 @@ fn is_fresh(observed: &Observed, item: &RecordedSecret) -> bool {
 
 /// Looks that an order waits for.
 pub fn looks(observed: &Observed, blueprint: &Blueprint<'_>) -> Vec<Action> {
-    if open_call(observed, blueprint).is_none() || is_paused(observed) {
+    if !is_called(observed, blueprint) || is_paused(observed) {
         return Vec::new();
     }
     let stale = generated(blueprint).filter(|item| !is_fresh(observed, item));

@@ -62,7 +62,7 @@ fn no_workspace_starts_before_all_that_is_known_is_recorded() {
         let decided = world.round();
         if decided.actions.iter().any(starts) {
             let record = before.expect("a record");
-            assert_eq!(Some(&record.template), Some(&world.record_spec().template));
+            assert_eq!(record.template, world.record_spec().template);
             assert!(record.template.is_some() && record.storage.volume.is_some(), "{record:#?}");
             assert!(record.identity.association_id.is_some(), "{record:#?}");
             return;
