@@ -40,6 +40,7 @@ mod role_per_tenant;
 mod rollout;
 mod rotate;
 mod rotate_command;
+mod stand_in_node;
 mod status;
 mod suspend;
 mod sweep;

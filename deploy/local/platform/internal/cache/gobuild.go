@@ -42,11 +42,13 @@ func (c *Cache) kwok(tools *Tools) error {
 		return err
 	}
 	dir := filepath.Join(filepath.Dir(tools.Kwok), "stages")
-	if err := c.kwokStages(dir); err != nil {
+	if err := c.copyKwokStages(dir); err != nil {
 		return fmt.Errorf("copying kwok's stages: %w", err)
 	}
-	tools.KwokStages, err = filepath.Glob(filepath.Join(dir, "*.yaml"))
-	return err
+	for _, stage := range kwokStages {
+		tools.KwokStages = append(tools.KwokStages, filepath.Join(dir, path.Base(stage)+".yaml"))
+	}
+	return nil
 }
 
 // build makes the missing ones of a module's tools, all in one go so that their common packages compile once.

@@ -154,8 +154,11 @@ func unpack(file *zip.File, to string) error {
 	return os.WriteFile(strings.TrimSuffix(to, ".yaml")+".json", content, 0o644)
 }
 
-// kwokStages copies the stages that say how kwok plays nodes and pods out of kwok's own module.
-func (c *Cache) kwokStages(dir string) error {
+// kwokStages say how kwok plays nodes and pods. How it ends a pod is not among them: the instance has a stage of its own for that.
+var kwokStages = []string{"node/fast/node-initialize", "pod/fast/pod-ready", "pod/fast/pod-complete"}
+
+// copyKwokStages copies them out of kwok's own module.
+func (c *Cache) copyKwokStages(dir string) error {
 	if exists(dir) {
 		return nil
 	}
@@ -165,7 +168,7 @@ func (c *Cache) kwokStages(dir string) error {
 	}
 	module := strings.TrimSpace(string(out))
 	return installDir(dir, func(scratch string) error {
-		for _, stage := range []string{"node/fast/node-initialize", "pod/fast/pod-ready", "pod/fast/pod-complete", "pod/fast/pod-delete"} {
+		for _, stage := range kwokStages {
 			content, err := os.ReadFile(filepath.Join(module, "kustomize/stage", stage+".yaml"))
 			if err != nil {
 				return err
