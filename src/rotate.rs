@@ -140,8 +140,8 @@ fn versions(record: &TenantRecordSpec) -> Versions {
 /// Reads off what was seen how an order stands that was given over these versions at that time.
 fn progress(order: &str, before: &Versions, ordered: Timestamp, tenant: &Value, record: &TenantRecordSpec) -> Progress {
     let status = views::tenant_status(tenant);
-    let told = status.conditions.iter().find(|one| one.type_ == "SecretsReady");
-    let stalled = status.conditions.iter().find(|one| one.type_ == "Stalled");
+    let told = status.condition("SecretsReady");
+    let stalled = status.condition("Stalled");
     let says = |reason: Reason| {
         let all = [told, stalled].into_iter().flatten();
         all.into_iter().find(|one| one.reason == reason.as_str()).map(|one| one.message.clone())

@@ -72,8 +72,7 @@ fn stored(fleet: &Fleet) -> u64 {
     std::fs::metadata(file).expect("etcd's file").len()
 }
 
-/// For so long something may still be asked for the fleet. After a class change of 1,000 tenants kwok was seen to delete three hundred
-/// pods once more, by their names, that the operator had asked to go once: each is made again, and told of.
+/// For so long something may still be asked for the fleet, in seconds: more than twice what a new tenant's record waits at the most.
 const QUIET_WITHIN: u64 = 300;
 
 /// What was asked, once nothing more is asked for the fleet. The audit goes on: it describes one thing a second in AWS.

@@ -1,7 +1,7 @@
 //! Many tenants of one class, and what a watch tells of them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     path::Path,
     sync::{
         Arc, Mutex,
@@ -36,8 +36,8 @@ pub struct Standing {
     pub ready: bool,
     /// Its pod template.
     pub template: Option<String>,
-    /// Pod templates with which every part of it was verified at some time.
-    pub verified: BTreeSet<String>,
+    /// The pod template with which every part of it is verified.
+    pub verified: Option<String>,
     /// When it was Ready for the first time.
     pub first_ready: Option<Instant>,
 }
@@ -200,10 +200,9 @@ async fn follow(api: kube::Api<kube::api::DynamicObject>, standings: Arc<Mutex<S
             ready["status"] == "True" && tenant["status"]["observedGeneration"] == tenant["metadata"]["generation"];
         let mut all = standings.lock().expect("not poisoned");
         let before = all.remove(&name);
-        let first_ready = before.as_ref().and_then(|before| before.first_ready);
+        let first_ready = before.and_then(|before| before.first_ready);
         let template = tenant["status"]["templateHash"].as_str().map(str::to_owned);
-        let mut verified = before.map(|before| before.verified).unwrap_or_default();
-        verified.extend(template.clone().filter(|_| is_ready && ready["reason"] == "Verified"));
+        let verified = template.clone().filter(|_| is_ready && ready["reason"] == "Verified");
         let standing = Standing {
             ready: is_ready,
             template,

@@ -22,10 +22,9 @@ pub async fn class_change(fleet: &Fleet, operator: &OperatorProcess) -> ClassCha
         fleet.standings().into_iter().map(|(name, standing)| (name, standing.template)).collect();
     let (mark, spent, began) = (asked::mark(instance).await, Usage::of(operator), Instant::now());
     fleet.bed.apply_class(class(instance, "debug")).await.expect("class");
-    // Once is enough: kwok, late under load, deletes by their name pods that have taken another's place, again and again.
     let has_it = |name: &str, standing: &crate::fleet::Standing| {
         let old = before.get(name).and_then(Option::as_ref);
-        standing.verified.iter().any(|template| Some(template) != old)
+        standing.verified.as_ref().is_some_and(|template| Some(template) != old)
     };
     fleet.until("changed", fleet.names.len(), has_it).await;
     let seconds = began.elapsed().as_secs_f64();

@@ -57,7 +57,7 @@ pub struct Row {
 pub fn row(tenant: &Value, now: Timestamp) -> Row {
     let status = views::tenant_status(tenant);
     let text = |pointer: &str| tenant.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
-    let ready = status.conditions.iter().find(|one| one.type_ == "Ready");
+    let ready = status.condition("Ready");
     let is_current = status.observed_generation == tenant["metadata"]["generation"].as_i64().unwrap_or(0);
     let created = text("/metadata/creationTimestamp").parse::<Timestamp>().ok();
     let (reason, message) = match ready {
@@ -79,7 +79,7 @@ pub fn row(tenant: &Value, now: Timestamp) -> Row {
 }
 
 fn rank(status: &TenantStatus, reason: &str, is_current: bool) -> Rank {
-    let is_stalled = status.conditions.iter().any(|one| one.type_ == "Stalled" && one.status == "True");
+    let is_stalled = status.is_true("Stalled");
     let needs_person = is_stalled || reason == Reason::DeletionHeld.as_str();
     match status.phase {
         _ if needs_person && is_current => Rank::NeedsPerson,

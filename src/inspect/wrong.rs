@@ -75,7 +75,7 @@ fn told(status: &TenantStatus) -> Vec<Wrong> {
     let is_part = |one: &&Condition| Part::ALL.iter().any(|part| part.condition() == one.type_);
     let parts = status.conditions.iter().filter(is_part);
     let whole = ["Stalled", "Ready"].into_iter();
-    let whole = whole.filter_map(|kind| status.conditions.iter().find(|one| one.type_ == kind));
+    let whole = whole.filter_map(|kind| status.condition(kind));
     let mut found: Vec<Wrong> = Vec::new();
     for condition in parts.chain(whole) {
         let reason = Reason::read(&condition.reason);

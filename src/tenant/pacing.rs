@@ -24,23 +24,17 @@ pub fn rest(previous: &TenantStatus, next: &TenantStatus, told: Option<Timestamp
 
 /// Whether a tenant is on its way, as it was, and nothing that stood before stands no more.
 fn is_only_progress(previous: &TenantStatus, next: &TenantStatus) -> bool {
-    let is_on_its_way = |status: &TenantStatus| {
-        let is_true = |kind: &str| find(status, kind).is_some_and(|condition| condition.status == "True");
-        is_true("Reconciling") && !is_true("Stalled") && !is_true("Ready")
-    };
-    let reason = |status: &TenantStatus| find(status, "Ready").map(|ready| ready.reason.clone());
+    let is_on_its_way =
+        |status: &TenantStatus| status.is_true("Reconciling") && !status.is_true("Stalled") && !status.is_true("Ready");
+    let reason = |status: &TenantStatus| status.condition("Ready").map(|ready| ready.reason.clone());
     let mut stood = previous.conditions.iter().filter(|condition| condition.status == "True");
-    let still_stands = |condition: &Condition| find(next, &condition.type_).is_some_and(|one| one.status == "True");
+    let still_stands = |condition: &Condition| next.is_true(&condition.type_);
     is_on_its_way(previous)
         && is_on_its_way(next)
         && previous.observed_generation == next.observed_generation
         && previous.phase == next.phase
         && reason(previous) == reason(next)
         && stood.all(still_stands)
-}
-
-fn find<'a>(status: &'a TenantStatus, kind: &str) -> Option<&'a Condition> {
-    status.conditions.iter().find(|condition| condition.type_ == kind)
 }
 
 #[cfg(test)]

@@ -273,7 +273,7 @@ impl Reconciler {
             }
             Err(error) => Err(error),
             Ok(()) => {
-                if next.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True") {
+                if next.is_true("Ready") {
                     self.hands.metrics.tenant_is_ready(&tenant.uid, jiff::Timestamp::now());
                 }
                 self.announce_turns(observed, &previous, &next, pass).await;

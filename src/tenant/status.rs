@@ -237,7 +237,7 @@ fn conditions(telling: &Telling<'_>, whole: &Whole, parts: &Parts) -> Vec<Condit
 
 fn condition(telling: &Telling<'_>, kind: &str, is_true: bool, reason: Reason, message: &str) -> Condition {
     let status = if is_true { "True" } else { "False" };
-    let before = telling.previous.conditions.iter().find(|condition| condition.type_ == kind);
+    let before = telling.previous.condition(kind);
     let since =
         before.filter(|condition| condition.status == status).map(|condition| condition.last_transition_time.clone());
     Condition {
@@ -289,28 +289,27 @@ const ANNOUNCED: [Reason; 4] =
 
 /// What is announced when one status follows another: transitions only.
 pub fn announcements(previous: &TenantStatus, next: &TenantStatus) -> Vec<Announcement> {
-    let find = |status: &TenantStatus, kind: &str| status.conditions.iter().find(|c| c.type_ == kind).cloned();
     let mut all = Vec::new();
-    let stalled_before = find(previous, "Stalled");
-    if let Some(stalled) = find(next, "Stalled")
+    let stalled_before = previous.condition("Stalled");
+    if let Some(stalled) = next.condition("Stalled")
         && stalled_before.is_none_or(|before| before.reason != stalled.reason)
     {
-        all.push(Announcement { warning: true, reason: stalled.reason, note: stalled.message });
+        all.push(Announcement { warning: true, reason: stalled.reason.clone(), note: stalled.message.clone() });
     }
-    let ready_before = find(previous, "Ready");
-    if let Some(ready) = find(next, "Ready")
+    let ready_before = previous.condition("Ready");
+    if let Some(ready) = next.condition("Ready")
         && ready.status == "True"
-        && ready_before.as_ref().is_none_or(|before| before.status != "True" || before.reason != ready.reason)
+        && ready_before.is_none_or(|before| before.status != "True" || before.reason != ready.reason)
     {
-        all.push(Announcement { warning: false, reason: ready.reason, note: ready.message });
+        all.push(Announcement { warning: false, reason: ready.reason.clone(), note: ready.message.clone() });
     }
-    if let Some(held) = find(next, "Ready").filter(|ready| ready.reason == Reason::DeletionHeld.as_str())
+    if let Some(held) = next.condition("Ready").filter(|ready| ready.reason == Reason::DeletionHeld.as_str())
         && ready_before.is_none_or(|before| before.reason != held.reason)
     {
-        all.push(Announcement { warning: true, reason: held.reason, note: held.message });
+        all.push(Announcement { warning: true, reason: held.reason.clone(), note: held.message.clone() });
     }
     for told in next.conditions.iter().filter(|told| ANNOUNCED.iter().any(|reason| reason.as_str() == told.reason)) {
-        let is_new = find(previous, &told.type_).is_none_or(|before| before.reason != told.reason);
+        let is_new = previous.condition(&told.type_).is_none_or(|before| before.reason != told.reason);
         if is_new && told.type_ != "Stalled" && told.type_ != "Ready" && told.status == "True" {
             all.push(Announcement { warning: true, reason: told.reason.clone(), note: told.message.clone() });
         }
@@ -338,13 +337,12 @@ mod tests {
     }
 
     fn summary(status: &TenantStatus) -> (String, String, bool, bool, Phase) {
-        let find = |kind: &str| status.conditions.iter().find(|condition| condition.type_ == kind);
-        let ready = find("Ready").expect("Ready is always told");
+        let ready = status.condition("Ready").expect("Ready is always told");
         (
             ready.status.clone(),
             ready.reason.clone(),
-            find("Reconciling").is_some(),
-            find("Stalled").is_some(),
+            status.condition("Reconciling").is_some(),
+            status.condition("Stalled").is_some(),
             status.phase,
         )
     }

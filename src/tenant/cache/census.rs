@@ -42,7 +42,7 @@ impl Cache {
         let known = self.lock();
         let mut figures = Figures::default();
         for (_, status) in known.tenants.values() {
-            let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+            let ready = status.condition("Ready");
             let reason = ready.map_or(NOT_SEEN, |condition| condition.reason.as_str());
             *figures.reasons.entry(reason.to_owned()).or_default() += 1;
         }

@@ -169,7 +169,7 @@ fn for_rounds(world: &mut World, count: usize) {
 
 fn told(world: &mut World, condition: &str) -> (String, String, String) {
     let status = world.status().expect("a status");
-    let found = status.conditions.iter().find(|one| one.type_ == condition).cloned().expect("a condition");
+    let found = status.condition(condition).cloned().expect("a condition");
     (found.status, found.reason, found.message)
 }
 

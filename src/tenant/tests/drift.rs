@@ -289,7 +289,7 @@ fn a_policy_of_others_that_lets_more_pass_is_named() {
         world.settle();
         let network = |world: &mut World| {
             let status = world.status().expect("told");
-            let told = status.conditions.iter().find(|one| one.type_ == "NetworkReady").expect("NetworkReady");
+            let told = status.condition("NetworkReady").expect("NetworkReady");
             (told.reason.clone(), told.message.clone())
         };
         let (reason, message) = network(&mut world);

@@ -20,7 +20,7 @@ fn pods_deleted(world: &World) -> usize {
 
 fn identity(world: &mut World) -> (String, String) {
     let status = world.status().expect("told");
-    let found = status.conditions.iter().find(|one| one.type_ == "IdentityReady").expect("IdentityReady");
+    let found = status.condition("IdentityReady").expect("IdentityReady");
     (found.status.clone(), found.reason.clone())
 }
 

@@ -31,7 +31,7 @@ fn receipt(world: &World, kind: &str) -> ReceiptLine {
 
 fn told(world: &mut World) -> (bool, String, String) {
     let status = world.status().expect("told");
-    let ready = status.conditions.iter().find(|one| one.type_ == "Ready").expect("Ready");
+    let ready = status.condition("Ready").expect("Ready");
     (ready.status == "True", ready.reason.clone(), ready.message.clone())
 }
 

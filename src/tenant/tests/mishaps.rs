@@ -65,7 +65,7 @@ fn no_workspace_starts_before_its_association_is_listed() {
     assert_eq!(world.cloud.associations.len(), 1);
     assert!(world.child(Child::StatefulSet).is_none(), "no workload yet");
     let status = world.status().expect("a status");
-    let told = status.conditions.iter().find(|one| one.type_ == "IdentityReady").expect("IdentityReady");
+    let told = status.condition("IdentityReady").expect("IdentityReady");
     assert_eq!((told.status.as_str(), told.reason.as_str()), ("False", "Progressing"));
     assert!(told.message.contains("no pod starts before EKS lists it"), "{}", told.message);
 
@@ -370,7 +370,7 @@ fn a_claim_that_kubernetes_has_given_up_is_a_persons_matter_and_its_volume_is_fo
     world.settle();
     assert_eq!(world.ready(), (false, "ClaimLost".into()));
     let status = world.status().expect("told");
-    let told = status.conditions.iter().find(|one| one.type_ == "StorageReady").expect("the condition");
+    let told = status.condition("StorageReady").expect("the condition");
     assert!(told.message.contains("kubectl delete pvc -n openclaw-alice alice"), "{}", told.message);
     world.delete_child(Child::Claim);
     world.settle();

@@ -106,7 +106,7 @@ fn told_to(owner: &Value) -> String {
     world.settle();
     assert_eq!(world.ready(), (false, "NameReserved".into()));
     let status = world.status().expect("a status is told");
-    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready").expect("Ready is told");
+    let ready = status.condition("Ready").expect("Ready is told");
     ready.message.clone()
 }
 
@@ -237,7 +237,7 @@ fn an_order_for_a_paused_tenant_waits_and_is_told() {
     world.order(labels::TRANSFER_TO, "mallory");
     world.settle();
     let status = world.status().expect("a status is told");
-    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready").expect("Ready is told");
+    let ready = status.condition("Ready").expect("Ready is told");
     assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "Paused"));
     assert!(ready.message.contains("order openclaw.io/transfer-to waits"), "{}", ready.message);
     assert_eq!(world.record_spec().history, Vec::new(), "it waits");
@@ -255,6 +255,6 @@ fn a_confirmation_for_a_paused_tenant_that_is_deleted_waits_and_is_told() {
     world.order(labels::CONFIRM_DELETION, &incarnation);
     world.settle();
     let status = world.status().expect("a status is told");
-    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready").expect("Ready is told");
+    let ready = status.condition("Ready").expect("Ready is told");
     assert!(ready.message.contains("order openclaw.io/confirm-deletion waits"), "{}", ready.message);
 }

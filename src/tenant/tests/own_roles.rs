@@ -59,7 +59,7 @@ fn a_policy_that_somebody_attached_is_told_and_holds_up_the_end_until_it_is_deta
     for_a_while(&mut world);
     assert!(world.cloud.roles.contains_key(&name) && world.cloud.associations.is_empty(), "access has ended");
     let status = world.status().expect("a status");
-    let ready = status.conditions.iter().find(|one| one.type_ == "Ready").expect("Ready");
+    let ready = status.condition("Ready").expect("Ready");
     assert!(ready.message.contains("aws iam detach-role-policy") && ready.message.contains(arn), "{}", ready.message);
     world.cloud.roles.get_mut(&name).expect("a role").attached.clear();
     world.now += SignedDuration::from_mins(2);

@@ -382,7 +382,7 @@ fn is_told_ready(observed: &Observed, plan: &Plan) -> bool {
         previous: &crate::api::tenant::TenantStatus::default(),
     };
     let told = status(&telling);
-    told.is_some_and(|told| told.conditions.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
+    told.is_some_and(|told| told.is_true("Ready"))
 }
 
 /// S3: what is removed for good, and on what ground.

@@ -46,7 +46,7 @@ fn hard(world: &World, resource: &str) -> String {
 /// Reason and message of NamespaceReady.
 fn namespace_ready(world: &mut World) -> (String, String) {
     let status = world.status().expect("told");
-    let found = status.conditions.iter().find(|one| one.type_ == Part::Namespace.condition()).expect("told");
+    let found = status.condition(Part::Namespace.condition()).expect("told");
     assert_eq!(found.status, "True");
     (found.reason.clone(), found.message.clone())
 }
@@ -219,7 +219,7 @@ fn a_claim_of_others_that_takes_the_room_is_told_and_nothing_is_written_for_it_a
     some_rounds(&mut world);
     assert!(world.done.is_empty() && world.child(Child::Claim).is_none(), "{:?}", world.done);
     let status = world.status().expect("told");
-    let told = status.conditions.iter().find(|one| one.type_ == Part::Namespace.condition()).expect("told");
+    let told = status.condition(Part::Namespace.condition()).expect("told");
     assert_eq!((told.status.as_str(), told.reason.as_str()), ("False", "QuotaNotEnforced"));
     assert!(told.message.contains("delete the claims of others"), "{}", told.message);
 

@@ -82,7 +82,7 @@ fn what_is_known_is_recorded_after_two_minutes_whatever_is_missing() {
     assert_eq!(world.record_spec().identity.association_id, None);
     let message = |world: &mut World| {
         let status = world.status().expect("told");
-        status.conditions.into_iter().find(|condition| condition.type_ == "Ready").expect("Ready").message
+        status.condition("Ready").expect("Ready").message.clone()
     };
     assert!(message(&mut world).starts_with("StorageReady"), "{}", message(&mut world));
     world.now += SignedDuration::from_mins(2);

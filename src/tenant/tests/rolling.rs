@@ -136,7 +136,7 @@ fn a_stopped_gate_names_who_stopped_it() {
     world.set_class(&changed_class("debug", 10));
     world.settle();
     let status = world.status().expect("told");
-    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready").expect("Ready");
+    let ready = status.condition("Ready").expect("Ready");
     assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("True", "RolloutPending"));
     assert!(ready.message.contains("bob") && ready.message.contains("has stopped"), "{}", ready.message);
 }

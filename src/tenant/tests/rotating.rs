@@ -78,7 +78,7 @@ pub(super) fn agrees(world: &World) {
 
 pub(super) fn reason(world: &mut World, condition: &str) -> (String, String) {
     let status = world.status().expect("told");
-    let found = status.conditions.iter().find(|one| one.type_ == condition).expect("the condition");
+    let found = status.condition(condition).expect("the condition");
     (found.reason.clone(), found.message.clone())
 }
 

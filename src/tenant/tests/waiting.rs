@@ -19,7 +19,7 @@ fn event_about(world: &World, object: &Value, reason: &str, message: &str) -> Va
 
 fn message(world: &mut World, part: Part) -> String {
     let status = world.status().expect("told");
-    let found = status.conditions.iter().find(|one| one.type_ == part.condition()).expect("told");
+    let found = status.condition(part.condition()).expect("told");
     assert_eq!(found.status, "False");
     found.message.clone()
 }

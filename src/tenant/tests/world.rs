@@ -535,7 +535,7 @@ impl World {
     /// Reason of the Ready condition, and whether it is True.
     pub(super) fn ready(&mut self) -> (bool, String) {
         let status = self.status().expect("a status is told");
-        let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready").expect("Ready is told");
+        let ready = status.condition("Ready").expect("Ready is told");
         (ready.status == "True", ready.reason.clone())
     }
 }
