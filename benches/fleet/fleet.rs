@@ -36,8 +36,8 @@ pub struct Standing {
     pub ready: bool,
     /// Its pod template.
     pub template: Option<String>,
-    /// The pod template with which every part of it is verified.
-    pub verified: Option<String>,
+    /// Whether every part of it is verified, with that template.
+    pub verified: bool,
     /// When it was Ready for the first time.
     pub first_ready: Option<Instant>,
 }
@@ -202,11 +202,10 @@ async fn follow(api: kube::Api<kube::api::DynamicObject>, standings: Arc<Mutex<S
         let before = all.remove(&name);
         let first_ready = before.and_then(|before| before.first_ready);
         let template = tenant["status"]["templateHash"].as_str().map(str::to_owned);
-        let verified = template.clone().filter(|_| is_ready && ready["reason"] == "Verified");
         let standing = Standing {
             ready: is_ready,
             template,
-            verified,
+            verified: is_ready && ready["reason"] == "Verified",
             first_ready: first_ready.or_else(|| is_ready.then(Instant::now)),
         };
         all.insert(name, standing);

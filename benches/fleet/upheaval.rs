@@ -23,8 +23,7 @@ pub async fn class_change(fleet: &Fleet, operator: &OperatorProcess) -> ClassCha
     let (mark, spent, began) = (asked::mark(instance).await, Usage::of(operator), Instant::now());
     fleet.bed.apply_class(class(instance, "debug")).await.expect("class");
     let has_it = |name: &str, standing: &crate::fleet::Standing| {
-        let old = before.get(name).and_then(Option::as_ref);
-        standing.verified.as_ref().is_some_and(|template| Some(template) != old)
+        standing.verified && before.get(name) != Some(&standing.template)
     };
     fleet.until("changed", fleet.names.len(), has_it).await;
     let seconds = began.elapsed().as_secs_f64();

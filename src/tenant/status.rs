@@ -289,29 +289,34 @@ const ANNOUNCED: [Reason; 4] =
 
 /// What is announced when one status follows another: transitions only.
 pub fn announcements(previous: &TenantStatus, next: &TenantStatus) -> Vec<Announcement> {
+    let announce = |warning: bool, told: &Condition| Announcement {
+        warning,
+        reason: told.reason.clone(),
+        note: told.message.clone(),
+    };
     let mut all = Vec::new();
     let stalled_before = previous.condition("Stalled");
     if let Some(stalled) = next.condition("Stalled")
         && stalled_before.is_none_or(|before| before.reason != stalled.reason)
     {
-        all.push(Announcement { warning: true, reason: stalled.reason.clone(), note: stalled.message.clone() });
+        all.push(announce(true, stalled));
     }
     let ready_before = previous.condition("Ready");
     if let Some(ready) = next.condition("Ready")
         && ready.status == "True"
         && ready_before.is_none_or(|before| before.status != "True" || before.reason != ready.reason)
     {
-        all.push(Announcement { warning: false, reason: ready.reason.clone(), note: ready.message.clone() });
+        all.push(announce(false, ready));
     }
     if let Some(held) = next.condition("Ready").filter(|ready| ready.reason == Reason::DeletionHeld.as_str())
         && ready_before.is_none_or(|before| before.reason != held.reason)
     {
-        all.push(Announcement { warning: true, reason: held.reason.clone(), note: held.message.clone() });
+        all.push(announce(true, held));
     }
     for told in next.conditions.iter().filter(|told| ANNOUNCED.iter().any(|reason| reason.as_str() == told.reason)) {
         let is_new = previous.condition(&told.type_).is_none_or(|before| before.reason != told.reason);
         if is_new && told.type_ != "Stalled" && told.type_ != "Ready" && told.status == "True" {
-            all.push(Announcement { warning: true, reason: told.reason.clone(), note: told.message.clone() });
+            all.push(announce(true, told));
         }
     }
     if next.phase == Phase::Deleting && previous.phase != Phase::Deleting {
