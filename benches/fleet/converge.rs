@@ -8,11 +8,12 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    asked,
+    asked::Asked,
     figures::{Converge, Spread},
     fleet::Fleet,
+    logs, platform,
     support::{OperatorProcess, eventually},
-    usage::{Usage, work},
+    usage::work,
 };
 
 /// What each tenant has, and how many of it.
@@ -33,13 +34,13 @@ const MADE: [(&str, usize); 10] = [
 pub async fn measure(fleet: &Fleet, operator: &OperatorProcess) -> Converge {
     let instance = fleet.bed.instance;
     println!("converge: {} tenants", fleet.names.len());
-    let (before, stored) = (Usage::of(operator), stored(fleet));
-    let mark = asked::mark(instance).await;
+    let (before, stored) = (platform::usage(operator), stored(fleet));
+    let mark = logs::mark(instance).await;
     let (began, worked) = (Instant::now(), work());
     let applied = fleet.apply(|_| json!({})).await;
     fleet.until("Ready", fleet.names.len(), |_, standing| standing.ready).await;
     let seconds = (fleet.last_ready() - began).as_secs_f64();
-    let (usage, work_seconds) = (Usage::of(operator).since(before), work() - worked);
+    let (usage, work_seconds) = (platform::usage(operator).since(before), work() - worked);
     let passes = passes(operator).await;
     let etcd_bytes = self::stored(fleet).saturating_sub(stored);
     let made = made(fleet).await;
@@ -76,17 +77,17 @@ fn stored(fleet: &Fleet) -> u64 {
 const QUIET_WITHIN: u64 = 300;
 
 /// What was asked, once nothing more is asked for the fleet. The audit goes on: it describes one thing a second in AWS.
-pub async fn settled(fleet: &Fleet, mark: asked::Mark) -> asked::Asked {
+pub async fn settled(fleet: &Fleet, mark: logs::Mark) -> Asked {
     let instance = fleet.bed.instance;
-    let work = |asked: &asked::Asked| {
+    let work = |asked: &Asked| {
         let mut counts = asked.per_tenant();
         counts.retain(|what, _| !asked.aws_reads.contains_key(what));
         counts
     };
-    let (mut before, mut went_on) = (work(&asked::since(instance, mark).await), String::new());
+    let (mut before, mut went_on) = (work(&logs::since(instance, mark).await), String::new());
     for _ in 0..QUIET_WITHIN {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        let now = asked::since(instance, mark).await;
+        let now = logs::since(instance, mark).await;
         let counts = work(&now);
         if counts == before {
             return now;

@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::{
-    asked::{self, Asked},
+    asked::{Asked, Counts},
     converge,
     figures::{Floor, real, real_count},
     fleet::{CONCURRENCY, Fleet},
-    platform,
+    logs, platform,
     recording::{Recorder, Service},
     replay::Player,
     script::Script,
@@ -54,7 +54,7 @@ async fn replayed(instance: &'static Instance, tenants: u32, operator: &Asked) -
     let made = Made::of(&script);
     let player = Arc::new(Player::new(script, platform::client(instance).await, CONCURRENCY));
     let watches = follow(&fleet, &player);
-    let mark = asked::mark(instance).await;
+    let mark = logs::mark(instance).await;
     let (began, worked) = (Instant::now(), work());
     let applied = play(&fleet, &player).await;
     // The watch tells a little later than the last request is answered; the pilot is among those whom it tells of.
@@ -62,7 +62,7 @@ async fn replayed(instance: &'static Instance, tenants: u32, operator: &Asked) -
     let (seconds, work_seconds) = ((fleet.last_ready() - began).as_secs_f64(), work() - worked);
     println!("  all Ready after {seconds:.1} s");
     drop(watches);
-    let sent = asked::since(instance, mark).await;
+    let sent = logs::since(instance, mark).await;
     let repeated = player.repeated.lock().expect("not poisoned").clone();
     let floor = Floor {
         seconds,
@@ -110,7 +110,7 @@ async fn play(fleet: &Fleet, player: &Arc<Player>) -> HashMap<String, (Instant, 
 fn differences(operator: &Asked, floor: &Asked, tenants: f64) -> BTreeMap<String, (f64, f64)> {
     let (operator, floor) = (operator.per_tenant(), floor.per_tenant());
     let names = operator.keys().chain(floor.keys());
-    let each = |counts: &asked::Counts, name: &str| real_count(counts.get(name).copied().unwrap_or(0)) / tenants;
+    let each = |counts: &Counts, name: &str| real_count(counts.get(name).copied().unwrap_or(0)) / tenants;
     let both = names.map(|name| (name.clone(), (each(&operator, name), each(&floor, name))));
     both.filter(|(_, (operator, floor))| (operator - floor).abs() > f64::EPSILON).collect()
 }

@@ -15,6 +15,7 @@ mod drift;
 mod figures;
 mod fleet;
 mod floor;
+mod logs;
 mod picture;
 mod platform;
 mod recording;
@@ -112,8 +113,20 @@ fn main() {
     report::write(&run, arguments.commit);
     println!("{}", report::markdown(&run));
     if arguments.check {
-        check::against_committed(&run);
+        compare(&run);
     }
+}
+
+/// Ends the process where something is worse than what is committed.
+fn compare(run: &Run) {
+    let failures = check::failures(run, &report::committed());
+    for failure in &failures {
+        eprintln!("bench-check: {failure}");
+    }
+    if !failures.is_empty() {
+        std::process::exit(1);
+    }
+    println!("bench-check: no ratio is worse than the committed one by more than {} times", check::TOLERANCE);
 }
 
 fn measure(arguments: &Arguments, tenants: u32) -> Point {

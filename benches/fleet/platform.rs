@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, thread};
 
-use crate::support::{ACCOUNT, Instance, OperatorProcess};
+use crate::{
+    support::{ACCOUNT, Instance, OperatorProcess},
+    usage::Usage,
+};
 
 /// Does something on a fresh platform, which ends with it.
 pub fn with<T: Send, F: Future<Output = T>>(work: impl FnOnce(&'static Instance) -> F + Send) -> T {
@@ -21,6 +24,11 @@ pub fn with<T: Send, F: Future<Output = T>>(work: impl FnOnce(&'static Instance)
 /// Starts the operator as it runs in production, but for how fast AWS may be asked: the emulator's quotas are its own.
 pub fn operator(instance: &Instance) -> OperatorProcess {
     instance.start_operator_with(&FLAGS)
+}
+
+/// What the operator has cost so far.
+pub fn usage(operator: &OperatorProcess) -> Usage {
+    Usage::of(operator.pid().expect("the operator runs"))
 }
 
 /// Tests want to see more in the log than production writes.

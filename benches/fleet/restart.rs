@@ -3,12 +3,10 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    asked,
     figures::Restart,
     fleet::Fleet,
-    platform,
+    logs, platform,
     support::{OperatorProcess, eventually_every},
-    usage::Usage,
 };
 
 /// What the operator says when each tenant was decided about by what is there, once since it leads.
@@ -21,7 +19,7 @@ pub async fn measure(fleet: &Fleet, operator: OperatorProcess) -> (Restart, Oper
     println!("restart");
     let instance = fleet.bed.instance;
     assert!(operator.stop(), "an orderly end");
-    let (mark, began) = (asked::mark(instance).await, Instant::now());
+    let (mark, began) = (logs::mark(instance).await, Instant::now());
     let operator = platform::operator(instance);
     let is_ready = || async { operator.get("/readyz").await.filter(|(status, _)| *status == 200) };
     eventually_every(PERIOD, is_ready).await.expect("the operator is ready");
@@ -30,8 +28,8 @@ pub async fn measure(fleet: &Fleet, operator: OperatorProcess) -> (Restart, Oper
     eventually_every(PERIOD, is_verified).await.expect("the operator says that all are verified");
     let unchanged = format!("unchanged={} ", fleet.names.len());
     assert!(operator.log().contains(&unchanged), "all were found as they should be: {}", operator.log());
-    let (verified_seconds, usage) = (began.elapsed().as_secs_f64(), Usage::of(&operator));
-    let asked = asked::since(instance, mark).await;
+    let (verified_seconds, usage) = (began.elapsed().as_secs_f64(), platform::usage(&operator));
+    let asked = logs::since(instance, mark).await;
     println!("  verified after {verified_seconds:.1} s with {} changes", asked.changes() + asked.events);
     (Restart { ready_seconds, verified_seconds, asked, usage }, operator)
 }

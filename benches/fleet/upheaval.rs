@@ -5,13 +5,12 @@ use std::{collections::HashMap, time::Instant};
 use serde_json::{Value, json};
 
 use crate::{
-    asked,
     converge::{latency, settled},
     figures::{ClassChange, Neighbours, Work, real_count},
     fleet::{Fleet, class},
-    platform,
+    logs, platform,
     support::{Bed, Disturbance, Fault, Instance, OperatorProcess, merge},
-    usage::{Usage, work},
+    usage::work,
 };
 
 /// Changes the class's pod template, and waits until the last tenant has it.
@@ -20,14 +19,14 @@ pub async fn class_change(fleet: &Fleet, operator: &OperatorProcess) -> ClassCha
     let instance = fleet.bed.instance;
     let before: HashMap<String, Option<String>> =
         fleet.standings().into_iter().map(|(name, standing)| (name, standing.template)).collect();
-    let (mark, spent, began) = (asked::mark(instance).await, Usage::of(operator), Instant::now());
+    let (mark, spent, began) = (logs::mark(instance).await, platform::usage(operator), Instant::now());
     fleet.bed.apply_class(class(instance, "debug")).await.expect("class");
     let has_it = |name: &str, standing: &crate::fleet::Standing| {
         standing.verified && before.get(name) != Some(&standing.template)
     };
     fleet.until("changed", fleet.names.len(), has_it).await;
     let seconds = began.elapsed().as_secs_f64();
-    let usage = Usage::of(operator).since(spent);
+    let usage = platform::usage(operator).since(spent);
     let asked = settled(fleet, mark).await;
     fleet.class_is_rolled_out().await;
     println!("  after {seconds:.1} s");
@@ -59,15 +58,15 @@ pub async fn neighbours(instance: &'static Instance, tenants: u32) -> Neighbours
     let operator = platform::operator(instance);
     fleet.class_is_told().await;
     fleet.is_operated_by(&operator);
-    let (mark, spent) = (asked::mark(instance).await, Usage::of(&operator));
+    let (mark, spent) = (logs::mark(instance).await, platform::usage(&operator));
     let (began, worked) = (Instant::now(), work());
     let more = |name: &str| if is_ill(name) { json!({ "className": poison.class }) } else { Value::Null };
     let mut applied = fleet.apply(|name| some(more(name))).await;
     let healthy = fleet.names.len() - ill.len();
     fleet.until("Ready", healthy, |name, standing| standing.ready && !is_ill(name)).await;
     let seconds = (fleet.last_ready() - began).as_secs_f64();
-    let (usage, worked) = (Usage::of(&operator).since(spent), work() - worked);
-    let requests = asked::since(instance, mark).await.count();
+    let (usage, worked) = (platform::usage(&operator).since(spent), work() - worked);
+    let requests = logs::since(instance, mark).await.count();
     let work = Some(Work { usage, seconds: worked, requests });
     applied.retain(|name, _| !is_ill(name));
     let mut throttled = 0;

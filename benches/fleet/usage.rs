@@ -4,8 +4,6 @@ use std::{collections::HashSet, fs, process::Command, sync::OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::support::OperatorProcess;
-
 /// What a process has cost since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
@@ -18,9 +16,8 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Of the operator.
-    pub fn of(operator: &OperatorProcess) -> Self {
-        let pid = operator.pid().expect("the operator runs");
+    /// Of a process that runs.
+    pub fn of(pid: u32) -> Self {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("/proc/PID/stat");
         let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("/proc/PID/status");
         // The name, in brackets, may hold anything.
