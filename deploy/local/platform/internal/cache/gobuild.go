@@ -41,13 +41,11 @@ func (c *Cache) kwok(tools *Tools) error {
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(filepath.Dir(tools.Kwok), "stages")
-	if err := c.copyKwokStages(dir); err != nil {
+	stages, err := c.kwokStages()
+	if err != nil {
 		return fmt.Errorf("copying kwok's stages: %w", err)
 	}
-	for _, stage := range kwokStages {
-		tools.KwokStages = append(tools.KwokStages, filepath.Join(dir, path.Base(stage)+".yaml"))
-	}
+	tools.KwokStages = stages
 	return nil
 }
 

@@ -154,21 +154,34 @@ func unpack(file *zip.File, to string) error {
 	return os.WriteFile(strings.TrimSuffix(to, ".yaml")+".json", content, 0o644)
 }
 
-// kwokStages say how kwok plays nodes and pods. How it ends a pod is not among them: the instance has a stage of its own for that.
-var kwokStages = []string{"node/fast/node-initialize", "pod/fast/pod-ready", "pod/fast/pod-complete"}
+// kwokStageNames say how kwok plays nodes and pods. How it ends a pod is not among them: the instance has a stage of its own for that.
+var kwokStageNames = []string{"node/fast/node-initialize", "pod/fast/pod-ready", "pod/fast/pod-complete"}
 
-// copyKwokStages copies them out of kwok's own module.
-func (c *Cache) copyKwokStages(dir string) error {
-	if exists(dir) {
-		return nil
+// kwokStages copies them out of kwok's own module. Which they are is a pin as well: a directory never lacks one.
+func (c *Cache) kwokStages() ([]string, error) {
+	place, err := c.place("kwok", []string{"kwok/go.mod", "kwok/go.sum"}, append([]string{"stages"}, kwokStageNames...)...)
+	if err != nil {
+		return nil, err
 	}
+	dir := filepath.Join(place, "stages")
+	if err := c.once(place, dir, "copying kwok's stages", func() error { return c.copyKwokStages(dir) }); err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, stage := range kwokStageNames {
+		files = append(files, filepath.Join(dir, path.Base(stage)+".yaml"))
+	}
+	return files, nil
+}
+
+func (c *Cache) copyKwokStages(dir string) error {
 	out, err := c.goTool("kwok", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok")
 	if err != nil {
 		return err
 	}
 	module := strings.TrimSpace(string(out))
 	return installDir(dir, func(scratch string) error {
-		for _, stage := range kwokStages {
+		for _, stage := range kwokStageNames {
 			content, err := os.ReadFile(filepath.Join(module, "kustomize/stage", stage+".yaml"))
 			if err != nil {
 				return err
