@@ -95,7 +95,7 @@ impl From<KindInfo> for ApiResource {
 impl Resource {
     /// A child of a tenant.
     pub fn child(key: &ObjectKey) -> Self {
-        Self { info: key.kind.info(), namespace: key.namespace.clone(), name: key.name.clone(), subresource: None }
+        Self { info: key.kind.info(), namespace: key.namespace.clone(), name: key.name.to_string(), subresource: None }
     }
 
     /// A cluster-scoped object.

@@ -319,6 +319,9 @@ pub type Parts = BTreeMap<Part, PartState>;
 /// How soon to look again at what no watch tells about, and at what makes its own events.
 pub const SOON: Duration = Duration::from_secs(2);
 
+/// Who is not looked at again for so long is not being worked on, as far as anybody can tell.
+const LONG_PAUSE: Duration = Duration::from_secs(30);
+
 /// What a decision came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -384,9 +387,9 @@ impl Plan {
         }
     }
 
-    /// Whether nothing is to be done, and nothing is waited for.
+    /// Whether nothing is to be done, and nobody looks again soon unless something happens.
     pub fn is_at_rest(&self) -> bool {
-        self.actions.is_empty() && !self.is_waiting()
+        self.actions.is_empty() && (!self.is_waiting() || self.look_again.is_none_or(|pause| pause >= LONG_PAUSE))
     }
 
     /// Whether administrators' orders are carried out by it.

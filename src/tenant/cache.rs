@@ -7,6 +7,7 @@ mod census;
 mod forgetting;
 mod observing;
 mod optional;
+mod phrases;
 mod rolling;
 mod taking_up;
 
@@ -16,6 +17,7 @@ pub use census::marks;
 use optional::Witnesses;
 #[cfg(test)]
 pub(super) use optional::optional_kinds;
+use phrases::{KeptStatus, Phrases};
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -109,7 +111,9 @@ pub struct Cache {
 
 #[derive(Default)]
 struct Known {
-    tenants: HashMap<TenantName, (Arc<TenantView>, Arc<TenantStatus>)>,
+    tenants: HashMap<TenantName, (Arc<TenantView>, Arc<KeptStatus>)>,
+    /// What their statuses say, each kept once.
+    phrases: Phrases,
     records: HashMap<TenantName, Arc<RecordView>>,
     classes: HashMap<ClassName, ClassView>,
     /// Classes whose tenants lose nothing for good.
@@ -285,8 +289,9 @@ impl Cache {
     }
 
     /// The status of a Tenant as it is, for comparing with what is to be written. No decision sees it.
-    pub fn status(&self, name: &TenantName) -> Option<Arc<TenantStatus>> {
-        self.lock().tenants.get(name).map(|(_, status)| Arc::clone(status))
+    pub fn status(&self, name: &TenantName) -> Option<TenantStatus> {
+        let kept = self.lock().tenants.get(name).map(|(_, status)| Arc::clone(status));
+        kept.map(|kept| kept.read())
     }
 
     /// When a tenant that is on its way was told of last.
@@ -305,7 +310,7 @@ impl Cache {
 
     /// Statuses' phases, counted.
     pub fn phases(&self) -> Vec<Phase> {
-        self.lock().tenants.values().map(|(_, status)| status.phase).collect()
+        self.lock().tenants.values().map(|(_, status)| status.phase()).collect()
     }
 
     /// Records of tenants that run on though no Tenant holds them.
@@ -441,5 +446,5 @@ fn object_key(kind: Kind, object: &Value) -> Option<ObjectKey> {
         Some(namespace) => Some(namespace.parse().ok()?),
         None => None,
     };
-    Some(ObjectKey { kind, namespace, name: views::name(object).to_owned() })
+    Some(ObjectKey { kind, namespace, name: views::name(object).into() })
 }

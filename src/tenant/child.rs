@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use smol_str::SmolStr;
+
 use crate::api::{
     labels,
     names::{NamespaceName, TenantName},
@@ -404,13 +406,13 @@ impl Child {
 
     /// Where it is. A grant that no interceptor needs has its place in the tenant's own namespace, where it would do nothing.
     pub fn key(self, tenant: &TenantName, record: &TenantRecordSpec) -> ObjectKey {
-        let name = match self {
-            Self::Namespace => record.namespace.name.to_string(),
-            Self::DefaultDeny => "default-deny".to_owned(),
-            Self::ServiceAccount => record.service_account.to_string(),
-            Self::Claim => claim_name(tenant, record).to_owned(),
-            Self::InterceptorGrant => grant_name(tenant),
-            Self::OwnerRole | Self::OwnerRoleBinding => labels::owner_role(tenant),
+        let name: SmolStr = match self {
+            Self::Namespace => record.namespace.name.as_str().into(),
+            Self::DefaultDeny => SmolStr::new_static("default-deny"),
+            Self::ServiceAccount => record.service_account.as_str().into(),
+            Self::Claim => claim_name(tenant, record).into(),
+            Self::InterceptorGrant => grant_name(tenant).into(),
+            Self::OwnerRole | Self::OwnerRoleBinding => labels::owner_role(tenant).into(),
             Self::ResourceQuota
             | Self::LimitRange
             | Self::Allowlist
@@ -423,7 +425,7 @@ impl Child {
             | Self::InterceptorRoute
             | Self::TargetGroup
             | Self::Route
-            | Self::OwnerBinding => tenant.to_string(),
+            | Self::OwnerBinding => tenant.as_str().into(),
         };
         let home = match &record.routing.interceptor {
             Some(interceptor) if self == Self::InterceptorGrant => interceptor,
@@ -464,7 +466,7 @@ pub struct ObjectKey {
     /// Its namespace; `None` for what is cluster-scoped.
     pub namespace: Option<NamespaceName>,
     /// Its name.
-    pub name: String,
+    pub name: SmolStr,
 }
 
 impl fmt::Display for ObjectKey {

@@ -84,7 +84,7 @@ fn vpc_cni(observed: &Observed) -> Result<String, PartState> {
 fn policies(observed: &Observed) -> Vec<String> {
     let Some(record) = observed.record_spec() else { return Vec::new() };
     let all = Child::ALL.iter().filter(|child| child.kind() == Kind::NetworkPolicy);
-    all.map(|child| child.key(&observed.name, record).name).collect()
+    all.map(|child| child.key(&observed.name, record).name.into()).collect()
 }
 
 /// Cilium says of every pod that it manages; of a managed pod it enforces all policies.

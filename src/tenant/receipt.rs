@@ -56,7 +56,8 @@ fn objects(observed: &Observed, record: &TenantRecordSpec) -> Vec<ReceiptLine> {
     };
     let of_child = |child: &Child| {
         let key = child.key(&observed.name, record);
-        let name = key.namespace.as_ref().map_or_else(|| key.name.clone(), |inside| format!("{inside}/{}", key.name));
+        let name =
+            key.namespace.as_ref().map_or_else(|| key.name.to_string(), |inside| format!("{inside}/{}", key.name));
         // The grant lies elsewhere.
         let stays = if *child == Child::InterceptorGrant { observed.child(*child).is_some() } else { stays };
         line(key.kind.info().kind, name, if stays { Outcome::Left } else { Outcome::Removed })

@@ -253,7 +253,7 @@ impl Reconciler {
             },
             previous: &previous,
         };
-        let Some(next) = status(&telling).filter(|next| *next != *previous) else { return Ok(()) };
+        let Some(next) = status(&telling).filter(|next| *next != previous) else { return Ok(()) };
         // Who comes back later for another reason may come back much later.
         if pass.again.is_none() {
             let told_at = self.hands.cache.told_at(&observed.name);
@@ -265,7 +265,7 @@ impl Reconciler {
         match self.write_status(observed, &next).await {
             Err(error) if error.names_unknown_field() => {
                 let told = untold(&telling, error.to_string());
-                if told != *previous {
+                if told != previous {
                     self.write_status(observed, &told).await?;
                     self.announce_turns(observed, &previous, &told, pass).await;
                 }

@@ -42,8 +42,7 @@ impl Cache {
         let known = self.lock();
         let mut figures = Figures::default();
         for (_, status) in known.tenants.values() {
-            let ready = status.condition("Ready");
-            let reason = ready.map_or(NOT_SEEN, |condition| condition.reason.as_str());
+            let reason = status.reason("Ready").unwrap_or(NOT_SEEN);
             *figures.reasons.entry(reason.to_owned()).or_default() += 1;
         }
         figures.retained = known.held().filter(|(_, _, record)| record.phase == RecordPhase::Retained).count();
@@ -69,7 +68,7 @@ impl Cache {
 
     /// The UID of a namespace, whosever it is.
     pub fn namespace_uid(&self, name: &NamespaceName) -> Option<Uid> {
-        let key = ObjectKey { kind: Kind::Namespace, namespace: None, name: name.to_string() };
+        let key = ObjectKey { kind: Kind::Namespace, namespace: None, name: name.as_str().into() };
         self.lock().objects.get(&key).map(|digest| digest.uid.clone())
     }
 }

@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use litemap::LiteMap;
-use smol_str::SmolStr;
 
 use super::Known;
 use crate::{
@@ -99,7 +98,7 @@ impl Known {
     fn observe_unrecorded(&self, observed: &mut Observed) {
         let Some(facts) = observed.namespace.as_deref().and_then(|live| live.facts.as_namespace()) else { return };
         let Ok(namespace) = facts.name.parse() else { return };
-        let key = ObjectKey { kind: Kind::HttpRoute, namespace: Some(namespace), name: observed.name.to_string() };
+        let key = ObjectKey { kind: Kind::HttpRoute, namespace: Some(namespace), name: observed.name.as_str().into() };
         if let Some(route) = self.objects.get(&key) {
             observed.children.insert(Child::Route, route.clone());
         }
@@ -182,7 +181,7 @@ impl Known {
     /// Network policies of others in a tenant's namespace that let anything pass, by kind and name.
     fn foreign_policies(&self, name: &TenantName, record: &TenantRecordSpec) -> Vec<String> {
         let ours = [Child::DefaultDeny, Child::Allowlist, Child::DomainPolicy];
-        let ours = ours.map(|child| child.key(name, record)).map(|key| (key.kind, SmolStr::from(key.name)));
+        let ours = ours.map(|child| child.key(name, record)).map(|key| (key.kind, key.name));
         let all = self.policies.get(&record.namespace.name).into_iter().flatten();
         let foreign = all.filter(|(key, view)| view.allows && !ours.contains(key));
         foreign.map(|((kind, name), _)| format!("{} {name}", kind.info().kind)).collect()
@@ -212,7 +211,7 @@ impl Known {
         let named = tenant.and_then(|tenant| tenant.spec.as_ref().ok()).map(|spec| spec.class_name.clone());
         let mirrored = || {
             let key =
-                ObjectKey { kind: Kind::Namespace, namespace: None, name: self.namespaces.get(name)?.to_string() };
+                ObjectKey { kind: Kind::Namespace, namespace: None, name: self.namespaces.get(name)?.as_str().into() };
             self.objects.get(&key)?.facts.as_namespace()?.annotations.get(labels::CLASS)?.parse().ok()
         };
         let class = named.or_else(|| record.map(|record| record.class_name.clone())).or_else(mirrored);
@@ -228,7 +227,7 @@ impl Known {
         class: &ClassView,
     ) -> Option<Arc<Digest>> {
         let live = |namespace: &NamespaceName| {
-            let key = ObjectKey { kind: Kind::Namespace, namespace: None, name: namespace.to_string() };
+            let key = ObjectKey { kind: Kind::Namespace, namespace: None, name: namespace.as_str().into() };
             self.objects.get(&key).cloned()
         };
         if let Some(record) = record {

@@ -24,7 +24,8 @@ impl Cache {
 
     /// A tenant was decided about. One that has no business at the roll-out gate gives back what it was given; one that is
     /// not kept (refused, paused, being deleted) holds no place either, at the gate or on a gateway: nobody works on its
-    /// becoming ready. What an order asks for stays held until the record says it. Nothing more is remembered of one at rest.
+    /// becoming ready. What an order asks for stays held until the record says it. Nothing more is remembered of one at rest, nor of one that
+    /// only waits, and long.
     pub fn stand_at_gate(&self, observed: &Observed, plan: &Plan) {
         let name = &observed.name;
         let mut known = self.lock();

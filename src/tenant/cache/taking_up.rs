@@ -146,8 +146,12 @@ impl Known {
         }
         // A namespace that stands where a tenant wants one concerns that tenant, whatever marks it carries.
         concerned.extend(self.claimants_of(&key));
-        // The key that is there stays: others share it.
-        self.objects.insert(Arc::new(key.clone()), Arc::new(digest));
+        if let Some(known) = self.objects.get_mut(&key) {
+            *known = Arc::new(digest);
+        } else {
+            let met = self.met.get(&key).cloned();
+            self.objects.insert(met.unwrap_or_else(|| Arc::new(key.clone())), Arc::new(digest));
+        }
         self.note_route(&key);
         if unchanged { Concerns::Nobody } else { all(concerned) }
     }
@@ -168,7 +172,7 @@ impl Known {
 
     /// The tenant whose label a namespace carries.
     pub(super) fn tenant_of(&self, namespace: &NamespaceName) -> Option<TenantName> {
-        let key = ObjectKey { kind: Kind::Namespace, namespace: None, name: namespace.to_string() };
+        let key = ObjectKey { kind: Kind::Namespace, namespace: None, name: namespace.as_str().into() };
         self.objects.get(&key)?.tenant.clone()
     }
 
@@ -217,7 +221,7 @@ impl Known {
         let (Ok(name), Some(mut view)) = (views::name(object).parse::<TenantName>(), views::tenant(object)) else {
             return Concerns::Nobody;
         };
-        let status = views::tenant_status(object);
+        let status = self.phrases.keep(views::tenant_status(object));
         if let Some((before, before_status)) = self.tenants.get(&name) {
             if is_stale(source, (&view.uid, &view.resource_version), (&before.uid, &before.resource_version)) {
                 return Concerns::Nobody;

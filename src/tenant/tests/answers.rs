@@ -1,5 +1,7 @@
 //! Answers to our own requests that come later than the watch's news of what happened after them.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -13,7 +15,7 @@ use crate::{
     },
     tenant::{
         cache::{Cache, Concerns, DEFINITIONS, Overtaken, Watched},
-        child::Kind,
+        child::{Kind, ObjectKey},
         observed::Definitions,
     },
 };
@@ -236,4 +238,18 @@ fn an_echo_of_what_every_cluster_has_is_passed_over() {
     let (policy, route) = (Watched::Child(Kind::NetworkPolicy), Watched::Child(Kind::HttpRoute));
     assert_eq!([changed(policy, told), changed(policy, listed), changed(policy, answered)], [false, true, true]);
     assert_eq!([changed(route, told), changed(route, listed), changed(route, answered)], [true, true, true]);
+}
+
+/// A process meets what it is about to make, and thousands of tenants have a dozen objects each.
+#[test]
+fn an_object_that_was_met_before_it_was_there_has_one_key() {
+    let cache = Cache::new(settings());
+    let namespace = object(Watched::Child(Kind::Namespace), "one", "1");
+    let key = ObjectKey { kind: Kind::Namespace, namespace: None, name: "alice".into() };
+    assert!(cache.meet(&key));
+    cache.upsert(Watched::Child(Kind::Namespace), &namespace);
+    assert!(!cache.meet(&key));
+    let known = cache.digests();
+    let (key, _) = known.get_key_value(&key).expect("it is there");
+    assert_eq!(Arc::strong_count(key), 3, "of what is there, of what was met, and here");
 }

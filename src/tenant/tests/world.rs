@@ -543,7 +543,7 @@ impl World {
 pub(super) fn path(key: &ObjectKey) -> String {
     match &key.namespace {
         Some(namespace) => format!("{namespace}/{}", key.name),
-        None => key.name.clone(),
+        None => key.name.to_string(),
     }
 }
 
