@@ -388,7 +388,7 @@ impl Plan {
     }
 
     /// Whether nothing is to be done, and nobody looks again soon unless something happens.
-    pub fn is_at_rest(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         self.actions.is_empty() && (!self.is_waiting() || self.look_again.is_none_or(|pause| pause >= LONG_PAUSE))
     }
 

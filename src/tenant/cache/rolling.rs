@@ -29,7 +29,7 @@ impl Cache {
     pub fn stand_at_gate(&self, observed: &Observed, plan: &Plan) {
         let name = &observed.name;
         let mut known = self.lock();
-        if plan.is_at_rest() {
+        if plan.is_idle() {
             known.remembered.remove(name);
         }
         if !plan.is_at_gate() {
