@@ -342,8 +342,8 @@ impl Cache {
     /// Notes that this process has to do with an object; `true` the first time.
     pub fn meet(&self, key: &ObjectKey) -> bool {
         let mut known = self.lock();
-        let shared = known.objects.get_key_value(key).map(|(key, _)| Arc::clone(key));
-        known.met.insert(shared.unwrap_or_else(|| Arc::new(key.clone())))
+        let key = known.shared(key);
+        known.met.insert(key)
     }
 
     /// Tenants that wait at the roll-out gate, or for a place on a gateway, and should look again; all of them where a look has found

@@ -11,6 +11,7 @@ use tracing::Instrument as _;
 
 use super::{
     cache::Cache,
+    figures,
     first_look::{FirstLook, Found},
     queue::{Entrance, Next, Queue},
     reconcile::{Reconciler, count_phases},
@@ -27,10 +28,6 @@ use crate::{
 
 /// The name of this controller in metrics.
 const CONTROLLER: &str = "tenant";
-
-/// How often figures over all tenants are taken, where a tenant was worked on. Each is a walk over every tenant: taken for every pass, it
-/// would make each tenant dearer by the size of the fleet. Scrapes come no more often.
-const FIGURES: Duration = Duration::from_secs(5);
 
 /// Works the queue off while this process leads.
 pub struct Controller {
@@ -60,7 +57,7 @@ impl Controller {
             self.entrance.now(name);
         }
         let mut work: JoinSet<(TenantName, Next, Outcome)> = JoinSet::new();
-        let (mut ticks, mut figures) = (tokio::time::interval(FIGURES), Figures::default());
+        let (mut ticks, mut figures) = (tokio::time::interval(figures::PERIOD), Figures::default());
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let has_room = work.len() < self.concurrency;

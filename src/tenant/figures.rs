@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 use super::cache::Cache;
 use crate::telemetry::metrics::{Figures, Metrics};
 
-/// Scrapes come no more often.
-const PERIOD: Duration = Duration::from_secs(5);
+/// How often figures over all tenants are taken. Each is a walk over every tenant: taken for every pass, it would make each tenant dearer by
+/// the size of the fleet. Scrapes come no more often.
+pub(super) const PERIOD: Duration = Duration::from_secs(5);
 
 /// Tells the metrics how the fleet stands, until it is stopped: only the process that leads, so that figures of several add up.
 pub async fn follow(cache: Arc<Cache>, metrics: Metrics, leading: watch::Receiver<bool>, stop: CancellationToken) {

@@ -149,11 +149,16 @@ impl Known {
         if let Some(known) = self.objects.get_mut(&key) {
             *known = Arc::new(digest);
         } else {
-            let met = self.met.get(&key).cloned();
-            self.objects.insert(met.unwrap_or_else(|| Arc::new(key.clone())), Arc::new(digest));
+            self.objects.insert(self.shared(&key), Arc::new(digest));
         }
         self.note_route(&key);
         if unchanged { Concerns::Nobody } else { all(concerned) }
+    }
+
+    /// The key of an object as it is kept already, of what is there or of what was met.
+    pub(super) fn shared(&self, key: &ObjectKey) -> Arc<ObjectKey> {
+        let there = self.objects.get_key_value(key).map(|(key, _)| key);
+        there.or_else(|| self.met.get(key)).map_or_else(|| Arc::new(key.clone()), Arc::clone)
     }
 
     fn upsert_policy(&mut self, kind: Kind, object: &Value) -> Concerns {
