@@ -5,6 +5,7 @@
 mod answers;
 mod census;
 mod forgetting;
+mod leaving;
 mod observing;
 mod optional;
 mod phrases;

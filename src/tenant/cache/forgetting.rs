@@ -70,10 +70,14 @@ impl Known {
             }
             Watched::Pod => {
                 let Some((tenant, view)) = views::pod(object) else { return Concerns::Nobody };
-                let pods = self.pods.entry(tenant.clone()).or_default();
-                let key = (view.namespace, view.name);
-                if pods.get(&key).is_some_and(|known| known.uid == view.uid) {
-                    pods.remove(&key);
+                if let Some(pods) = self.pods.get_mut(&tenant) {
+                    let key = (view.namespace, view.name);
+                    if pods.get(&key).is_some_and(|known| known.uid == view.uid) {
+                        pods.remove(&key);
+                    }
+                    if pods.is_empty() {
+                        self.pods.remove(&tenant);
+                    }
                 }
                 some(Some(tenant))
             }

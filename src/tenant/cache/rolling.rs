@@ -44,6 +44,7 @@ impl Cache {
             }
         }
         known.note_reached(observed, plan);
+        known.let_go(observed, plan);
     }
 
     /// Figures of the roll-out gate.

@@ -20,6 +20,7 @@ use crate::{
         adoption::marks::Marks,
         child::{Child, Kind},
         keep::replace_record,
+        replacement::rendering,
     },
 };
 
@@ -545,4 +546,34 @@ fn a_class_that_the_tenant_was_not_made_with_does_not_allow_its_removal() {
     world.pass(61);
     world.pass(61);
     assert!(is_everything_kept(&world) && removals(&world).is_empty(), "{:#?}", world.done);
+}
+
+/// Names come and go for as long as a process runs.
+#[test]
+fn of_a_tenant_that_is_gone_nothing_is_kept_but_its_record() {
+    let mut world = World::new();
+    world.install();
+    world.settle();
+    let before = world.cache.kept();
+    world.make_tenant(&spec_json());
+    world.edit_tenant(|spec| spec["deletionPolicy"] = json!("Delete"));
+    world.settle();
+    for child in [Child::Namespace, Child::StatefulSet] {
+        let (key, live) = (world.key(child), world.child(child).expect("it is there"));
+        world.cache.meet(&key);
+        world.cache.learn(&key, rendering(key.kind, live, live, world.now));
+    }
+    world.delete_tenant();
+    world.settle();
+    world.pass(61);
+    assert!(world.phase() == RecordPhase::Purged && world.tenant.is_none() && is_everything_gone(&world));
+    let grown = |world: &World| {
+        let kept = world.cache.kept();
+        let grown = kept.into_iter().filter(|(place, count)| *count != before[place]);
+        grown.map(|(place, _)| place).collect::<Vec<_>>()
+    };
+    assert_eq!(grown(&world), ["aws", "records"], "what AWS still holds is asked for once");
+    world.record = None;
+    world.settle();
+    assert_eq!(grown(&world), Vec::<&str>::new(), "an administrator has removed the record");
 }
