@@ -11,7 +11,6 @@ use std::{
 
 use jiff::Timestamp;
 use openclaw_tenant_operator::{
-    api::tenant::Phase,
     sweep::{
         findings::Finding,
         orphans::{Kind, Orphans},
@@ -20,7 +19,7 @@ use openclaw_tenant_operator::{
         metrics::{Audited, Figures, Metrics},
         result::{Outcome, RequestResult},
     },
-    tenant::{gate::GateFigures, looks::Subject},
+    tenant::looks::Subject,
 };
 use serde_json::Value;
 
@@ -41,6 +40,7 @@ fn said() -> Said {
         reasons: [("Verified".to_owned(), 1)].into(),
         retained: 1,
         places: [("edge/public".to_owned(), (1, 2))].into(),
+        ..Figures::default()
     });
     let results = [
         RequestResult::Ok,
@@ -60,10 +60,6 @@ fn said() -> Said {
         metrics.sweep(Duration::ZERO, Err(result));
     }
     metrics.sweep(Duration::ZERO, Ok(Timestamp::UNIX_EPOCH));
-    metrics.set_tenants(&[(Phase::Ready, 1)]);
-    metrics.set_gate(GateFigures::default().by_state());
-    metrics.set_deletions(&[]);
-    metrics.set_unattended(0);
     metrics.set_queue_depth("tenant", 0);
     metrics.drift_repaired("Namespace");
     metrics.foreign_mutation("Namespace");

@@ -166,7 +166,7 @@ impl Metrics {
     }
 
     /// How many tenants there are in each phase; a phase that is not given has none.
-    pub fn set_tenants(&self, by_phase: &[(Phase, usize)]) {
+    fn set_tenants(&self, by_phase: &[(Phase, usize)]) {
         for phase in PHASES {
             let tenants = by_phase.iter().filter(|(of, _)| *of == phase).map(|(_, tenants)| tenants).sum();
             self.0.tenants.get_or_create(&ByPhase { phase: phase_name(phase) }).set(count(tenants));
@@ -174,23 +174,18 @@ impl Metrics {
     }
 
     /// How many tenants stand at the roll-out gate in which state.
-    pub fn set_gate(&self, by_state: [(&'static str, usize); 3]) {
+    fn set_gate(&self, by_state: [(&'static str, usize); 3]) {
         for (state, tenants) in by_state {
             self.0.gate.get_or_create(&ByState { state }).set(count(tenants));
         }
     }
 
     /// How many removals have not come to their end, by how they stand.
-    pub fn set_deletions(&self, deletions: &[Deletion]) {
+    fn set_deletions(&self, deletions: &[Deletion]) {
         for state in Stage::NAMES {
             let count_of = deletions.iter().filter(|one| one.stage.as_str() == state).count();
             self.0.deletions.get_or_create(&ByState { state }).set(count(count_of));
         }
-    }
-
-    /// How many tenants run on though no Tenant holds them.
-    pub fn set_unattended(&self, tenants: usize) {
-        self.0.unattended.set(count(tenants));
     }
 
     /// An object of ours had been changed or deleted by somebody else and was put right.

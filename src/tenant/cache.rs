@@ -4,6 +4,7 @@
 
 mod answers;
 mod census;
+mod fleet;
 mod forgetting;
 mod leaving;
 mod observing;
@@ -50,7 +51,6 @@ use super::{
 use crate::{
     api::{
         names::{ClassName, NamespaceName, Nonce, TenantName, Uid},
-        record::{RecordPhase, TenantRecordSpec},
         tenant::{Phase, TenantStatus},
     },
     gateway::Allocator,
@@ -171,6 +171,8 @@ struct Known {
     said: HashMap<TenantName, String>,
     /// When tenants that are on their way were told of last.
     told: HashMap<TenantName, Timestamp>,
+    /// Whether anything was told or decided since figures were taken last.
+    has_changed: bool,
 }
 
 /// Names of the definitions without which nothing is done.
@@ -307,22 +309,6 @@ impl Cache {
             Phase::Pending | Phase::Provisioning | Phase::Deleting => told.insert(name.clone(), now),
             Phase::Ready | Phase::Suspended | Phase::Error => told.remove(name),
         };
-    }
-
-    /// Statuses' phases, counted.
-    pub fn phases(&self) -> Vec<Phase> {
-        self.lock().tenants.values().map(|(_, status)| status.phase()).collect()
-    }
-
-    /// Records of tenants that run on though no Tenant holds them.
-    pub fn unattended(&self) -> usize {
-        let known = self.lock();
-        let runs = |name: &TenantName| known.pods.get(name).is_some_and(|pods| !pods.is_empty());
-        let is_unattended = |(name, tenant, record): &(&TenantName, Option<&TenantView>, &TenantRecordSpec)| {
-            tenant.is_none()
-                && (record.phase == RecordPhase::Active || record.phase == RecordPhase::Retained && runs(name))
-        };
-        known.held().filter(is_unattended).count()
     }
 
     /// Whether our definitions stand.

@@ -14,7 +14,7 @@ use super::{
     figures,
     first_look::{FirstLook, Found},
     queue::{Entrance, Next, Queue},
-    reconcile::{Reconciler, count_phases},
+    reconcile::Reconciler,
 };
 use crate::{
     api::names::TenantName,
@@ -57,7 +57,7 @@ impl Controller {
             self.entrance.now(name);
         }
         let mut work: JoinSet<(TenantName, Next, Outcome)> = JoinSet::new();
-        let (mut ticks, mut figures) = (tokio::time::interval(figures::PERIOD), Figures::default());
+        let mut ticks = tokio::time::interval(figures::PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let has_room = work.len() < self.concurrency;
@@ -72,18 +72,12 @@ impl Controller {
             };
             match self.heartbeat.during(following).await {
                 Step::Stop => break,
-                Step::Tick => {
-                    self.metrics.set_queue_depth(CONTROLLER, self.queue.waiting());
-                    if figures.are_due() {
-                        self.take_figures();
-                    }
-                }
+                Step::Tick => self.metrics.set_queue_depth(CONTROLLER, self.queue.waiting()),
                 Step::Finished(Ok((name, next, outcome))) => {
                     if let Some(found) = first.note(&name, outcome) {
                         tell(found, began);
                     }
                     self.finished(&name, next);
-                    figures.have_changed();
                 }
                 // A task that panicked would leave its tenant marked as being worked on for ever.
                 Step::Finished(Err(error)) => {
@@ -96,35 +90,11 @@ impl Controller {
             }
         }
         while work.join_next().await.is_some() {}
-        self.take_figures();
     }
 
     fn finished(&mut self, name: &TenantName, next: Next) {
         self.queue.done(name, next, chance());
         self.cache.take_woken().into_iter().for_each(|name| self.entrance.now(name));
-    }
-
-    fn take_figures(&self) {
-        self.metrics.set_gate(self.cache.gate_figures(jiff::Timestamp::now()).by_state());
-        self.metrics.set_deletions(&self.cache.deletions(jiff::Timestamp::now()));
-        self.metrics.set_unattended(self.cache.unattended());
-        self.metrics.set_tenants(&count_phases(&self.cache.phases()));
-    }
-}
-
-/// Whether figures are other than they were when they were taken last: they change where a tenant was worked on.
-#[derive(Default)]
-struct Figures {
-    changed: bool,
-}
-
-impl Figures {
-    const fn have_changed(&mut self) {
-        self.changed = true;
-    }
-
-    const fn are_due(&mut self) -> bool {
-        std::mem::replace(&mut self.changed, false)
     }
 }
 
@@ -178,17 +148,3 @@ pub async fn follow_definitions(cache: Arc<Cache>, condition: Condition, stop: C
 
 const DEFINITIONS_MISSING: &str = "a CustomResourceDefinition of ours is not installed, or is being deleted; nothing is done until all stand: \
                                    openclaw-tenant-operator crds | kubectl apply --server-side -f -";
-
-#[cfg(test)]
-mod tests {
-    use super::Figures;
-
-    #[test]
-    fn figures_are_taken_once_for_any_number_of_passes_and_not_at_rest() {
-        let mut figures = Figures::default();
-        assert!(!figures.are_due(), "at rest nothing is counted anew");
-        (0..1_000).for_each(|_| figures.have_changed());
-        assert!(figures.are_due());
-        assert!(!figures.are_due());
-    }
-}

@@ -21,7 +21,7 @@ use crate::{
     api::{
         labels::GROUP,
         names::{Nonce, TenantName},
-        tenant::{Phase, TenantStatus},
+        tenant::TenantStatus,
     },
     kubernetes::{RequestError, Resource},
     telemetry::{
@@ -380,12 +380,6 @@ fn outcome(plan: &Plan, pass: &Pass) -> Outcome {
     } else {
         Outcome::Unchanged
     }
-}
-
-/// All phases with how many tenants are in each, for the metrics.
-pub fn count_phases(phases: &[Phase]) -> Vec<(Phase, usize)> {
-    let all = [Phase::Pending, Phase::Provisioning, Phase::Ready, Phase::Suspended, Phase::Deleting, Phase::Error];
-    all.into_iter().map(|phase| (phase, phases.iter().filter(|other| **other == phase).count())).collect()
 }
 
 #[cfg(test)]

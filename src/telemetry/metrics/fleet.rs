@@ -13,7 +13,10 @@ use prometheus_client::{
 };
 
 use super::{Metrics, count};
-use crate::api::names::Uid;
+use crate::{
+    api::{names::Uid, tenant::Phase},
+    tenant::{breaker::Deletion, gate::GateFigures},
+};
 
 /// From a tenant that lacks nothing to one that waits for a person.
 const READY_BUCKETS: [f64; 12] = [1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0];
@@ -21,12 +24,20 @@ const READY_BUCKETS: [f64; 12] = [1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 
 /// How the fleet stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
+    /// Tenants by the phase of their status; one that is missing has none.
+    pub phases: Vec<(Phase, usize)>,
     /// Tenants by the reason of their condition Ready.
     pub reasons: BTreeMap<String, usize>,
     /// Records that are kept for an owner who may come back.
     pub retained: usize,
     /// Places on each Gateway that a class names: taken, and there at most.
     pub places: BTreeMap<String, (usize, usize)>,
+    /// Tenants at the roll-out gate.
+    pub gate: GateFigures,
+    /// Removals that have not come to their end.
+    pub deletions: Vec<Deletion>,
+    /// Tenants that run on though no Tenant holds them.
+    pub unattended: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -79,6 +90,10 @@ impl FleetMetrics {
 impl Metrics {
     /// How the fleet stands now.
     pub fn set_fleet(&self, figures: &Figures) {
+        self.set_tenants(&figures.phases);
+        self.set_gate(figures.gate.by_state());
+        self.set_deletions(&figures.deletions);
+        self.0.unattended.set(count(figures.unattended));
         let fleet = &self.0.fleet;
         fleet.reasons.clear();
         for (reason, tenants) in &figures.reasons {
@@ -134,6 +149,10 @@ mod tests {
             reasons: [("Verified".to_owned(), 7), ("QuotaExceeded".to_owned(), 1)].into(),
             retained: 3,
             places: [("edge/public".to_owned(), (8, 90))].into(),
+            phases: vec![(Phase::Ready, 7), (Phase::Error, 1)],
+            gate: GateFigures { in_flight: 2, ..GateFigures::default() },
+            unattended: 4,
+            ..Figures::default()
         };
         metrics.set_fleet(&figures);
         for line in [
@@ -142,6 +161,9 @@ mod tests {
             "openclaw_retained_tenants 3",
             r#"openclaw_gateway_places_taken{gateway="edge/public"} 8"#,
             r#"openclaw_gateway_places_capacity{gateway="edge/public"} 90"#,
+            r#"openclaw_tenants{phase="ready"} 7"#,
+            r#"openclaw_rollout_tenants{state="in_flight"} 2"#,
+            "openclaw_unattended_tenants 4",
         ] {
             assert!(text(&metrics).lines().any(|found| found == line), "{line} is not in\n{}", text(&metrics));
         }

@@ -7,21 +7,14 @@ use crate::{
     api::{
         labels,
         names::{Incarnation, NamespaceName, SecretsPrefix, TenantName, Uid},
-        record::RecordPhase,
     },
-    gateway::{Gateway, placement},
     sweep::prefixes,
-    telemetry::metrics::Figures,
     tenant::{
         census::Census,
         child::{Kind, ObjectKey},
         digest::{Digest, Facts},
-        observed::ClassView,
     },
 };
-
-/// The reason of a Tenant that nobody has looked at yet.
-const NOT_SEEN: &str = "NotSeen";
 
 impl Cache {
     /// All tenants at once.
@@ -35,30 +28,6 @@ impl Cache {
             marks: known.marks(),
             aws: known.aws.iter().map(|(name, view)| (name.clone(), view.clone())).collect(),
         }
-    }
-
-    /// How the fleet stands.
-    pub fn figures(&self) -> Figures {
-        let known = self.lock();
-        let mut figures = Figures::default();
-        for (_, status) in known.tenants.values() {
-            let reason = status.reason("Ready").unwrap_or(NOT_SEEN);
-            *figures.reasons.entry(reason.to_owned()).or_default() += 1;
-        }
-        figures.retained = known.held().filter(|(_, _, record)| record.phase == RecordPhase::Retained).count();
-        let named = known.classes.values().filter_map(|class| match class {
-            ClassView::Found(class) => Some(class),
-            ClassView::Missing | ClassView::Invalid(_) => None,
-        });
-        for slot in named.flat_map(|class| &class.routing.gateways) {
-            let gateway = Gateway::of(&placement(slot));
-            let name = format!("{}/{}", gateway.namespace, gateway.name);
-            let capacity = usize::try_from(slot.capacity).unwrap_or(usize::MAX);
-            let places = figures.places.entry(name).or_insert((known.gateways.taken(slot), 0));
-            // One Gateway that several classes or domains name has one number of places.
-            places.1 = places.1.max(capacity);
-        }
-        figures
     }
 
     /// What names of tenants' secrets begin with.

@@ -24,6 +24,7 @@ impl Known {
     }
 
     pub(super) fn forget(&mut self, watched: Watched, object: &Value) -> Concerns {
+        self.has_changed = true;
         let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
         match watched {
             Watched::Child(kind) => {

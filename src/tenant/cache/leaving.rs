@@ -83,6 +83,7 @@ impl super::Cache {
             lists: _,
             listing: _,
             wakes_everybody: _,
+            has_changed: _,
             latest: _,
             gateways: _,
             gate: _,

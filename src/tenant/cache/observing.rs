@@ -35,6 +35,7 @@ impl Known {
         draw: Nonce,
         settings: &Arc<Settings>,
     ) -> Observed {
+        self.has_changed = true;
         let tenant = self.tenants.get(name).map(|(view, _)| Arc::clone(view));
         let record = self.records.get(name).cloned();
         let spec = record.as_deref().and_then(|view| view.spec.as_ref().ok());

@@ -10,7 +10,6 @@ use crate::{
     },
     tenant::{
         action::{Plan, Story},
-        gate::GateFigures,
         observed::{ClassView, Observed},
         progress::{Progress, Reached},
     },
@@ -45,11 +44,6 @@ impl Cache {
         }
         known.note_reached(observed, plan);
         known.let_go(observed, plan);
-    }
-
-    /// Figures of the roll-out gate.
-    pub fn gate_figures(&self, now: Timestamp) -> GateFigures {
-        self.lock().gate.figures(now)
     }
 
     /// How far the present pod template has come to the tenants of each class, and of which generation of the class that is.

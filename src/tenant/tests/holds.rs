@@ -241,7 +241,7 @@ fn a_workspace_whose_tenant_vanished_is_told_of() {
         let Story::Refused(refusal) = &told.story else { panic!("{told:?}") };
         assert_eq!((refusal.reason, &told.actions), (Reason::Unattended, &Vec::new()), "rebuilt: {rebuilt}");
         assert_eq!(world.pods.len(), 1);
-        assert_eq!(world.cache.unattended(), 1);
+        assert_eq!(world.cache.figures(world.now).unattended, 1);
         world.make_tenant(&spec_json());
         world.settle();
         assert_eq!(world.ready(), (true, "Verified".into()));

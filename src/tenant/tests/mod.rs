@@ -8,6 +8,7 @@ mod controllers;
 mod drift;
 mod due;
 mod enforcing;
+mod figuring;
 mod fixtures;
 pub(super) mod objects;
 mod own_roles;

@@ -62,7 +62,7 @@ fn a_change_of_the_class_rolls_the_pod_through_the_gate() {
     assert_ne!(pod_uid(&world), before);
     assert!(live_env(&world).contains("LOG_LEVEL"));
     assert_eq!(world.record_spec().template.and_then(|template| template.rolling), None, "its place is free again");
-    assert_eq!(world.cache.gate_figures(world.now), GateFigures::default());
+    assert_eq!(world.cache.figures(world.now).gate, GateFigures::default());
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn the_tenant_s_own_edit_passes_at_once_and_holds_no_place() {
     world.settle();
     assert_eq!(world.ready(), (true, "Verified".into()));
     assert_ne!(pod_uid(&world), running);
-    assert_eq!(world.cache.gate_figures(world.now).in_flight, 1, "only the other one");
+    assert_eq!(world.cache.figures(world.now).gate.in_flight, 1, "only the other one");
 }
 
 #[test]
@@ -150,11 +150,11 @@ fn a_broken_template_is_left_again_without_a_hand() {
     world.settle();
     assert_eq!(world.ready(), (false, "Progressing".into()));
     world.now += SignedDuration::from_secs(1000);
-    assert_eq!(world.cache.gate_figures(world.now), GateFigures { in_flight: 1, waiting: 0, failed: 1 });
+    assert_eq!(world.cache.figures(world.now).gate, GateFigures { in_flight: 1, waiting: 0, failed: 1 });
     world.set_class(&changed_class("fine", 1));
     world.settle();
     assert_eq!(world.ready(), (true, "Verified".into()));
-    assert_eq!(world.cache.gate_figures(world.now), GateFigures::default());
+    assert_eq!(world.cache.figures(world.now).gate, GateFigures::default());
 }
 
 /// A place that was given and is not needed any more goes to the next.
@@ -182,7 +182,7 @@ fn a_tenant_that_nobody_works_on_holds_no_place() {
         for _ in 0..12 {
             world.round();
         }
-        assert_eq!(world.cache.gate_figures(world.now).in_flight, 1);
+        assert_eq!(world.cache.figures(world.now).gate.in_flight, 1);
         world
     };
     let steps: [fn(&mut World); 3] = [
@@ -194,14 +194,14 @@ fn a_tenant_that_nobody_works_on_holds_no_place() {
         let mut world = on_its_way();
         step(&mut world);
         world.round();
-        assert_eq!(world.cache.gate_figures(world.now), GateFigures::default());
+        assert_eq!(world.cache.figures(world.now).gate, GateFigures::default());
     }
     let mut world = on_its_way();
     world.annotate_tenant(crate::api::labels::PAUSED, "true");
     world.round();
     world.annotate_tenant(crate::api::labels::PAUSED, "false");
     world.round();
-    assert_eq!(world.cache.gate_figures(world.now).in_flight, 1, "worked on again, it counts again");
+    assert_eq!(world.cache.figures(world.now).gate.in_flight, 1, "worked on again, it counts again");
 }
 
 /// Who was deleted on the way and comes back days later begins anew.
@@ -220,7 +220,7 @@ fn a_returning_tenant_is_no_failure() {
     world.make_tenant(&super::fixtures::spec_json());
     world.settle();
     assert_eq!(world.ready(), (true, "Verified".into()));
-    assert_eq!(world.cache.gate_figures(world.now), GateFigures::default());
+    assert_eq!(world.cache.figures(world.now).gate, GateFigures::default());
 }
 
 /// A required secret's first value that waits at the gate is not in the workspace yet, and Ready does not say so.
@@ -273,7 +273,7 @@ fn places_survive_a_restart() {
     }
     world.restart();
     world.observe();
-    assert_eq!(world.cache.gate_figures(world.now).in_flight, 1);
+    assert_eq!(world.cache.figures(world.now).gate.in_flight, 1);
 }
 
 #[test]

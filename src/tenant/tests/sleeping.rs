@@ -272,13 +272,13 @@ fn a_roll_out_that_failed_is_not_mended_by_sleep() {
     world.set_class(&broken_class());
     world.settle();
     world.pass(1000);
-    assert_eq!(world.cache.gate_figures(world.now).failed, 1);
+    assert_eq!(world.cache.figures(world.now).gate.failed, 1);
     // The scaler knows nothing of readiness: it waits until the workspace was seen to start.
     world.is_used = false;
     world.settle();
     world.pass(61);
     assert!(!world.pods.is_empty() && world.children[&Kind::ScaledObject].is_empty());
-    assert_eq!(world.cache.gate_figures(world.now).failed, 1);
+    assert_eq!(world.cache.figures(world.now).gate.failed, 1);
     assert!(!world.ready().0);
     // Nor does a rotation count it as done.
     let before = current(&world);
