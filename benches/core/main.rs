@@ -31,6 +31,9 @@ const TENANT: &str = include_str!("tenant/at_rest.yaml");
 /// Tenants beside the one that is looked at: what it costs must not depend on them.
 const NEIGHBOURS: usize = 1_000;
 
+/// Tenants that are all deleted at once: what is counted of them for each must not grow with their square.
+const DELETED: usize = 5_000;
+
 /// What is known of tenants at rest.
 struct Fleet {
     cache: Cache,
@@ -55,7 +58,28 @@ fn kinds() -> impl Iterator<Item = Watched> {
 impl Fleet {
     /// So many tenants, of whom only these kinds are known.
     fn of(names: impl Iterator<Item = String>, is_known: impl Fn(Watched) -> bool) -> Self {
-        let told: Value = serde_saphyr::from_str(TENANT).expect("YAML");
+        Self::told(serde_saphyr::from_str(TENANT).expect("YAML"), names, is_known)
+    }
+
+    /// So many tenants whose users have deleted all of them at once, for good.
+    fn deleted(names: impl Iterator<Item = String>) -> Self {
+        let mut told: Value = serde_saphyr::from_str(TENANT).expect("YAML");
+        let now = told["now"].clone();
+        for list in told["lists"].as_array_mut().expect("lists").iter_mut().filter(|list| list["watched"] == "Tenant") {
+            for tenant in list["objects"].as_array_mut().expect("objects") {
+                tenant["metadata"]["deletionTimestamp"] = now.clone();
+                tenant["spec"]["deletionPolicy"] = "Delete".into();
+            }
+        }
+        Self::told(told, names, |watched| {
+            matches!(
+                watched,
+                Watched::Definition | Watched::Class | Watched::Tenant | Watched::Record | Watched::Volume
+            )
+        })
+    }
+
+    fn told(told: Value, names: impl Iterator<Item = String>, is_known: impl Fn(Watched) -> bool) -> Self {
         let settings: Settings = serde_json::from_value(told["settings"].clone()).expect("settings");
         let now = told["now"].as_str().and_then(|now| now.parse().ok()).expect("a time");
         let text = told.to_string();
@@ -63,6 +87,7 @@ impl Fleet {
         for name in names {
             // Words of its own, where two of a fleet may not have the same.
             let text = text.replace("alice", &name).replace("pv-1", &format!("pv-{name}"));
+            let text = text.replace("fs-1::fsap-1", &format!("fs-1::fsap-{name}"));
             fleet.learn(&name, &serde_json::from_str(&text).expect("JSON"), &is_known);
         }
         fleet
@@ -160,5 +185,18 @@ fn watches(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(core, decisions, watches);
+fn removals(criterion: &mut Criterion) {
+    let fleet = Fleet::deleted((0..DELETED).map(|number| format!("n-{number}")));
+    let name: TenantName = "n-0".parse().expect("a name");
+    let deletions = fleet.cache.figures(fleet.now).deletions;
+    assert_eq!(deletions.len(), DELETED, "all are deleted");
+    criterion.bench_function("see one tenant of 5,000 that are all deleted", |bencher| {
+        bencher.iter(|| fleet.observe(black_box(&name)));
+    });
+    criterion.bench_function("figures of 5,000 tenants that are all deleted", |bencher| {
+        bencher.iter(|| black_box(&fleet).cache.figures(fleet.now));
+    });
+}
+
+criterion_group!(core, decisions, watches, removals);
 criterion_main!(core);

@@ -28,9 +28,11 @@ const RECORDS_PER_DELETION: usize = 10;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fleet {
     /// Records that are Active, Retained or Purging.
-    pub base: usize,
+    base: usize,
     /// When removals began, ended ones too, in order.
-    pub begun: Vec<Timestamp>,
+    begun: Vec<Timestamp>,
+    /// How many began within the window that each of these opens.
+    in_window: Vec<usize>,
 }
 
 /// More removals at once than are believed.
@@ -56,14 +58,25 @@ impl Fleet {
         unrecorded: impl Iterator<Item = &'a TenantView>,
         now: Timestamp,
     ) -> Self {
-        let mut fleet = Self::default();
+        let (mut base, mut begun) = (0, Vec::new());
         for (tenant, record) in records {
-            fleet.base += usize::from(record.phase != RecordPhase::Purged);
-            fleet.begun.extend(beginnings(tenant, record, now));
+            base += usize::from(record.phase != RecordPhase::Purged);
+            begun.extend(beginnings(tenant, record, now));
         }
-        fleet.begun.extend(unrecorded.filter_map(asks_for_removal));
-        fleet.begun.sort_unstable();
-        fleet
+        begun.extend(unrecorded.filter_map(asks_for_removal));
+        Self::new(base, begun)
+    }
+
+    /// Windows are counted here and not by whoever asks: where thousands begin at once, each of them asks.
+    fn new(base: usize, mut begun: Vec<Timestamp>) -> Self {
+        begun.sort_unstable();
+        let mut end = 0;
+        let count_from = |(first, start): (usize, &Timestamp)| {
+            end += begun[end..].iter().take_while(|at| at.duration_since(*start) <= WINDOW).count();
+            end - first
+        };
+        let in_window = begun.iter().enumerate().map(count_from).collect();
+        Self { base, begun, in_window }
     }
 
     /// How many in one window are believed.
@@ -76,11 +89,7 @@ impl Fleet {
         let limit = self.limit();
         let from = self.begun.partition_point(|at| begun.duration_since(*at) > WINDOW);
         let to = self.begun.partition_point(|at| *at <= begun);
-        let in_window = |start: &Timestamp| {
-            let end = self.begun.partition_point(|at| at.duration_since(*start) <= WINDOW);
-            end - self.begun.partition_point(|at| at < start)
-        };
-        let count = self.begun[from..to].iter().map(in_window).max().unwrap_or(0);
+        let count = self.in_window[from..to].iter().copied().max().unwrap_or(0);
         (count > limit).then_some(Burst { count, limit })
     }
 }
@@ -256,7 +265,7 @@ mod tests {
     }
 
     fn fleet(base: usize, begun: &[i64]) -> Fleet {
-        Fleet { base, begun: begun.iter().map(|seconds| at(*seconds)).collect() }
+        Fleet::new(base, begun.iter().map(|seconds| at(*seconds)).collect())
     }
 
     #[test]
@@ -293,5 +302,28 @@ mod tests {
     fn a_creeping_series_is_a_burst_although_each_one_has_ended() {
         let creeping: Vec<i64> = (0..10).map(|number| number * 60).collect();
         assert_eq!(fleet(20, &creeping).burst(at(540)), Some(Burst { count: 10, limit: 5 }));
+    }
+
+    /// The same, counted for each that is asked for from the beginning.
+    fn burst_counted_afresh(base: usize, begun: &[i64], asked: i64) -> Option<Burst> {
+        let window = WINDOW.as_secs();
+        let starts = begun.iter().filter(|start| (asked - window..=asked).contains(*start));
+        let in_window = |start: &i64| begun.iter().filter(|at| (*start..=*start + window).contains(*at)).count();
+        let (count, limit) = (starts.map(in_window).max().unwrap_or(0), BELIEVED.max(base / RECORDS_PER_DELETION));
+        (count > limit).then_some(Burst { count, limit })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn windows_that_are_counted_once_say_what_each_would(
+            base in 0_usize..200,
+            begun in proptest::collection::vec(0_i64..2_500, 0..60),
+            asked in 0_i64..2_500,
+        ) {
+            let fleet = fleet(base, &begun);
+            for asked in begun.iter().copied().chain([asked]) {
+                proptest::prop_assert_eq!(fleet.burst(at(asked)), burst_counted_afresh(base, &begun, asked));
+            }
+        }
     }
 }

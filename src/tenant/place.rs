@@ -3,23 +3,23 @@
 //! PURE. Two volumes of one place are one volume, whatever their handles look like: to delete one deletes the other's files.
 
 /// A place on Amazon EFS, as its CSI driver writes it: `file system[:path[:access point]]`, the path empty or absolute.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EfsPlace {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EfsPlace<'a> {
     /// The file system.
-    pub file_system: String,
+    pub file_system: &'a str,
     /// The path, without slashes at its ends.
-    pub path: String,
+    pub path: &'a str,
     /// The access point, whose root directory the path is seen from.
-    pub access_point: Option<String>,
+    pub access_point: Option<&'a str>,
 }
 
 /// The place of a handle of the EFS driver; `None` for any other.
-pub fn on_efs(handle: &str) -> Option<EfsPlace> {
+pub fn on_efs(handle: &str) -> Option<EfsPlace<'_>> {
     let mut parts = handle.splitn(3, ':');
     let file_system = parts.next().filter(|text| text.starts_with("fs-"))?;
     let path = parts.next().unwrap_or_default().trim_matches('/');
     let access_point = parts.next().filter(|text| !text.is_empty());
-    Some(EfsPlace { file_system: file_system.into(), path: path.into(), access_point: access_point.map(str::to_owned) })
+    Some(EfsPlace { file_system, path, access_point })
 }
 
 /// Whether two handles name one place.
