@@ -23,7 +23,7 @@ use crate::{
     },
     lease,
     tenant::{
-        breaker::{Deletion, asked_for, deletions},
+        breaker::{Deletion, Fleet, asked_for, deletions},
         observed::{RecordView, TenantView},
         views,
     },
@@ -151,7 +151,8 @@ impl Sight {
     pub fn deletions(&self) -> Vec<Deletion> {
         let has_record = |name: &TenantName| self.records.get(name).is_some_and(|view| view.spec.is_ok());
         let unrecorded = self.tenants.iter().filter(|(name, _)| !has_record(name)).map(|(_, tenant)| tenant);
-        deletions(self.readable(), unrecorded, |record| self.halted.contains(&record.class_name), self.now)
+        let fleet = Fleet::of(self.readable().map(|(_, tenant, record)| (tenant, record)), unrecorded, self.now);
+        deletions(self.readable(), &fleet, |record| self.halted.contains(&record.class_name), self.now)
     }
 
     /// Who is kept for their owner: retained, and not being removed with a Tenant; and who runs on though no Tenant holds them.

@@ -58,13 +58,18 @@ impl Fleet {
         unrecorded: impl Iterator<Item = &'a TenantView>,
         now: Timestamp,
     ) -> Self {
-        let (mut base, mut begun) = (0, Vec::new());
+        let (mut base, mut leaving) = (0, Vec::new());
         for (tenant, record) in records {
-            base += usize::from(record.phase != RecordPhase::Purged);
-            begun.extend(beginnings(tenant, record, now));
+            base += usize::from(is_counted(record));
+            leaving.extend(Leaving::of(tenant, Some(record)));
         }
-        begun.extend(unrecorded.filter_map(asks_for_removal));
-        Self::new(base, begun)
+        leaving.extend(unrecorded.filter_map(|tenant| Leaving::of(Some(tenant), None)));
+        Self::of_leaving(base, leaving.iter(), now)
+    }
+
+    /// The same, from what is known to leave, and of how many records.
+    pub fn of_leaving<'a>(base: usize, leaving: impl Iterator<Item = &'a Leaving>, now: Timestamp) -> Self {
+        Self::new(base, leaving.flat_map(|one| one.beginnings(now)).collect())
     }
 
     /// Windows are counted here and not by whoever asks: where thousands begin at once, each of them asks.
@@ -94,19 +99,67 @@ impl Fleet {
     }
 }
 
-/// When removals of a name began: former ones, and the one that is under way.
-fn beginnings(tenant: Option<&TenantView>, record: &TenantRecordSpec, now: Timestamp) -> Vec<Timestamp> {
-    let former = record.history.iter().filter(|entry| entry.event == HistoryEvent::Purged);
-    let former = former.filter_map(|entry| Some(entry.purge.as_ref()?.begun.0));
-    let present = match (&record.purge, record.phase) {
-        (Some(purge), RecordPhase::Purging | RecordPhase::Purged) => Some(purge.begun.0),
-        (_, RecordPhase::Purged) => None,
-        (_, RecordPhase::Active | RecordPhase::Retained | RecordPhase::Purging) => {
+/// Whether a record is of a name that still holds something.
+pub fn is_counted(record: &TenantRecordSpec) -> bool {
+    record.phase != RecordPhase::Purged
+}
+
+/// All that beginnings of a name's removals depend on, but for the time: former ones, and the one that is under way or will be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaving {
+    former: Vec<Timestamp>,
+    present: Option<Present>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Present {
+    /// It began then.
+    Begun(Timestamp),
+    /// It begins when retention is over.
+    Retained { until: Timestamp, due_since: Option<Timestamp>, has_tenant: bool },
+}
+
+impl Leaving {
+    /// Of a name with its Tenant and its record, as far as that can be read; `None` where nothing leaves whatever the time.
+    pub fn of(tenant: Option<&TenantView>, record: Option<&TenantRecordSpec>) -> Option<Self> {
+        let Some(record) = record else {
+            let present = Present::Begun(asks_for_removal(tenant?)?);
+            return Some(Self { former: Vec::new(), present: Some(present) });
+        };
+        let former = record.history.iter().filter(|entry| entry.event == HistoryEvent::Purged);
+        let former: Vec<_> = former.filter_map(|entry| Some(entry.purge.as_ref()?.begun.0)).collect();
+        let present = match (&record.purge, record.phase) {
+            (Some(purge), RecordPhase::Purging | RecordPhase::Purged) => Some(Present::Begun(purge.begun.0)),
+            (_, RecordPhase::Purged) => None,
+            (_, RecordPhase::Active | RecordPhase::Retained | RecordPhase::Purging) => {
+                asked_for(tenant, record).map(Present::Begun).or_else(|| Present::by_date(tenant, record))
+            }
+        };
+        (!former.is_empty() || present.is_some()).then_some(Self { former, present })
+    }
+
+    fn beginnings(&self, now: Timestamp) -> impl Iterator<Item = Timestamp> {
+        self.former.iter().copied().chain(self.present.and_then(|present| present.at(now)))
+    }
+}
+
+impl Present {
+    fn by_date(tenant: Option<&TenantView>, record: &TenantRecordSpec) -> Option<Self> {
+        let until = record.purge_after.as_ref().filter(|_| is_kept(record))?.0;
+        let due_since = record.due_since.as_ref().map(|time| time.0);
+        Some(Self::Retained { until, due_since, has_tenant: tenant.is_some() })
+    }
+
+    fn at(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Begun(at) => Some(at),
+            Self::Retained { until, .. } if until > now => None,
             // One that is about to be due counts from now.
-            asked_for(tenant, record).or_else(|| expired(record, now)).or_else(|| becomes_due(tenant, record, now))
+            Self::Retained { due_since, has_tenant, .. } => {
+                due_since.filter(|since| *since <= now).or_else(|| (!has_tenant).then(|| whole(now)))
+            }
         }
-    };
-    former.chain(present).collect()
+    }
 }
 
 /// When the Tenant that holds a record was deleted with `Delete`.
@@ -126,10 +179,14 @@ pub fn whole(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
+/// Whether a record is kept for an owner who may come back, and will not be by its date.
+fn is_kept(record: &TenantRecordSpec) -> bool {
+    matches!(record.phase, RecordPhase::Retained | RecordPhase::Purging) && !is_only_attached(record)
+}
+
 /// Whether a record's retention is over by its date.
 pub fn is_over(record: &TenantRecordSpec, now: Timestamp) -> bool {
-    let is_kept = matches!(record.phase, RecordPhase::Retained | RecordPhase::Purging) && !is_only_attached(record);
-    is_kept && record.purge_after.as_ref().is_some_and(|at| at.0 <= now)
+    is_kept(record) && record.purge_after.as_ref().is_some_and(|at| at.0 <= now)
 }
 
 /// Since when a record's retention was seen to be over with no Tenant of its name, where it is.
@@ -138,10 +195,6 @@ pub fn expired(record: &TenantRecordSpec, now: Timestamp) -> Option<Timestamp> {
     let under_way = record.purge.as_ref().filter(|_| record.phase == RecordPhase::Purging).map(|purge| &purge.begun);
     let since = under_way.or(record.due_since.as_ref()).map(|time| time.0);
     since.filter(|since| is_over(record, now) && *since <= now)
-}
-
-fn becomes_due(tenant: Option<&TenantView>, record: &TenantRecordSpec, now: Timestamp) -> Option<Timestamp> {
-    (tenant.is_none() && is_over(record, now)).then(|| whole(now))
 }
 
 /// How a removal stands that has not come to its end.
@@ -214,15 +267,12 @@ pub struct Deletion {
 
 /// All removals that have not come to their end, the oldest first.
 pub fn deletions<'a>(
-    all: impl Iterator<Item = (&'a TenantName, Option<&'a TenantView>, &'a TenantRecordSpec)>,
-    unrecorded: impl Iterator<Item = &'a TenantView>,
+    records: impl Iterator<Item = (&'a TenantName, Option<&'a TenantView>, &'a TenantRecordSpec)>,
+    fleet: &Fleet,
     is_halted: impl Fn(&TenantRecordSpec) -> bool,
     now: Timestamp,
 ) -> Vec<Deletion> {
-    let all: Vec<_> = all.collect();
-    let fleet = Fleet::of(all.iter().map(|(_, tenant, record)| (*tenant, *record)), unrecorded, now);
-    let mut found: Vec<Deletion> = all
-        .into_iter()
+    let mut found: Vec<Deletion> = records
         .filter_map(|(name, tenant, record)| {
             let (cause, begun) = pending(tenant, record, now)?;
             Some(Deletion {
@@ -232,7 +282,7 @@ pub fn deletions<'a>(
                 begun,
                 settles: settles(record, begun),
                 purging: record.phase == RecordPhase::Purging,
-                stage: stage(&fleet, record, begun, is_halted(record), now),
+                stage: stage(fleet, record, begun, is_halted(record), now),
             })
         })
         .collect();

@@ -10,6 +10,7 @@ mod leaving;
 mod observing;
 mod optional;
 mod phrases;
+mod removals;
 mod rolling;
 mod taking_up;
 
@@ -20,6 +21,7 @@ use optional::Witnesses;
 #[cfg(test)]
 pub(super) use optional::optional_kinds;
 use phrases::{KeptStatus, Phrases};
+use removals::Removals;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -34,7 +36,6 @@ use smol_str::SmolStr;
 use super::{
     action::Step,
     adoption::Belongings,
-    breaker::{Deletion, deletions},
     child::{Kind, ObjectKey},
     digest::Digest,
     explain::{Awaited, Wait, Waits},
@@ -116,6 +117,8 @@ struct Known {
     /// What their statuses say, each kept once.
     phrases: Phrases,
     records: HashMap<TenantName, Arc<RecordView>>,
+    /// Of these two, what the breaker counts.
+    removals: Removals,
     classes: HashMap<ClassName, ClassView>,
     /// Classes whose tenants lose nothing for good.
     halts: HashSet<ClassName>,
@@ -381,12 +384,6 @@ impl Cache {
     /// Nothing is to be said about a record any more.
     pub fn is_quiet_again(&self, name: &TenantName) {
         self.lock().said.remove(name);
-    }
-
-    /// All removals that have not come to their end, the oldest first.
-    pub fn deletions(&self, now: Timestamp) -> Vec<Deletion> {
-        let known = self.lock();
-        deletions(known.held(), known.unrecorded(), |record| known.halts.contains(&record.class_name), now)
     }
 
     /// Changes what is known of a tenant in AWS.

@@ -78,7 +78,7 @@ pub struct Observed {
     /// How it stands at the roll-out gate.
     pub turn: Turn,
     /// All removals of the cluster; only where this tenant's own may be due.
-    pub fleet: Fleet,
+    pub fleet: Arc<Fleet>,
     /// Whether its class says that nothing is removed.
     pub halted: bool,
     /// The last look at the cluster itself before a step that cannot be undone.

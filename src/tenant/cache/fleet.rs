@@ -13,10 +13,7 @@ use crate::{
     },
     gateway::{Gateway, placement},
     telemetry::metrics::Figures,
-    tenant::{
-        breaker::deletions,
-        observed::{ClassView, TenantView},
-    },
+    tenant::observed::{ClassView, TenantView},
 };
 
 /// The reason of a Tenant that nobody has looked at yet.
@@ -30,16 +27,16 @@ impl Cache {
 
     /// How the fleet stands.
     pub fn figures(&self, now: Timestamp) -> Figures {
-        let known = self.lock();
+        let mut known = self.lock();
+        let deletions = known.deletions(now);
         let (phases, reasons) = known.stories();
-        let kept_by_class = |record: &TenantRecordSpec| known.halts.contains(&record.class_name);
         Figures {
             phases,
             reasons,
             retained: known.held().filter(|(_, _, record)| record.phase == RecordPhase::Retained).count(),
             places: known.places(),
             gate: known.gate.figures(now),
-            deletions: deletions(known.held(), known.unrecorded(), kept_by_class, now),
+            deletions,
             unattended: known.held().filter(|held| known.is_unattended(held)).count(),
         }
     }

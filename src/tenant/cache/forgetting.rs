@@ -48,6 +48,7 @@ impl Known {
                     known.reached.remove(name);
                     known.told.remove(name);
                     let removed = known.tenants.remove(name).is_some();
+                    known.note_removal(name);
                     known.note_rolling(name);
                     removed
                 }
@@ -57,6 +58,7 @@ impl Known {
                     known.gateways.recorded(name, None);
                     known.unclaimed.remove(name);
                     let removed = known.records.remove(name).is_some();
+                    known.note_removal(name);
                     known.note_rolling(name);
                     removed
                 }
@@ -97,33 +99,37 @@ impl Known {
                 self.storage_classes.remove(views::name(object));
                 Concerns::Everybody
             }
-            Watched::Definition => {
-                let known = self.definitions.get(views::name(object));
-                if known.is_some_and(|known| !uid.is_empty() && known.uid != *uid) {
-                    return Concerns::Nobody;
-                }
-                self.definitions.remove(views::name(object));
-                // With a definition go its objects, whether or not a watch has told of each.
-                match views::name(object) {
-                    "tenants.openclaw.io" => {
-                        self.tenants.clear();
-                        self.told.clear();
-                        self.gate = Gate::default();
-                    }
-                    "tenantrecords.openclaw.io" => {
-                        self.records.clear();
-                        self.gateways.forget_records();
-                        self.gate = Gate::default();
-                    }
-                    "tenantclasses.openclaw.io" => {
-                        self.classes.clear();
-                        self.halts.clear();
-                    }
-                    _ => {}
-                }
-                Concerns::Everybody
-            }
+            Watched::Definition => self.forget_definition(object, uid),
         }
+    }
+
+    fn forget_definition(&mut self, object: &Value, uid: &str) -> Concerns {
+        let known = self.definitions.get(views::name(object));
+        if known.is_some_and(|known| !uid.is_empty() && known.uid != *uid) {
+            return Concerns::Nobody;
+        }
+        self.definitions.remove(views::name(object));
+        // With a definition go its objects, whether or not a watch has told of each.
+        match views::name(object) {
+            "tenants.openclaw.io" => {
+                self.tenants.clear();
+                self.note_removals();
+                self.told.clear();
+                self.gate = Gate::default();
+            }
+            "tenantrecords.openclaw.io" => {
+                self.records.clear();
+                self.note_removals();
+                self.gateways.forget_records();
+                self.gate = Gate::default();
+            }
+            "tenantclasses.openclaw.io" => {
+                self.classes.clear();
+                self.halts.clear();
+            }
+            _ => {}
+        }
+        Concerns::Everybody
     }
 
     /// Takes a volume out of everything that names it.

@@ -51,6 +51,7 @@ impl super::Cache {
         let Known {
             tenants,
             records,
+            removals,
             objects,
             namespaces,
             volumes,
@@ -91,6 +92,8 @@ impl super::Cache {
         [
             ("tenants", tenants.len()),
             ("records", records.len()),
+            ("leaving", removals.kept()[0]),
+            ("uncounted", removals.kept()[1]),
             ("objects", objects.len()),
             ("namespaces", namespaces.len()),
             ("volumes", volumes.len()),

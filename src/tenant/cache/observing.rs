@@ -15,7 +15,7 @@ use crate::{
     },
     tenant::{
         adoption,
-        breaker::{Fleet, pending},
+        breaker::pending,
         child::{Child, Kind, ObjectKey},
         digest::Digest,
         explain::{Waits, waits},
@@ -61,7 +61,7 @@ impl Known {
             aws: self.aws.get(name).cloned().unwrap_or_default(),
             place: None,
             turn: Turn::NotAsked,
-            fleet: Fleet::default(),
+            fleet: Arc::default(),
             halted: false,
             looked: self.looked.get(name).copied(),
             claim_is_nowhere: false,
@@ -136,8 +136,7 @@ impl Known {
         observed.evidence = self.evidence(&record.namespace.name);
         observed.halted = self.halts.contains(&record.class_name);
         if pending(observed.tenant.as_deref(), record, observed.now).is_some() {
-            let records = self.held().map(|(_, tenant, record)| (tenant, record));
-            observed.fleet = Fleet::of(records, self.unrecorded(), observed.now);
+            observed.fleet = self.fleet(observed.now);
             observed.volume_shared_with = observed.volume.as_ref().and_then(|volume| self.shares_with(volume));
         }
         observed.storage_class = self.storage_classes.get(&record.storage.class_name).cloned();
@@ -171,12 +170,6 @@ impl Known {
         self.records.iter().filter_map(|(name, view)| {
             Some((name, self.tenants.get(name).map(|(tenant, _)| tenant.as_ref()), view.spec.as_ref().ok()?))
         })
-    }
-
-    /// Tenants that have no record that can be read.
-    pub(super) fn unrecorded(&self) -> impl Iterator<Item = &TenantView> {
-        let has_record = |name: &TenantName| self.records.get(name).is_some_and(|view| view.spec.is_ok());
-        self.tenants.iter().filter(move |(name, _)| !has_record(name)).map(|(_, (tenant, _))| tenant.as_ref())
     }
 
     /// Network policies of others in a tenant's namespace that let anything pass, by kind and name.

@@ -241,6 +241,7 @@ impl Known {
             }
         }
         let is_new = self.tenants.insert(name.clone(), (Arc::new(view), Arc::new(status))).is_none();
+        self.note_removal(&name);
         if is_new {
             self.note_rolling(&name);
         }
@@ -272,6 +273,7 @@ impl Known {
             self.belongings.remove(&name);
         }
         self.records.insert(name.clone(), Arc::new(view));
+        self.note_removal(&name);
         self.note_rolling(&name);
         some(Some(name))
     }

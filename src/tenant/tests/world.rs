@@ -453,6 +453,8 @@ impl World {
         let decided = plan(&observed);
         let afresh = plan(&Observed { remembered: Remembered::default(), ..observed.clone() });
         assert_eq!(decided, afresh, "what is remembered decides nothing");
+        let [kept, afresh] = self.cache.fleets(self.now);
+        assert_eq!(kept, afresh, "no removal is missing where the breaker counts");
         self.cache.stand_at_gate(&observed, &decided);
         promises::story(self, &observed, &decided);
         for action in &decided.actions {
