@@ -126,6 +126,8 @@ struct Known {
     /// Owned namespaces by the tenant whose label they carry.
     namespaces: HashMap<TenantName, NamespaceName>,
     volumes: HashMap<String, Arc<VolumeView>>,
+    /// Names of the volumes of each place in the storage: more than one must not be, and is looked for before one goes.
+    places: HashMap<SmolStr, LiteMap<SmolStr, ()>>,
     /// Names of the volumes that carry a tenant's label.
     marked_volumes: HashMap<TenantName, LiteMap<SmolStr, ()>>,
     pods: HashMap<TenantName, LiteMap<(NamespaceName, SmolStr), Arc<PodView>>>,

@@ -2,6 +2,8 @@
 //!
 //! PURE. Two volumes of one place are one volume, whatever their handles look like: to delete one deletes the other's files.
 
+use smol_str::{SmolStr, format_smolstr};
+
 /// A place on Amazon EFS, as its CSI driver writes it: `file system[:path[:access point]]`, the path empty or absolute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EfsPlace<'a> {
@@ -22,6 +24,16 @@ pub fn on_efs(handle: &str) -> Option<EfsPlace<'_>> {
     Some(EfsPlace { file_system, path, access_point })
 }
 
+/// One spelling for all handles of a place.
+pub fn spelled_once(handle: &str) -> SmolStr {
+    match on_efs(handle) {
+        Some(EfsPlace { file_system, path, access_point }) => {
+            format_smolstr!("{file_system}:{path}:{}", access_point.unwrap_or_default())
+        }
+        None => handle.into(),
+    }
+}
+
 /// Whether two handles name one place.
 pub fn is_same(one: &str, other: &str) -> bool {
     match (on_efs(one), on_efs(other)) {
@@ -38,12 +50,22 @@ mod tests {
     #[test]
     fn one_place_on_efs_has_several_spellings() {
         for (one, other) in [("fs-1::fsap-1", "fs-1:/:fsap-1"), ("fs-1", "fs-1:/"), ("fs-1:/home", "fs-1:/home/")] {
-            assert!(is_same(one, other), "{one} {other}");
+            assert!(is_same(one, other) && spelled_once(one) == spelled_once(other), "{one} {other}");
         }
         for (one, other) in [("fs-1::fsap-1", "fs-1::fsap-2"), ("fs-1::fsap-1", "fs-2::fsap-1"), ("fs-1:/a", "fs-1:/b")]
         {
-            assert!(!is_same(one, other), "{one} {other}");
+            assert!(!is_same(one, other) && spelled_once(one) != spelled_once(other), "{one} {other}");
         }
         assert!(is_same("/data/1", "/data/1") && !is_same("/data/1", "/data/1/"), "of another driver nothing is known");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn handles_of_one_place_and_no_others_are_spelled_alike(
+            one in "(fs-[12])?:?/?[ab]?/?:?(fsap-[12])?",
+            other in "(fs-[12])?:?/?[ab]?/?:?(fsap-[12])?",
+        ) {
+            proptest::prop_assert_eq!(is_same(&one, &other), spelled_once(&one) == spelled_once(&other));
+        }
     }
 }

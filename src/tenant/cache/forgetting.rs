@@ -10,7 +10,7 @@ use crate::{
         labels,
         names::{ClassName, NamespaceName, TenantName, Uid},
     },
-    tenant::{child::Kind, gate::Gate, observed::VolumeView, views},
+    tenant::{child::Kind, gate::Gate, observed::VolumeView, place, views},
 };
 
 /// Tells the identity of an object, by namespace, name and UID, where it is wanted.
@@ -135,6 +135,13 @@ impl Known {
     /// Takes a volume out of everything that names it.
     pub(super) fn forget_volume(&mut self, name: &str) -> Option<Arc<VolumeView>> {
         let volume = self.volumes.remove(name)?;
+        let place = place::spelled_once(&volume.handle);
+        if let Some(there) = self.places.get_mut(&place) {
+            there.remove(name);
+            if there.is_empty() {
+                self.places.remove(&place);
+            }
+        }
         if let Some(tenant) = &volume.tenant
             && let Some(marked) = self.marked_volumes.get_mut(tenant)
         {

@@ -190,8 +190,8 @@ impl Known {
 
     /// Another volume with the same place in the storage.
     fn shares_with(&self, volume: &VolumeView) -> Option<String> {
-        let mut others = self.volumes.values().filter(|other| other.name != volume.name);
-        others.find(|other| place::is_same(&other.handle, &volume.handle)).map(|other| other.name.clone())
+        let there = self.places.get(&place::spelled_once(&volume.handle))?;
+        there.keys().find(|other| **other != *volume.name).map(ToString::to_string)
     }
 
     /// The class that the Tenant names; without a Tenant the recorded one; without a record the one that the namespace

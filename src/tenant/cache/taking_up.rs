@@ -17,7 +17,7 @@ use crate::{
         child::{Kind, ObjectKey},
         digest::Digest,
         observed::{ClassView, RecordView, TenantView, VolumeView},
-        views,
+        place, views,
     },
 };
 
@@ -90,6 +90,8 @@ impl Known {
                 if let Some(tenant) = &view.tenant {
                     self.marked_volumes.entry(tenant.clone()).or_default().insert(view.name.as_str().into(), ());
                 }
+                let there = self.places.entry(place::spelled_once(&view.handle)).or_default();
+                there.insert(view.name.as_str().into(), ());
                 self.volumes.insert(view.name.clone(), Arc::new(view));
                 if unchanged { Concerns::Nobody } else { concerns }
             }
