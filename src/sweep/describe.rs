@@ -72,15 +72,16 @@ impl Sweeper {
 
     async fn describe_association(&self, tenant: &TenantName, id: &AssociationId) -> Result<Option<Audited>, AwsError> {
         let subject = Subject::Association;
-        let (before, is_doubted) =
-            self.reach.cache.with_aws(tenant, |view| (view.association.clone(), view.is_doubted(&subject)));
+        let seen =
+            self.reach.cache.with_known_aws(tenant, |view| Some((view.association.clone(), view.is_doubted(&subject))));
+        let Some((before, is_doubted)) = seen else { return Ok(None) };
         let Look::At(_, FoundAssociation::One(association)) = &before else { return Ok(None) };
         if is_doubted || association.id != *id {
             return Ok(None);
         }
         let found = self.reach.aws.pod_identity.describe(id).await?;
         let now = (self.reach.clock)();
-        let audited = self.reach.cache.with_aws(tenant, |view| {
+        let audited = self.reach.cache.with_known_aws(tenant, |view| {
             // What the tenant has seen or done meanwhile is later than this answer.
             if view.association != before || view.is_doubted(&subject) {
                 return None;
@@ -104,15 +105,18 @@ impl Sweeper {
         name: &str,
     ) -> Result<Option<Audited>, AwsError> {
         let subject = Subject::Secret(item.clone());
-        let (before, is_doubted) =
-            self.reach.cache.with_aws(tenant, |view| (view.secrets.get(item).cloned(), view.is_doubted(&subject)));
+        let seen = self
+            .reach
+            .cache
+            .with_known_aws(tenant, |view| Some((view.secrets.get(item).cloned(), view.is_doubted(&subject))));
+        let Some((before, is_doubted)) = seen else { return Ok(None) };
         let Some(Look::At(_, Some(known))) = &before else { return Ok(None) };
         if is_doubted {
             return Ok(None);
         }
         let found = self.reach.aws.secrets.describe(name).await?;
         let now = (self.reach.clock)();
-        let audited = self.reach.cache.with_aws(tenant, |view| {
+        let audited = self.reach.cache.with_known_aws(tenant, |view| {
             if view.secrets.get(item) != before.as_ref() || view.is_doubted(&subject) {
                 return None;
             }

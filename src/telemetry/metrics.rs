@@ -5,6 +5,7 @@ mod fleet;
 mod sweeps;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     hash::Hash,
     sync::Arc,
@@ -144,7 +145,7 @@ impl Metrics {
         let build = vec![("version", version.to_owned()), ("revision", revision.to_owned())];
         inner.registry.register("build", "What this process was built from", Info::new(build));
         let metrics = Self(Arc::new(inner));
-        metrics.set_tenants(&[]);
+        metrics.set_tenants(&BTreeMap::new());
         metrics.set_deletions(&[]);
         // A counter that begins with its first event has not increased by it, and nobody is told of one that comes alone.
         for kind in Kind::ALL.iter().map(|kind| ByKind { kind: kind.info().kind }) {
@@ -166,9 +167,9 @@ impl Metrics {
     }
 
     /// How many tenants there are in each phase; a phase that is not given has none.
-    fn set_tenants(&self, by_phase: &[(Phase, usize)]) {
+    fn set_tenants(&self, by_phase: &BTreeMap<Phase, usize>) {
         for phase in PHASES {
-            let tenants = by_phase.iter().filter(|(of, _)| *of == phase).map(|(_, tenants)| tenants).sum();
+            let tenants = by_phase.get(&phase).copied().unwrap_or_default();
             self.0.tenants.get_or_create(&ByPhase { phase: phase_name(phase) }).set(count(tenants));
         }
     }
@@ -351,8 +352,8 @@ mod tests {
     #[test]
     fn a_phase_that_nobody_is_in_any_more_falls_to_zero() {
         let metrics = metrics();
-        metrics.set_tenants(&[(Phase::Ready, 7), (Phase::Error, 1)]);
-        metrics.set_tenants(&[(Phase::Ready, 8)]);
+        metrics.set_tenants(&[(Phase::Ready, 7), (Phase::Error, 1)].into());
+        metrics.set_tenants(&[(Phase::Ready, 8)].into());
         assert_line(&metrics, r#"openclaw_tenants{phase="ready"} 8"#);
         assert_line(&metrics, r#"openclaw_tenants{phase="error"} 0"#);
     }

@@ -4,9 +4,9 @@
 
 mod answers;
 mod census;
-mod fleet;
+mod figuring;
 mod forgetting;
-mod leaving;
+mod letting_go;
 mod observing;
 mod optional;
 mod phrases;
@@ -127,7 +127,7 @@ struct Known {
     namespaces: HashMap<TenantName, NamespaceName>,
     volumes: HashMap<String, Arc<VolumeView>>,
     /// Names of the volumes of each place in the storage: more than one must not be, and is looked for before one goes.
-    places: HashMap<SmolStr, LiteMap<SmolStr, ()>>,
+    volumes_at: HashMap<SmolStr, LiteMap<SmolStr, ()>>,
     /// Names of the volumes that carry a tenant's label.
     marked_volumes: HashMap<TenantName, LiteMap<SmolStr, ()>>,
     pods: HashMap<TenantName, LiteMap<(NamespaceName, SmolStr), Arc<PodView>>>,
@@ -176,7 +176,7 @@ struct Known {
     said: HashMap<TenantName, String>,
     /// When tenants that are on their way were told of last.
     told: HashMap<TenantName, Timestamp>,
-    /// Whether anything was told or decided since figures were taken last.
+    /// Whether anything that figures are made of was told or decided since they were taken last.
     has_changed: bool,
 }
 
@@ -386,6 +386,11 @@ impl Cache {
     /// Nothing is to be said about a record any more.
     pub fn is_quiet_again(&self, name: &TenantName) {
         self.lock().said.remove(name);
+    }
+
+    /// Changes what is known of a tenant in AWS, where anything is: nothing is noted about one that is gone.
+    pub fn with_known_aws<R>(&self, name: &TenantName, change: impl FnOnce(&mut AwsView) -> Option<R>) -> Option<R> {
+        self.lock().aws.get_mut(name).and_then(|view| change(Arc::make_mut(view)))
     }
 
     /// Changes what is known of a tenant in AWS.

@@ -71,7 +71,7 @@ fn unseen_generation() -> i64 {
 }
 
 /// One word for how a tenant stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Phase {
     /// Not looked at yet.
     #[default]

@@ -25,7 +25,7 @@ const READY_BUCKETS: [f64; 12] = [1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     /// Tenants by the phase of their status; one that is missing has none.
-    pub phases: Vec<(Phase, usize)>,
+    pub phases: BTreeMap<Phase, usize>,
     /// Tenants by the reason of their condition Ready.
     pub reasons: BTreeMap<String, usize>,
     /// Records that are kept for an owner who may come back.
@@ -149,7 +149,7 @@ mod tests {
             reasons: [("Verified".to_owned(), 7), ("QuotaExceeded".to_owned(), 1)].into(),
             retained: 3,
             places: [("edge/public".to_owned(), (8, 90))].into(),
-            phases: vec![(Phase::Ready, 7), (Phase::Error, 1)],
+            phases: [(Phase::Ready, 7), (Phase::Error, 1)].into(),
             gate: GateFigures { in_flight: 2, ..GateFigures::default() },
             unattended: 4,
             ..Figures::default()

@@ -87,7 +87,6 @@ impl Known {
     }
 
     pub(super) fn note_version(&mut self, watched: Watched, object: &Value) {
-        self.has_changed = true;
         if let Some(version) = version(object) {
             let latest = self.latest.entry(watched).or_default();
             *latest = version.max(*latest);

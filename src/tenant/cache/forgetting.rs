@@ -24,7 +24,12 @@ impl Known {
     }
 
     pub(super) fn forget(&mut self, watched: Watched, object: &Value) -> Concerns {
-        self.has_changed = true;
+        let concerns = self.forget_known(watched, object);
+        self.note_change(watched, &concerns);
+        concerns
+    }
+
+    fn forget_known(&mut self, watched: Watched, object: &Value) -> Concerns {
         let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
         match watched {
             Watched::Child(kind) => {
@@ -34,6 +39,7 @@ impl Known {
                 }
                 let mut concerned = self.claimants_of(&key);
                 let holder = self.objects.remove(&key).and_then(|known| known.tenant.clone());
+                self.let_object_go(&key, holder.as_ref());
                 self.note_grant(&key, holder.as_ref(), None);
                 self.note_route(&key);
                 concerned.extend(holder);
@@ -136,10 +142,10 @@ impl Known {
     pub(super) fn forget_volume(&mut self, name: &str) -> Option<Arc<VolumeView>> {
         let volume = self.volumes.remove(name)?;
         let place = place::spelled_once(&volume.handle);
-        if let Some(there) = self.places.get_mut(&place) {
+        if let Some(there) = self.volumes_at.get_mut(&place) {
             there.remove(name);
             if there.is_empty() {
-                self.places.remove(&place);
+                self.volumes_at.remove(&place);
             }
         }
         if let Some(tenant) = &volume.tenant

@@ -136,7 +136,7 @@ impl Known {
         observed.evidence = self.evidence(&record.namespace.name);
         observed.halted = self.halts.contains(&record.class_name);
         if pending(observed.tenant.as_deref(), record, observed.now).is_some() {
-            observed.fleet = self.fleet(observed.now);
+            observed.fleet = self.all_removals(observed.now);
             observed.volume_shared_with = observed.volume.as_ref().and_then(|volume| self.shares_with(volume));
         }
         observed.storage_class = self.storage_classes.get(&record.storage.class_name).cloned();
@@ -190,7 +190,7 @@ impl Known {
 
     /// Another volume with the same place in the storage.
     fn shares_with(&self, volume: &VolumeView) -> Option<String> {
-        let there = self.places.get(&place::spelled_once(&volume.handle))?;
+        let there = self.volumes_at.get(&place::spelled_once(&volume.handle))?;
         there.keys().find(|other| **other != *volume.name).map(ToString::to_string)
     }
 

@@ -7,8 +7,16 @@ use std::{
 };
 
 use jiff::Timestamp;
+#[cfg(test)]
+use {
+    litemap::LiteMap,
+    smol_str::SmolStr,
+    std::collections::{BTreeMap, BTreeSet},
+};
 
 use super::Known;
+#[cfg(test)]
+use crate::tenant::place::spelled_once;
 use crate::{
     api::{names::TenantName, record::TenantRecordSpec},
     tenant::{
@@ -76,7 +84,7 @@ impl Known {
     }
 
     /// All removals, as the breaker counts them.
-    pub(super) fn fleet(&mut self, now: Timestamp) -> Arc<Fleet> {
+    pub(super) fn all_removals(&mut self, now: Timestamp) -> Arc<Fleet> {
         let (second, base) = (whole(now), self.records.len() - self.removals.uncounted.len());
         let counted = self.removals.fleet.as_ref().filter(|counted| counted.second == second && counted.base == base);
         if let Some(counted) = counted {
@@ -89,7 +97,7 @@ impl Known {
 
     /// All removals that have not come to their end, the oldest first.
     pub(super) fn deletions(&mut self, now: Timestamp) -> Vec<Deletion> {
-        let fleet = self.fleet(now);
+        let fleet = self.all_removals(now);
         deletions(self.leaving(), &fleet, |record| self.halts.contains(&record.class_name), now)
     }
 
@@ -101,15 +109,28 @@ impl Known {
     }
 }
 
+/// What is kept as objects change is what would be collected of all of them.
 #[cfg(test)]
 impl super::Cache {
     /// All removals, as they are counted; and counted afresh, from all names.
-    pub(in crate::tenant) fn fleets(&self, now: Timestamp) -> [Fleet; 2] {
+    pub(in crate::tenant) fn removals_twice(&self, now: Timestamp) -> [Fleet; 2] {
         let mut known = self.lock();
         let has_record = |name: &TenantName| known.records.get(name).is_some_and(|view| view.spec.is_ok());
         let unrecorded =
             known.tenants.iter().filter(|(name, _)| !has_record(name)).map(|(_, (tenant, _))| tenant.as_ref());
         let afresh = Fleet::of(known.held().map(|(_, tenant, record)| (tenant, record)), unrecorded, now);
-        [(*known.fleet(now)).clone(), afresh]
+        [(*known.all_removals(now)).clone(), afresh]
+    }
+
+    /// The names of the volumes of each place, as they are kept; and collected afresh, from all volumes.
+    pub(in crate::tenant) fn places_twice(&self) -> [BTreeMap<String, BTreeSet<String>>; 2] {
+        let known = self.lock();
+        let names = |names: &LiteMap<SmolStr, ()>| names.keys().map(ToString::to_string).collect();
+        let kept = known.volumes_at.iter().map(|(place, there)| (place.to_string(), names(there))).collect();
+        let mut afresh: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for volume in known.volumes.values() {
+            afresh.entry(spelled_once(&volume.handle).into()).or_default().insert(volume.name.clone());
+        }
+        [kept, afresh]
     }
 }

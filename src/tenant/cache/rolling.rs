@@ -18,7 +18,9 @@ use crate::{
 impl Cache {
     /// Asks for a tenant's turn at the roll-out gate; the next decision sees what came of it.
     pub fn ask_for_turn(&self, name: &TenantName, rollout: &Rollout, now: Timestamp) {
-        self.lock().gate.ask(name, rollout, now);
+        let mut known = self.lock();
+        known.has_changed = true;
+        known.gate.ask(name, rollout, now);
     }
 
     /// A tenant was decided about. One that has no business at the roll-out gate gives back what it was given; one that is
@@ -28,6 +30,7 @@ impl Cache {
     pub fn stand_at_gate(&self, observed: &Observed, plan: &Plan) {
         let name = &observed.name;
         let mut known = self.lock();
+        known.has_changed = true;
         if plan.is_idle() {
             known.remembered.remove(name);
         }

@@ -54,6 +54,17 @@ impl Known {
         if self.gone.get(&watched).is_some_and(|gone| gone.knows(object)) {
             return Concerns::Nobody;
         }
+        let concerns = self.take_in(watched, object, source);
+        self.note_change(watched, &concerns);
+        concerns
+    }
+
+    /// Figures are made of what concerns somebody, and of routes, whosever they are.
+    pub(super) fn note_change(&mut self, watched: Watched, concerns: &Concerns) {
+        self.has_changed |= *concerns != Concerns::Nobody || watched == Watched::Child(Kind::HttpRoute);
+    }
+
+    fn take_in(&mut self, watched: Watched, object: &Value, source: Source) -> Concerns {
         match watched {
             Watched::Child(kind) => self.upsert_child(kind, object, source),
             Watched::Tenant => self.upsert_tenant(object, source),
@@ -90,7 +101,7 @@ impl Known {
                 if let Some(tenant) = &view.tenant {
                     self.marked_volumes.entry(tenant.clone()).or_default().insert(view.name.as_str().into(), ());
                 }
-                let there = self.places.entry(place::spelled_once(&view.handle)).or_default();
+                let there = self.volumes_at.entry(place::spelled_once(&view.handle)).or_default();
                 there.insert(view.name.as_str().into(), ());
                 self.volumes.insert(view.name.clone(), Arc::new(view));
                 if unchanged { Concerns::Nobody } else { concerns }

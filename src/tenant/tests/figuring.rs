@@ -1,5 +1,7 @@
 //! Figures over all tenants are taken where something has changed, and are what is known.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::{
@@ -30,7 +32,7 @@ fn changes_are_told_once_for_any_number_of_them_and_not_at_rest() {
     cache.observe(&alice(), start(), draws(1));
     assert!(cache.take_changes(), "a look may take a place or give it back");
     let figures = cache.figures(start());
-    assert_eq!((figures.phases, figures.reasons), (vec![(Phase::Ready, 998)], [("NotSeen".to_owned(), 998)].into()));
+    assert_eq!((figures.phases, figures.reasons), ([(Phase::Ready, 998)].into(), [("NotSeen".to_owned(), 998)].into()));
 }
 
 #[test]
@@ -41,7 +43,7 @@ fn a_tenant_is_in_the_figures_for_as_long_as_anything_of_it_is_kept() {
     world.observe();
     let figures = world.cache.figures(world.now);
     let ready = Figures {
-        phases: vec![(Phase::Ready, 1)],
+        phases: [(Phase::Ready, 1)].into(),
         reasons: [("Verified".to_owned(), 1)].into(),
         places: figures.places.clone(),
         ..Figures::default()
@@ -51,5 +53,5 @@ fn a_tenant_is_in_the_figures_for_as_long_as_anything_of_it_is_kept() {
     world.delete_tenant();
     world.settle();
     let figures = world.cache.figures(world.now);
-    assert_eq!((figures.phases, figures.retained, figures.unattended), (vec![], 1, 0));
+    assert_eq!((figures.phases, figures.retained, figures.unattended), (BTreeMap::new(), 1, 0));
 }

@@ -558,8 +558,7 @@ fn of_a_tenant_that_is_gone_nothing_is_kept_but_its_record() {
     world.make_tenant(&spec_json());
     world.edit_tenant(|spec| spec["deletionPolicy"] = json!("Delete"));
     world.settle();
-    for child in [Child::Namespace, Child::StatefulSet] {
-        let (key, live) = (world.key(child), world.child(child).expect("it is there"));
+    for (key, live) in Child::ALL.iter().filter_map(|child| Some((world.key(*child), world.child(*child)?))) {
         world.cache.meet(&key);
         world.cache.learn(&key, rendering(key.kind, live, live, world.now));
     }

@@ -453,8 +453,10 @@ impl World {
         let decided = plan(&observed);
         let afresh = plan(&Observed { remembered: Remembered::default(), ..observed.clone() });
         assert_eq!(decided, afresh, "what is remembered decides nothing");
-        let [kept, afresh] = self.cache.fleets(self.now);
+        let [kept, afresh] = self.cache.removals_twice(self.now);
         assert_eq!(kept, afresh, "no removal is missing where the breaker counts");
+        let [kept, afresh] = self.cache.places_twice();
+        assert_eq!(kept, afresh, "no volume is missing where its place is looked for");
         self.cache.stand_at_gate(&observed, &decided);
         promises::story(self, &observed, &decided);
         for action in &decided.actions {

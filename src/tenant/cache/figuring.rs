@@ -44,14 +44,11 @@ impl Cache {
 
 impl Known {
     /// Tenants by phase, and by the reason of their condition Ready.
-    fn stories(&self) -> (Vec<(Phase, usize)>, BTreeMap<String, usize>) {
-        let mut phases: Vec<(Phase, usize)> = Vec::new();
+    fn stories(&self) -> (BTreeMap<Phase, usize>, BTreeMap<String, usize>) {
+        let mut phases: BTreeMap<Phase, usize> = BTreeMap::new();
         let mut reasons: HashMap<&str, usize> = HashMap::new();
         for (_, status) in self.tenants.values() {
-            match phases.iter_mut().find(|(phase, _)| *phase == status.phase()) {
-                Some((_, tenants)) => *tenants += 1,
-                None => phases.push((status.phase(), 1)),
-            }
+            *phases.entry(status.phase()).or_default() += 1;
             *reasons.entry(status.reason("Ready").unwrap_or(NOT_SEEN)).or_default() += 1;
         }
         (phases, reasons.into_iter().map(|(reason, tenants)| (reason.to_owned(), tenants)).collect())

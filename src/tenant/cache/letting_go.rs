@@ -1,33 +1,33 @@
 //! Names come and go for as long as a process runs: what was noted about one goes with it. What watches tell of goes when they tell that it
 //! is gone.
 
+use std::sync::Arc;
+
 use super::Known;
 use crate::{
-    api::{
-        names::TenantName,
-        record::{RecordPhase, TenantRecordSpec},
+    api::names::TenantName,
+    tenant::{
+        action::Plan,
+        child::ObjectKey,
+        observed::{Observed, TenantView},
     },
-    tenant::{action::Plan, child::Child, observed::Observed},
 };
 
 impl Known {
-    /// Forgets what was noted about a tenant of which nothing is left, or nothing but the receipt in its record. Whoever comes under its
-    /// name is met as after a restart.
+    /// Forgets what was noted about a tenant of which nothing is left. Whoever comes under its name is met as after a restart.
     pub(super) fn let_go(&mut self, observed: &Observed, plan: &Plan) {
-        if observed.tenant.is_some() || !plan.is_idle() {
-            return;
-        }
-        match observed.record_spec() {
-            Some(record) if record.phase == RecordPhase::Purged => self.let_objects_go(&observed.name, record),
-            None if observed.record.is_none() && observed.namespace.is_none() => self.let_name_go(&observed.name),
-            Some(_) | None => {}
+        if observed.tenant.is_none() && observed.record.is_none() && observed.namespace.is_none() && plan.is_idle() {
+            self.let_name_go(&observed.name);
         }
     }
 
-    fn let_objects_go(&mut self, name: &TenantName, record: &TenantRecordSpec) {
-        for key in Child::ALL.iter().map(|child| child.key(name, record)) {
-            self.met.remove(&key);
-            self.renderings.remove(&key);
+    /// An object is gone. Made again by this process, it is met again; made by somebody else, it is a stranger. How the server renders it is
+    /// known for as long as it may be made again.
+    pub(super) fn let_object_go(&mut self, key: &ObjectKey, holder: Option<&TenantName>) {
+        self.met.remove(key);
+        let stays = |(view, _): &(Arc<TenantView>, _)| view.deleted_at.is_none();
+        if !holder.and_then(|holder| self.tenants.get(holder)).is_some_and(stays) {
+            self.renderings.remove(key);
         }
     }
 
@@ -55,7 +55,7 @@ impl super::Cache {
             objects,
             namespaces,
             volumes,
-            places,
+            volumes_at,
             marked_volumes,
             pods,
             policies,
@@ -98,7 +98,7 @@ impl super::Cache {
             ("objects", objects.len()),
             ("namespaces", namespaces.len()),
             ("volumes", volumes.len()),
-            ("places", places.len()),
+            ("volumes_at", volumes_at.len()),
             ("marked_volumes", marked_volumes.len()),
             ("pods", pods.len()),
             ("policies", policies.len()),
