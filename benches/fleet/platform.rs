@@ -31,7 +31,8 @@ pub fn with<T: Send, F: Future<Output = T>>(work: impl FnOnce(&'static Instance)
 }
 
 /// Keeps what operators and the platform wrote into their logs while a measurement failed: with the platform it would be gone, and a large
-/// fleet takes an hour to fail again.
+/// fleet takes an hour to fail again. `OPENCLAW_EVIDENCE_DIR` keeps all of every run, and asks for metrics each second, which a measurement
+/// would count.
 fn keep_logs(platform: &Path) {
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fleet-failed");
     let _ = fs::remove_dir_all(&kept);

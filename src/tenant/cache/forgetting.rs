@@ -1,7 +1,8 @@
 //! What is gone leaves what is known.
 
-use std::sync::Arc;
+use std::{borrow::Borrow, collections::HashMap, hash::Hash, sync::Arc};
 
+use litemap::LiteMap;
 use serde_json::Value;
 
 use super::{Concerns, Known, Watched, all, object_key, optional::Engine, some};
@@ -79,14 +80,10 @@ impl Known {
             }
             Watched::Pod => {
                 let Some((tenant, view)) = views::pod(object) else { return Concerns::Nobody };
-                if let Some(pods) = self.pods.get_mut(&tenant) {
-                    let key = (view.namespace, view.name);
-                    if pods.get(&key).is_some_and(|known| known.uid == view.uid) {
-                        pods.remove(&key);
-                    }
-                    if pods.is_empty() {
-                        self.pods.remove(&tenant);
-                    }
+                let key = (view.namespace, view.name);
+                let known = self.pods.get(&tenant).and_then(|pods| pods.get(&key));
+                if known.is_some_and(|known| known.uid == view.uid) {
+                    take_out(&mut self.pods, &tenant, &key);
                 }
                 some(Some(tenant))
             }
@@ -141,20 +138,9 @@ impl Known {
     /// Takes a volume out of everything that names it.
     pub(super) fn forget_volume(&mut self, name: &str) -> Option<Arc<VolumeView>> {
         let volume = self.volumes.remove(name)?;
-        let place = place::spelled_once(&volume.handle);
-        if let Some(there) = self.volumes_at.get_mut(&place) {
-            there.remove(name);
-            if there.is_empty() {
-                self.volumes_at.remove(&place);
-            }
-        }
-        if let Some(tenant) = &volume.tenant
-            && let Some(marked) = self.marked_volumes.get_mut(tenant)
-        {
-            marked.remove(name);
-            if marked.is_empty() {
-                self.marked_volumes.remove(tenant);
-            }
+        take_out(&mut self.volumes_at, &place::spelled_once(&volume.handle), name);
+        if let Some(tenant) = &volume.tenant {
+            take_out(&mut self.marked_volumes, tenant, name);
         }
         Some(volume)
     }
@@ -162,15 +148,12 @@ impl Known {
     fn forget_policy(&mut self, kind: Kind, object: &Value) -> Concerns {
         let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default();
         let Ok(namespace) = text("namespace").parse::<NamespaceName>() else { return Concerns::Nobody };
-        let Some(of_namespace) = self.policies.get_mut(&namespace) else { return Concerns::Nobody };
         let key = (kind, text("name").into());
-        if of_namespace.get(&key).is_none_or(|known| known.uid != views::uid(object)) {
+        let known = self.policies.get(&namespace).and_then(|of_namespace| of_namespace.get(&key));
+        if known.is_none_or(|known| known.uid != views::uid(object)) {
             return Concerns::Nobody;
         }
-        of_namespace.remove(&key);
-        if of_namespace.is_empty() {
-            self.policies.remove(&namespace);
-        }
+        take_out(&mut self.policies, &namespace, &key);
         some(self.tenant_of(&namespace))
     }
 
@@ -224,6 +207,21 @@ impl Known {
         let all = self.policies.iter().flat_map(|(namespace, all)| all.iter().map(move |one| (namespace, one)));
         let of_kind = all.filter(|(_, ((of, _), _))| *of == kind);
         of_kind.filter_map(|(namespace, ((_, name), view))| one(Some(namespace), name, view.uid.as_ref())).collect()
+    }
+}
+
+/// Takes one out of those that are kept together, and these with the last of them.
+fn take_out<K, N, V, Q>(all: &mut HashMap<K, LiteMap<N, V>>, together: &K, one: &Q)
+where
+    K: Eq + Hash,
+    N: Ord + Borrow<Q>,
+    Q: Ord + ?Sized,
+{
+    if let Some(these) = all.get_mut(together) {
+        these.remove(one);
+        if these.is_empty() {
+            all.remove(together);
+        }
     }
 }
 
