@@ -109,19 +109,32 @@ pub async fn until_leads(bed: &Bed, member: &Member) {
 /// The one wrote until the other took the Lease, and never since; the other never before. Fates of what AWS carries out late are told
 /// apart by the fault.
 pub async fn one_after_the_other(instance: &Instance, former: &Member, next: &Member) -> Handover {
+    let (handover, stale) = how_one_followed(instance, former, next).await;
+    assert!(stale.in_kubernetes.is_empty(), "{} wrote after {} led: {stale:#?}", former.name, next.name);
+    assert!(stale.in_aws.is_empty(), "{} changed AWS after {} led: {stale:#?}", former.name, next.name);
+    handover
+}
+
+/// What a former leader's requests did when another led already.
+#[derive(Debug)]
+pub struct Stale {
+    pub in_kubernetes: Vec<Write>,
+    pub in_aws: Vec<Write>,
+}
+
+/// How the one followed the other, which had changed nothing before; and what came of the former one after that.
+pub async fn how_one_followed(instance: &Instance, former: &Member, next: &Member) -> (Handover, Stale) {
     let (before, after) = (former.in_kubernetes(instance), next.in_kubernetes(instance));
     let handover = handover(&before, &after);
-    let stale: Vec<_> = before.iter().filter(|write| write.at >= handover.next).collect();
-    assert!(stale.is_empty(), "{} wrote after {} led: {stale:#?}", former.name, next.name);
     let early: Vec<_> = after.iter().filter(|write| write.at < handover.next).collect();
     assert!(early.is_empty(), "{} wrote before it led: {early:#?}", next.name);
+    let in_kubernetes = before.into_iter().filter(|write| write.at >= handover.next).collect();
     let (before, after) = (former.in_aws(instance).await, next.in_aws(instance).await);
-    let stale: Vec<_> =
-        before.iter().filter(|write| write.at >= handover.next && !write.what.contains("Late")).collect();
-    assert!(stale.is_empty(), "{} changed AWS after {} led: {stale:#?}", former.name, next.name);
     let early: Vec<_> = after.iter().filter(|write| write.at < handover.next).collect();
     assert!(early.is_empty(), "{} changed AWS before it led: {early:#?}", next.name);
-    handover
+    let is_stale = |write: &Write| write.at >= handover.next && !write.what.contains("Late");
+    let in_aws = before.into_iter().filter(is_stale).collect();
+    (handover, Stale { in_kubernetes, in_aws })
 }
 
 /// Neither before the former leader's time was over, nor much later.
