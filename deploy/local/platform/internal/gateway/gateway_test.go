@@ -6,6 +6,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 type fakeWorld struct {
@@ -105,6 +106,35 @@ func TestStatusIsStable(t *testing.T) {
 			t.Error("Accepted did not change, but its lastTransitionTime did")
 		case c.Type == "ResolvedRefs" && c.LastTransitionTime.Equal(&long):
 			t.Error("ResolvedRefs changed, but its lastTransitionTime did not")
+		}
+	}
+}
+
+func TestAStatusAloneDecidesNothingAboutOthers(t *testing.T) {
+	gateway := func(generation int64, label string, attached int64) *unstructured.Unstructured {
+		return &unstructured.Unstructured{Object: map[string]any{
+			"metadata": map[string]any{"generation": generation, "uid": "one", "labels": map[string]any{"of": label}},
+			"status":   map[string]any{"listeners": []any{map[string]any{"attachedRoutes": attached}}},
+		}}
+	}
+	before := gateway(1, "ours", 7)
+	other := gateway(1, "ours", 7)
+	other.SetUID("two")
+	for name, c := range map[string]struct {
+		now                *unstructured.Unstructured
+		relevant, decisive bool
+	}{
+		"read again":          {gateway(1, "ours", 7), false, false},
+		"one more is counted": {gateway(1, "ours", 8), true, false},
+		"another spec":        {gateway(2, "ours", 7), true, true},
+		"another label":       {gateway(1, "theirs", 7), true, true},
+		"another of its name": {other, true, true},
+	} {
+		if got := relevant(before, c.now); got != c.relevant {
+			t.Errorf("%s: relevant is %v", name, got)
+		}
+		if got := decisive(before, c.now); got != c.decisive {
+			t.Errorf("%s: decisive is %v", name, got)
 		}
 	}
 }

@@ -56,12 +56,15 @@ func New(client *kube.Client) *Controller {
 // Run works until ctx ends.
 func (c *Controller) Run(ctx context.Context) error {
 	defer c.queue.ShutDown()
-	c.on(c.classes, func(key string) { c.queue.Add(item{"class", key}); c.all(c.gateways, "gateway") })
-	c.on(c.gateways, func(key string) { c.queue.Add(item{"gateway", key}); c.all(c.routes, "route") })
-	c.on(c.routes, func(key string) { c.queue.Add(item{"route", key}) })
-	c.on(c.namespaces, c.routesIn)
-	c.on(c.services, func(key string) { namespace, _, _ := strings.Cut(key, "/"); c.routesIn(namespace) })
-	c.on(c.grants, func(string) { c.all(c.routes, "route") })
+	c.on(c.classes, relevant, func(key string) { c.queue.Add(item{"class", key}) })
+	c.on(c.gateways, relevant, func(key string) { c.queue.Add(item{"gateway", key}) })
+	c.on(c.routes, relevant, func(key string) { c.queue.Add(item{"route", key}) })
+	// What routes are judged by. A gateway's status is not: it counts them, and is written for each that comes.
+	c.on(c.classes, decisive, func(string) { c.all(c.gateways, "gateway"); c.all(c.routes, "route") })
+	c.on(c.gateways, decisive, func(string) { c.all(c.routes, "route") })
+	c.on(c.namespaces, decisive, c.routesIn)
+	c.on(c.services, decisive, func(key string) { namespace, _, _ := strings.Cut(key, "/"); c.routesIn(namespace) })
+	c.on(c.grants, decisive, func(string) { c.all(c.routes, "route") })
 	var synced []cache.InformerSynced
 	for _, informer := range []cache.SharedIndexInformer{c.classes, c.gateways, c.routes, c.namespaces, c.services, c.grants} {
 		go informer.RunWithContext(ctx)
@@ -77,7 +80,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	return nil
 }
 
-func (c *Controller) on(informer cache.SharedIndexInformer, changed func(key string)) {
+func (c *Controller) on(informer cache.SharedIndexInformer, matters func(old, now any) bool, changed func(key string)) {
 	notify := func(object any) {
 		if key, err := cache.DeletionHandlingMetaNamespaceKeyFunc(object); err == nil {
 			changed(key)
@@ -85,22 +88,34 @@ func (c *Controller) on(informer cache.SharedIndexInformer, changed func(key str
 	}
 	_, _ = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc: notify, DeleteFunc: notify, UpdateFunc: func(old, now any) {
-			if relevant(old, now) {
+			if matters(old, now) {
 				notify(now)
 			}
 		},
 	})
 }
 
-// relevant: our own status writes come back as updates, and need no answer; a status written by somebody else does.
+// relevant: what may need another status. Our own status writes come back as updates, and need no answer; a status written by somebody
+// else does.
 func relevant(old, now any) bool {
+	return decisive(old, now) || !reflect.DeepEqual(part(old, "status"), part(now, "status"))
+}
+
+// decisive: what others are judged by. Kinds without generations, such as Services, are judged by their being there.
+func decisive(old, now any) bool {
 	a, ok := old.(*unstructured.Unstructured)
 	b, also := now.(*unstructured.Unstructured)
 	if !ok || !also {
 		return true
 	}
-	return a.GetGeneration() != b.GetGeneration() || !reflect.DeepEqual(a.GetLabels(), b.GetLabels()) ||
-		!reflect.DeepEqual(a.Object["status"], b.Object["status"]) || a.GetUID() != b.GetUID()
+	return a.GetGeneration() != b.GetGeneration() || !reflect.DeepEqual(a.GetLabels(), b.GetLabels()) || a.GetUID() != b.GetUID()
+}
+
+func part(object any, name string) any {
+	if u, ok := object.(*unstructured.Unstructured); ok {
+		return u.Object[name]
+	}
+	return nil
 }
 
 func (c *Controller) all(informer cache.SharedIndexInformer, kind string) {
