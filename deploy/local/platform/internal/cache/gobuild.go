@@ -37,7 +37,7 @@ func (c *Cache) kubernetes(tools *Tools) error {
 }
 
 func (c *Cache) kwok(tools *Tools) error {
-	err := c.build("kwok", "-s -w", []tool{{"kwok", "sigs.k8s.io/kwok/cmd/kwok", &tools.Kwok, false}})
+	err := c.build("kwok", "-s -w", []tool{{"kwok", "sigs.k8s.io/kwok/cmd/kwok", &tools.Kwok, false}}, kwokPatches...)
 	if err != nil {
 		return err
 	}
@@ -50,8 +50,12 @@ func (c *Cache) kwok(tools *Tools) error {
 }
 
 // build makes the missing ones of a module's tools, all in one go so that their common packages compile once.
-func (c *Cache) build(module, ldflags string, tools []tool) error {
-	dir, err := c.place(module, []string{module + "/go.mod", module + "/go.sum"}, ldflags)
+func (c *Cache) build(module, ldflags string, tools []tool, patches ...patch) error {
+	pins := []string{ldflags}
+	for _, p := range patches {
+		pins = append(pins, fmt.Sprint(p))
+	}
+	dir, err := c.place(module, []string{module + "/go.mod", module + "/go.sum"}, pins...)
 	if err != nil {
 		return err
 	}
@@ -84,18 +88,22 @@ func (c *Cache) build(module, ldflags string, tools []tool) error {
 		for i, t := range left {
 			names[i] = t.name
 		}
-		return c.Log.Stage("building "+strings.Join(names, ", "), func() error { return c.compile(module, ldflags, dir, left) })
+		return c.Log.Stage("building "+strings.Join(names, ", "), func() error { return c.compile(module, ldflags, dir, left, patches) })
 	})
 }
 
 // compile builds into a scratch directory and moves each finished binary to its place in one step.
-func (c *Cache) compile(module, ldflags, dir string, tools []tool) error {
+func (c *Cache) compile(module, ldflags, dir string, tools []tool, patches []patch) error {
 	scratch, err := os.MkdirTemp(dir, "build-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	args := []string{"build", "-mod=readonly", "-trimpath", "-ldflags", ldflags, "-o", scratch + "/"}
+	pins, err := c.patched(module, filepath.Join(scratch, "patched"), patches)
+	if err != nil {
+		return err
+	}
+	args := []string{"build", "-mod=readonly", "-modfile", pins, "-trimpath", "-ldflags", ldflags, "-o", scratch + "/"}
 	for _, t := range tools {
 		args = append(args, t.pkg)
 	}

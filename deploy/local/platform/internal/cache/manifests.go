@@ -175,11 +175,10 @@ func (c *Cache) kwokStages() ([]string, error) {
 }
 
 func (c *Cache) copyKwokStages(dir string) error {
-	out, err := c.goTool("kwok", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok")
+	module, err := c.moduleDir("kwok", "sigs.k8s.io/kwok")
 	if err != nil {
 		return err
 	}
-	module := strings.TrimSpace(string(out))
 	return installDir(dir, func(scratch string) error {
 		for _, stage := range kwokStageNames {
 			content, err := os.ReadFile(filepath.Join(module, "kustomize/stage", stage+".yaml"))
