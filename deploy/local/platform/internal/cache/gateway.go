@@ -43,11 +43,11 @@ func (c *Cache) Gateway() (Gateway, error) {
 }
 
 func (c *Cache) contourDefinitions(to string) error {
-	out, err := c.goTool("contour", "list", "-m", "-f", "{{.Dir}}", contourModule)
+	module, err := c.moduleDir("contour", contourModule)
 	if err != nil {
 		return err
 	}
-	content, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "examples/contour/01-crds.yaml"))
+	content, err := os.ReadFile(filepath.Join(module, "examples/contour/01-crds.yaml"))
 	if err != nil {
 		return err
 	}

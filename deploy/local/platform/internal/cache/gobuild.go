@@ -2,6 +2,7 @@ package cache
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -99,11 +100,11 @@ func (c *Cache) compile(module, ldflags, dir string, tools []tool, patches []pat
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	pins, err := c.patched(module, filepath.Join(scratch, "patched"), patches)
+	patched, err := c.patched(module, filepath.Join(scratch, "patched"), patches)
 	if err != nil {
 		return err
 	}
-	args := []string{"build", "-mod=readonly", "-modfile", pins, "-trimpath", "-ldflags", ldflags, "-o", scratch + "/"}
+	args := append([]string{"build", "-mod=readonly", "-trimpath", "-ldflags", ldflags, "-o", scratch + "/"}, patched...)
 	for _, t := range tools {
 		args = append(args, t.pkg)
 	}
@@ -138,6 +139,19 @@ func (c *Cache) goTool(module string, args ...string) ([]byte, error) {
 		return stdout.Bytes(), fmt.Errorf("go %s in %s: %w\n%s", args[0], cmd.Dir, err, lastLines(stderr.String(), 20))
 	}
 	return stdout.Bytes(), nil
+}
+
+// moduleDir is where the source of a module is that is pinned in another one; it is brought where it is not there yet.
+func (c *Cache) moduleDir(module, wanted string) (string, error) {
+	out, err := c.goTool(module, "mod", "download", "-json", wanted)
+	if err != nil {
+		return "", err
+	}
+	var found struct{ Dir string }
+	if err := json.Unmarshal(out, &found); err != nil {
+		return "", fmt.Errorf("reading where %s is: %w", wanted, err)
+	}
+	return found.Dir, nil
 }
 
 func lastLines(text string, n int) string {

@@ -2,7 +2,6 @@ package cache
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,40 +15,39 @@ type patch struct {
 }
 
 // kwokPatches let kwok go on with a watch of pods where the last one ended. As released it begins each at version 0, which brings all
-// pods anew; with some thousands of them it reads those so slowly that the API server ends the watch again, and it plays the same pods
-// for ever while new ones wait.
+// pods anew. With a thousand of them and more a watch ended again before kwok had got through, and it played the same pods again and again
+// while new ones waited.
 var kwokPatches = []patch{{
 	module: "sigs.k8s.io/kwok", file: "pkg/utils/informer/event.go",
 	was: "if !o.EnableListPager || o.EnableStreamWatch {",
 	now: "if opts.ResourceVersion == \"\" && (!o.EnableListPager || o.EnableStreamWatch) {",
 }}
 
-// patched returns the go.mod to build by: the pinned one, or where there are patches one in dir that names changed copies.
-func (c *Cache) patched(module, dir string, patches []patch) (string, error) {
-	pins := filepath.Join(c.Source, module, "go.mod")
+// patched makes changed copies in dir, and returns the flags that have them built; none where there is nothing to patch.
+func (c *Cache) patched(module, dir string, patches []patch) ([]string, error) {
 	if len(patches) == 0 {
-		return pins, nil
+		return nil, nil
 	}
-	content, err := os.ReadFile(pins)
+	content, err := os.ReadFile(filepath.Join(c.Source, module, "go.mod"))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	for i, p := range patches {
 		copied := filepath.Join(dir, fmt.Sprint(i))
 		if err := c.patch(module, copied, p); err != nil {
-			return "", fmt.Errorf("patching %s: %w", p.module, err)
+			return nil, fmt.Errorf("patching %s: %w", p.module, err)
 		}
 		content = fmt.Appendf(content, "\nreplace %s => %s\n", p.module, copied)
 	}
 	sums, err := os.ReadFile(filepath.Join(c.Source, module, "go.sum"))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "go.sum"), sums, 0o644); err != nil {
-		return "", err
+		return nil, err
 	}
-	pins = filepath.Join(dir, "go.mod")
-	return pins, os.WriteFile(pins, content, 0o644)
+	pins := filepath.Join(dir, "go.mod")
+	return []string{"-modfile", pins}, os.WriteFile(pins, content, 0o644)
 }
 
 // patch copies a patch's module to dir and changes its file there.
@@ -79,17 +77,4 @@ func (p patch) apply(content []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%q is %d times in %s and not once; look what this release does there", strings.TrimSpace(p.was), count, p.file)
 	}
 	return bytes.Replace(content, []byte(p.was), []byte(p.now), 1), nil
-}
-
-// moduleDir is where a module's source is that is pinned in another one.
-func (c *Cache) moduleDir(module, wanted string) (string, error) {
-	out, err := c.goTool(module, "mod", "download", "-json", wanted)
-	if err != nil {
-		return "", err
-	}
-	var found struct{ Dir string }
-	if err := json.Unmarshal(out, &found); err != nil {
-		return "", fmt.Errorf("reading where %s is: %w", wanted, err)
-	}
-	return found.Dir, nil
 }

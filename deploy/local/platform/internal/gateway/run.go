@@ -98,7 +98,7 @@ func (c *Controller) on(informer cache.SharedIndexInformer, matters func(old, no
 // relevant: what may need another status. Our own status writes come back as updates, and need no answer; a status written by somebody
 // else does.
 func relevant(old, now any) bool {
-	return decisive(old, now) || !reflect.DeepEqual(part(old, "status"), part(now, "status"))
+	return decisive(old, now) || !reflect.DeepEqual(statusOf(old), statusOf(now))
 }
 
 // decisive: what others are judged by. Kinds without generations, such as Services, are judged by their being there.
@@ -111,9 +111,9 @@ func decisive(old, now any) bool {
 	return a.GetGeneration() != b.GetGeneration() || !reflect.DeepEqual(a.GetLabels(), b.GetLabels()) || a.GetUID() != b.GetUID()
 }
 
-func part(object any, name string) any {
+func statusOf(object any) any {
 	if u, ok := object.(*unstructured.Unstructured); ok {
-		return u.Object[name]
+		return u.Object["status"]
 	}
 	return nil
 }
