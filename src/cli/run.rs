@@ -56,7 +56,7 @@ pub(super) struct RunArgs {
     #[arg(long, env = "OPENCLAW_HEALTH_ADDRESS", default_value = "0.0.0.0:8080")]
     health_address: SocketAddr,
 
-    /// How many tenants are worked on at the same time
+    /// How many tenants are worked on at the same time. Four times as many are begun until the first of them have their workspaces
     #[arg(long, env = "OPENCLAW_CONCURRENCY", default_value = "32")]
     concurrency: NonZeroUsize,
 

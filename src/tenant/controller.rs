@@ -13,6 +13,7 @@ use super::{
     cache::Cache,
     figures,
     first_look::{FirstLook, Found},
+    newcomers::Newcomers,
     queue::{Entrance, Next, Queue},
     reconcile::Reconciler,
 };
@@ -56,6 +57,7 @@ impl Controller {
         for name in names {
             self.entrance.now(name);
         }
+        let mut newcomers = Newcomers::new(self.concurrency);
         let mut work: JoinSet<(TenantName, Next, Outcome)> = JoinSet::new();
         let mut ticks = tokio::time::interval(figures::PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -72,12 +74,18 @@ impl Controller {
             };
             match self.heartbeat.during(following).await {
                 Step::Stop => break,
-                Step::Tick => self.metrics.set_queue_depth(CONTROLLER, self.queue.waiting()),
+                Step::Tick => {
+                    self.metrics.set_queue_depth(CONTROLLER, self.queue.waiting() + newcomers.waiting());
+                    newcomers.lose_patience(began.elapsed());
+                    self.let_in(&mut newcomers, began);
+                }
                 Step::Finished(Ok((name, next, outcome))) => {
                     if let Some(found) = first.note(&name, outcome) {
                         tell(found, began);
                     }
+                    newcomers.note(&name, self.cache.standing(&name), outcome);
                     self.finished(&name, next);
+                    self.let_in(&mut newcomers, began);
                 }
                 // A task that panicked would leave its tenant marked as being worked on for ever.
                 Step::Finished(Err(error)) => {
@@ -85,11 +93,22 @@ impl Controller {
                     break;
                 }
                 Step::Begin(name) => {
-                    work.spawn(work_on(self.reconciler.clone(), self.metrics.clone(), name));
+                    if newcomers.admit(&name, self.cache.standing(&name), began.elapsed()) {
+                        work.spawn(work_on(self.reconciler.clone(), self.metrics.clone(), name));
+                    } else {
+                        self.queue.put_off(&name);
+                    }
                 }
             }
         }
         while work.join_next().await.is_some() {}
+    }
+
+    /// Who has waited to be begun, as far as there are places.
+    fn let_in(&self, newcomers: &mut Newcomers, began: Instant) {
+        while let Some(name) = newcomers.next(began.elapsed()) {
+            self.entrance.now(name);
+        }
     }
 
     fn finished(&mut self, name: &TenantName, next: Next) {

@@ -28,6 +28,7 @@ pub mod internet;
 pub mod keep;
 pub mod ledger;
 pub mod looks;
+pub mod newcomers;
 pub mod observed;
 pub mod orders;
 pub mod ownership;

@@ -99,6 +99,11 @@ impl Queue {
         self.due.until(now, &self.running)
     }
 
+    /// A tenant is not worked on after all, and comes back when somebody puts it into the queue.
+    pub fn put_off(&mut self, name: &TenantName) {
+        self.running.remove(name);
+    }
+
     /// A tenant was worked on, and comes back as it says.
     pub fn done(&mut self, name: &TenantName, next: Next, chance: f64) {
         self.running.remove(name);
@@ -189,6 +194,17 @@ mod tests {
         queue.done(&name("alice"), Next::OnEvent, 0.5);
         entrance.now(name("carol"));
         assert_eq!(queue.next().await, Some(name("carol")), "alice came once for both");
+    }
+
+    #[tokio::test]
+    async fn who_is_put_off_comes_back_when_somebody_says_so() {
+        let (mut queue, entrance) = Queue::new();
+        entrance.now(name("alice"));
+        assert_eq!(queue.next().await, Some(name("alice")));
+        queue.put_off(&name("alice"));
+        assert_eq!((queue.waiting(), queue.next().now_or_never()), (0, None));
+        entrance.now(name("alice"));
+        assert_eq!(queue.next().await, Some(name("alice")));
     }
 
     #[tokio::test]

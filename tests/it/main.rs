@@ -26,6 +26,7 @@ mod leader;
 mod lost_answers;
 mod matrix;
 mod migrate;
+mod newcomers;
 mod old_definitions;
 mod openclaw;
 mod operator_rights;

@@ -11,12 +11,26 @@ use crate::{
     sweep::prefixes,
     tenant::{
         census::Census,
-        child::{Kind, ObjectKey},
+        child::{Child, Kind, ObjectKey},
         digest::{Digest, Facts},
+        newcomers::Standing,
     },
 };
 
 impl Cache {
+    /// How far a tenant has come.
+    pub fn standing(&self, name: &TenantName) -> Standing {
+        let known = self.lock();
+        let is_wanted = known.tenants.get(name).is_some_and(|(tenant, _)| tenant.deleted_at.is_none());
+        match known.records.get(name).map(|view| view.spec.as_ref()) {
+            None if is_wanted => Standing::Unbegun,
+            Some(Ok(record)) if is_wanted && !known.objects.contains_key(&Child::StatefulSet.key(name, record)) => {
+                Standing::Begun
+            }
+            None | Some(_) => Standing::Made,
+        }
+    }
+
     /// All tenants at once.
     pub fn census(&self) -> Census {
         let known = self.lock();

@@ -39,6 +39,7 @@ mod schemas;
 mod sights;
 mod situations;
 mod sleeping;
+mod standing;
 mod states;
 mod transferring;
 mod untold;

@@ -24,7 +24,7 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// Files that hold decisions and must say so. Types and tables without a decision need not.
-const DECISIONS: [&str; 49] = [
+const DECISIONS: [&str; 50] = [
     "action",
     "action/in_aws",
     "adoption",
@@ -57,6 +57,7 @@ const DECISIONS: [&str; 49] = [
     "keep",
     "ledger",
     "looks",
+    "newcomers",
     "observed",
     "orders",
     "orders/moving",
