@@ -39,7 +39,7 @@ const OUTPUT: [(&str, &str); 10] = [
     ("deploy/local/README.md", "kubernetes/ kwok/"),
     ("deploy/local/README.md", "coredns/"),
     ("deploy/local/README.md", "envoy/"),
-    ("deploy/local/README.md", "helm/ promtool/"),
+    ("deploy/local/README.md", "helm/ prometheus/"),
     ("deploy/local/README.md", "judge/"),
     ("deploy/local/README.md", "emulators/"),
     ("docs/manifests.md", "tenants/bob.yaml:1: "),
@@ -48,7 +48,7 @@ const OUTPUT: [(&str, &str); 10] = [
 
 /// What other tests run, under other names: a command, and where which words say so.
 const ELSEWHERE: [(&str, &str, &str); 31] = [
-    ("make test", ".ci/run", "exec make --no-print-directory test"),
+    ("make test", ".ci/run", "make --no-print-directory test"),
     ("make demo-node", "tests/e2e/leftovers.rs", "make(\"demo-node\")"),
     ("make e2e", ".ci/run", "make --no-print-directory e2e"),
     (

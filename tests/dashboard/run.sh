@@ -15,23 +15,14 @@ case "${1:-} ${2:+file}" in
   *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac
 
-cache=${OPENCLAW_PLATFORM_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/openclaw-tenant-operator}/prometheus
-program=$cache/$(cat "$here/go.mod" "$here/go.sum" | sha256sum | cut -c1-16)
-if [ ! -x "$program" ]; then
-  echo "dashboard: building Prometheus (some minutes the first time)" >&2
-  mkdir -p "$cache"
-  # Nothing is discovered here: the kinds of that are left out.
-  (cd "$here" && GOWORK=off CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags '-s -w' -tags remove_all_sd -o "$program.$$" github.com/prometheus/prometheus/cmd/prometheus)
-  mv "$program.$$" "$program" # in one step: another start may be doing the same
-fi
-
+OPENCLAW_PROMETHEUS=$("$platform" tool prometheus)
 OPENCLAW_PROMTOOL=$("$platform" tool promtool)
 python=$("$platform" tool python)
 # shellcheck source=tests/chart/tools.sh
 . "$here/../chart/tools.sh"
 with_helm
 with_operator
-export OPENCLAW_PROMTOOL OPENCLAW_PROMETHEUS=$program
+export OPENCLAW_PROMTOOL OPENCLAW_PROMETHEUS
 cd "$here"
 if [ -z "$picture" ]; then
   "$python" -m unittest --failfast test_dashboard

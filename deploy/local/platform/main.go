@@ -28,8 +28,8 @@ and the Pod Identity webhook, as ordinary processes on loopback. No container en
   platform.sh run  [--dir DIR]               an instance in the foreground, until Ctrl-C, SIGTERM or (with
                                              --until-stdin-eof) the end of its standard input
   platform.sh guard -- COMMAND ARGS…         run COMMAND, and kill it when guard's own standard input ends
-  platform.sh tool NAME                      where kubectl, helm, promtool, the emulators' python or the CRDs of the Prometheus
-                                             operator are, after building or fetching what is missing
+  platform.sh tool NAME                      where kubectl, helm, prometheus, promtool, the emulators' python or the CRDs of
+                                             the Prometheus operator are, after building or fetching what is missing
   platform.sh provisioner …                  the host-path provisioner for clusters made by deploy/kind
 
   platform.sh COMMAND --help                 the command's flags

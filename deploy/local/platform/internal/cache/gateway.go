@@ -28,7 +28,7 @@ const (
 // Gateway builds whatever of it is missing.
 func (c *Cache) Gateway() (Gateway, error) {
 	var found Gateway
-	err := c.build("contour", "-s -w", []tool{{"contour", contourModule + "/cmd/contour", &found.Contour, false}})
+	err := c.build(recipe{module: "contour", ldflags: stripped}, []tool{{"contour", contourModule + "/cmd/contour", &found.Contour, false}})
 	if err != nil {
 		return found, err
 	}

@@ -13,9 +13,32 @@ import (
 
 const kubernetesVersion = "v1.35.4"
 
+// Nobody debugs what is built here.
+const stripped = "-s -w"
+
 // Without these the programs call themselves v0.0.0-master, and kubectl cannot even say its version.
-const kubernetesFlags = "-s -w -X k8s.io/component-base/version.gitVersion=" + kubernetesVersion +
+const kubernetesFlags = stripped + " -X k8s.io/component-base/version.gitVersion=" + kubernetesVersion +
 	" -X k8s.io/client-go/pkg/version.gitVersion=" + kubernetesVersion
+
+// recipe is how the programs of a pinned module are built.
+type recipe struct {
+	module  string
+	ldflags string
+	tags    string // what they are built without, mostly
+	patches []patch
+}
+
+// pins is what its programs depend on beside the module's own pins.
+func (r recipe) pins() []string {
+	pins := []string{r.ldflags}
+	if r.tags != "" {
+		pins = append(pins, r.tags)
+	}
+	for _, p := range r.patches {
+		pins = append(pins, fmt.Sprint(p))
+	}
+	return pins
+}
 
 // tool is one program to build from a pinned module. A node's own programs (kubelet, kube-proxy) would be further
 // entries of the same module.
@@ -28,7 +51,7 @@ type tool struct {
 
 func (c *Cache) kubernetes(tools *Tools) error {
 	const cmd = "k8s.io/kubernetes/cmd/"
-	return c.build("kubernetes", kubernetesFlags, []tool{
+	return c.build(recipe{module: "kubernetes", ldflags: kubernetesFlags}, []tool{
 		{"etcd", "go.etcd.io/etcd/server/v3", &tools.Etcd, true},
 		{"kube-apiserver", cmd + "kube-apiserver", &tools.APIServer, true},
 		{"kubectl", cmd + "kubectl", &tools.Kubectl, true},
@@ -38,7 +61,10 @@ func (c *Cache) kubernetes(tools *Tools) error {
 }
 
 func (c *Cache) kwok(tools *Tools) error {
-	err := c.build("kwok", "-s -w", []tool{{"kwok", "sigs.k8s.io/kwok/cmd/kwok", &tools.Kwok, false}}, kwokPatches...)
+	err := c.build(
+		recipe{module: "kwok", ldflags: stripped, patches: kwokPatches},
+		[]tool{{"kwok", "sigs.k8s.io/kwok/cmd/kwok", &tools.Kwok, false}},
+	)
 	if err != nil {
 		return err
 	}
@@ -51,12 +77,8 @@ func (c *Cache) kwok(tools *Tools) error {
 }
 
 // build makes the missing ones of a module's tools, all in one go so that their common packages compile once.
-func (c *Cache) build(module, ldflags string, tools []tool, patches ...patch) error {
-	pins := []string{ldflags}
-	for _, p := range patches {
-		pins = append(pins, fmt.Sprint(p))
-	}
-	dir, err := c.place(module, []string{module + "/go.mod", module + "/go.sum"}, pins...)
+func (c *Cache) build(recipe recipe, tools []tool) error {
+	dir, err := c.place(recipe.module, []string{recipe.module + "/go.mod", recipe.module + "/go.sum"}, recipe.pins()...)
 	if err != nil {
 		return err
 	}
@@ -89,26 +111,26 @@ func (c *Cache) build(module, ldflags string, tools []tool, patches ...patch) er
 		for i, t := range left {
 			names[i] = t.name
 		}
-		return c.Log.Stage("building "+strings.Join(names, ", "), func() error { return c.compile(module, ldflags, dir, left, patches) })
+		return c.Log.Stage("building "+strings.Join(names, ", "), func() error { return c.compile(recipe, dir, left) })
 	})
 }
 
 // compile builds into a scratch directory and moves each finished binary to its place in one step.
-func (c *Cache) compile(module, ldflags, dir string, tools []tool, patches []patch) error {
+func (c *Cache) compile(recipe recipe, dir string, tools []tool) error {
 	scratch, err := os.MkdirTemp(dir, "build-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	patched, err := c.patched(module, filepath.Join(scratch, "patched"), patches)
+	patched, err := c.patched(recipe.module, filepath.Join(scratch, "patched"), recipe.patches)
 	if err != nil {
 		return err
 	}
-	args := append([]string{"build", "-mod=readonly", "-trimpath", "-ldflags", ldflags, "-o", scratch + "/"}, patched...)
+	args := append([]string{"build", "-mod=readonly", "-trimpath", "-ldflags", recipe.ldflags, "-tags", recipe.tags, "-o", scratch + "/"}, patched...)
 	for _, t := range tools {
 		args = append(args, t.pkg)
 	}
-	if _, err := c.goTool(module, args...); err != nil {
+	if _, err := c.goTool(recipe.module, args...); err != nil {
 		return err
 	}
 	for _, t := range tools {

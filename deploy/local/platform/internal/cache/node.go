@@ -23,12 +23,12 @@ func (c *Cache) Node() (NodeTools, error) {
 	var dns, pause string
 	const cmd = "k8s.io/kubernetes/cmd/"
 	err := errors.Join(
-		c.build("kubernetes", kubernetesFlags, []tool{
+		c.build(recipe{module: "kubernetes", ldflags: kubernetesFlags}, []tool{
 			{"kubelet", cmd + "kubelet", &tools.Kubelet, false},
 			{"kube-proxy", cmd + "kube-proxy", &tools.Proxy, false},
 		}),
-		c.build("coredns", "-s -w", []tool{{"coredns", "openclaw.io/local/coredns", &dns, false}}),
-		c.build("platform", "-s -w", []tool{{"pause", "openclaw.io/local/platform/pause", &pause, false}}),
+		c.build(recipe{module: "coredns", ldflags: stripped}, []tool{{"coredns", "openclaw.io/local/coredns", &dns, false}}),
+		c.build(recipe{module: "platform", ldflags: stripped}, []tool{{"pause", "openclaw.io/local/platform/pause", &pause, false}}),
 	)
 	if err != nil {
 		return tools, err
