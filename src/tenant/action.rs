@@ -387,9 +387,15 @@ impl Plan {
         }
     }
 
+    /// Whether nothing is to be done, and nothing is waited for.
+    pub fn is_at_rest(&self) -> bool {
+        self.actions.is_empty() && !self.is_waiting()
+    }
+
     /// Whether nothing is to be done, and nobody looks again soon unless something happens.
     pub fn is_idle(&self) -> bool {
-        self.actions.is_empty() && (!self.is_waiting() || self.look_again.is_none_or(|pause| pause >= LONG_PAUSE))
+        let looks_late = || self.look_again.is_none_or(|pause| pause >= LONG_PAUSE);
+        self.is_at_rest() || (self.actions.is_empty() && looks_late())
     }
 
     /// Whether administrators' orders are carried out by it.

@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// So many are remembered though they only wait: twice as many as are begun at the same time by default, some kilobytes for each.
+const CROWD: usize = 256;
+
 impl Cache {
     /// Asks for a tenant's turn at the roll-out gate; the next decision sees what came of it.
     pub fn ask_for_turn(&self, name: &TenantName, rollout: &Rollout, now: Timestamp) {
@@ -25,13 +28,13 @@ impl Cache {
 
     /// A tenant was decided about. One that has no business at the roll-out gate gives back what it was given; one that is
     /// not kept (refused, paused, being deleted) holds no place either, at the gate or on a gateway: nobody works on its
-    /// becoming ready. What an order asks for stays held until the record says it. Nothing more is remembered of one at rest, nor of one that
-    /// only waits, and long.
+    /// becoming ready. What an order asks for stays held until the record says it. Nothing more is remembered of one at rest, nor of one of a
+    /// crowd that only waits.
     pub fn stand_at_gate(&self, observed: &Observed, plan: &Plan) {
         let name = &observed.name;
         let mut known = self.lock();
         known.has_changed = true;
-        if plan.is_idle() {
+        if plan.is_at_rest() || (plan.is_idle() && known.remembered.len() > CROWD) {
             known.remembered.remove(name);
         }
         if !plan.is_at_gate() {
